@@ -1,0 +1,168 @@
+# Jeton. `make help` lists the targets; README.md says what they are for.
+#
+#   make CC=clang            another compiler
+#   make SANITIZE=1 …        AddressSanitizer and UndefinedBehaviorSanitizer, in build/sanitize
+#   make DEBUG=1 …           no optimisation
+.DEFAULT_GOAL := all
+SHELL   := /bin/bash
+MAKEFLAGS += --no-print-directory
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+CLANG   ?= clang
+PREFIX  ?= /usr/local
+VERSION := $(shell cat deploy/VERSION)
+BUILD   := build$(if $(SANITIZE),/sanitize)
+
+PACKAGES := libzmq libczmq libprotobuf-c openssl libpq libsodium jansson
+# Only looked up when something is compiled, so that `make run` works before the packages are there.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+
+OPTIMISE := $(if $(DEBUG),-O0,$(if $(SANITIZE),-O1,-O2))
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wswitch-enum -Wvla -Wformat=2 -Wundef
+SANITIZERS := $(if $(SANITIZE),-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CPPFLAGS_ = -D_GNU_SOURCE -DJETON_VERSION='"$(VERSION)"' -I. -Ibuild/proto $(CPPFLAGS)
+CFLAGS_   = -std=c17 $(OPTIMISE) -g $(WARNINGS) $(SANITIZERS) -fstack-protector-strong -fPIE -pthread $(PKG_CFLAGS) $(CFLAGS)
+LDFLAGS_  = $(SANITIZERS) -pie -Wl,-z,relro,-z,now -pthread $(LDFLAGS)
+DEPFLAGS  = -MMD -MP
+
+# ---- what there is --------------------------------------------------------------------------------------------------
+PROTOS   := $(wildcard proto/*.proto)
+PB_C     := $(PROTOS:proto/%.proto=build/proto/%.pb-c.c)
+PB_H     := $(PB_C:.c=.h)
+PB_O     := $(PROTOS:proto/%.proto=$(BUILD)/proto/%.pb-c.o)
+COMMON_C := $(wildcard common/*/*.c)
+COMMON_O := $(COMMON_C:%.c=$(BUILD)/%.o)
+LIBRARY  := $(BUILD)/libjeton.a
+
+SERVICES := issuer validator admin auditor
+PROGRAMS := $(SERVICES:%=$(BUILD)/bin/jeton-%) $(BUILD)/bin/jeton
+UNIT_C   := $(wildcard tests/unit/test_*.c)
+UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
+SUPPORT_C := $(wildcard tests/scenario/*.c)
+SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%)
+FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
+REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
+SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
+SCRIPTS  := $(shell grep -rlE '^\#!/bin/(ba)?sh' .ci deploy tests 2>/dev/null)
+
+.PHONY: all programs tests help dependencies run stop check lint format format-check sanitize valgrind fuzz bench install clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: programs
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+programs: $(PROGRAMS) ## build the programs into build/bin
+tests: programs $(UNIT) $(SUPPORT) $(REPLAY) ## build programs and tests
+
+# ---- generated code -------------------------------------------------------------------------------------------------
+build/proto/%.pb-c.c build/proto/%.pb-c.h &: proto/%.proto $(PROTOS)
+	@mkdir -p $(@D)
+	@protoc-c --proto_path=proto --c_out=build/proto $<
+
+# Generated code is not ours to warn about.
+$(BUILD)/proto/%.o: build/proto/%.c $(PB_H)
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS_) $(CFLAGS_) -w $(DEPFLAGS) -c $< -o $@
+
+# ---- compiling and linking ------------------------------------------------------------------------------------------
+$(BUILD)/%.o: %.c $(PB_H) Makefile deploy/VERSION
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(CPPFLAGS_) $(CFLAGS_) $(DEPFLAGS) -c $< -o $@
+
+$(LIBRARY): $(PB_O) $(COMMON_O)
+	@rm -f $@
+	@ar rcs $@ $^
+
+define PROGRAM
+$(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard services/$(2)/*.c)) $(LIBRARY)
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$(CC) $$(LDFLAGS_) $$^ $$(PKG_LIBS) -o $$@
+endef
+$(foreach s,$(SERVICES),$(eval $(call PROGRAM,jeton-$(s),$(s))))
+$(eval $(call PROGRAM,jeton,cli))
+
+# A unit test may name further objects it needs: a line `// objects: services/validator/decide.o …` in its source.
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY) tests/unit/%.c
+	@objects="$$(sed -n 's,^// objects: ,,p' tests/unit/$*.c)"; list=""; \
+	for o in $$objects; do list="$$list $(BUILD)/$$o"; done; \
+	if [ -n "$$list" ]; then $(MAKE) $$list || exit 1; fi; \
+	echo "  LINK  $@"; $(CC) $(LDFLAGS_) $< $$list $(LIBRARY) $(PKG_LIBS) $$(pkg-config --libs check) -o $@
+
+$(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(LIBRARY)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
+
+# Each fuzz target is built twice: with libFuzzer (clang), and with a main that replays a corpus (any compiler).
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(COMMON_C) $(PB_H) $(PB_C)
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $@"
+	@$(CLANG) -std=c17 -O1 -g -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(CPPFLAGS_) $(PKG_CFLAGS) -pthread \
+	    $< $(COMMON_C) $(PB_C) $(PKG_LIBS) -o $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- using it -------------------------------------------------------------------------------------------------------
+dependencies: ## install what building and testing need (Debian packages)
+	@deploy/local/dependencies
+
+run: ## build, start a local system, and show a token's life
+	@deploy/local/dependencies
+	@$(MAKE) -j$$(nproc) programs
+	@deploy/local/run
+
+stop: ## end the local system
+	@deploy/local/stop
+
+check: ## build and run every test
+	@deploy/local/dependencies test
+	@$(MAKE) -j$$(nproc) tests
+	@tests/run $(BUILD) $(TESTS)
+
+sanitize: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) SANITIZE=1 check
+
+valgrind: ## the main scenario with the processes under valgrind
+	@deploy/local/dependencies test
+	@$(MAKE) -j$$(nproc) tests
+	@tests/run --valgrind $(BUILD) $(TESTS)
+
+fuzz: ## fuzz each target for FUZZ_SECONDS (60, shared among them), from the corpus
+	@deploy/local/dependencies lint
+	@$(MAKE) -j$$(nproc) $(FUZZ)
+	@tests/fuzz/run $${FUZZ_SECONDS:-60} $(FUZZ)
+
+lint: ## clang-tidy, cppcheck, shellcheck, format-check
+	@deploy/local/dependencies lint
+	@$(MAKE) format-check
+	@$(MAKE) $(PB_H)
+	@tests/lint
+
+format: ## clang-format
+	@clang-format -i $(SOURCES)
+
+format-check:
+	@clang-format --dry-run -Werror $(SOURCES)
+
+install: programs ## install into $(DESTDIR)$(PREFIX)
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/jeton/schema $(DESTDIR)$(PREFIX)/share/jeton/proto
+	@install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	@install -m 644 deploy/schema/*.sql $(DESTDIR)$(PREFIX)/share/jeton/schema
+	@install -m 644 proto/*.proto proto/README.md $(DESTDIR)$(PREFIX)/share/jeton/proto
+
+clean: ## remove build/
+	@rm -rf build

@@ -1,0 +1,137 @@
+// PostgreSQL from a zloop: libpq in pipeline mode, never blocking.
+//
+// A struct db holds a few connections. Calls that are made in the same turn of the loop go out together as one group: one
+// implicit transaction, one Sync, one commit. When a group fails, its calls run again one by one, so that a failing call
+// spoils no other. Reads and writes never share a group. While a connection has a write group in flight, the next writes
+// gather, so the groups grow with the load by themselves.
+//
+// Statements are named rows of a table, prepared on each connection when it is made; values are always parameters.
+#ifndef JETON_DB_H
+#define JETON_DB_H
+
+#include "common/error/error.h"
+#include "common/net/resolver.h"
+#include <czmq.h>
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Of a call. Only OK carries a result.
+enum db_outcome {
+    DB_OK,
+    DB_CONFLICT,    // a unique, foreign key or check constraint refused it (SQLSTATE class 23): nothing was changed
+    DB_UNAVAILABLE, // no connection, or it was lost before anything could be committed: nothing was changed
+    DB_UNCERTAIN,   // the connection was lost after a write was sent: it may have been committed
+    DB_FAILED,      // another error of SQL: a defect, or a right that is missing; logged by db. Nothing was changed.
+};
+
+// db_outcome_name (outcome): "ok", "conflict", …: for logs.
+const char *db_outcome_name (enum db_outcome outcome);
+
+// One statement. A table of them is ended by a row whose name is NULL. Its index is its handle.
+struct db_statement {
+    const char *name; // unique in the process
+    const char *sql;  // with $1 … $n
+    bool write;       // changes something
+};
+
+// Parameters under construction. Values are copied when the call is made; what they point to must live until then.
+enum { DB_PARAMS_MAX = 24 };
+struct db_params {
+    int n;
+    const char *values[DB_PARAMS_MAX]; // NULL: SQL NULL
+    int lengths[DB_PARAMS_MAX];        // of binary values
+    int formats[DB_PARAMS_MAX];        // 0 text, 1 binary
+    char scratch[DB_PARAMS_MAX][24];   // numbers as text
+};
+
+// db_param_… (params, value): Append the next parameter.
+void db_param_text (struct db_params *params, const char *value);      // NULL: SQL NULL
+void db_param_int (struct db_params *params, int64_t value);           // for integer types of any width
+void db_param_bool (struct db_params *params, bool value);
+void db_param_bytes (struct db_params *params, const void *data, size_t size); // bytea
+void db_param_null (struct db_params *params);
+
+// Called once for each call that was accepted, in the loop's thread, never before the starter has returned. `results` holds one
+// PGresult for each statement of the call, owned by db, valid during the callback; NULL unless the outcome is DB_OK. `error` has the
+// server's SQLSTATE, constraint name and primary message when there was one (for the log; not for the peer).
+struct db_error {
+    char sqlstate[6];
+    char constraint[64];
+    char text[256];
+};
+typedef void db_callback (void *context, enum db_outcome outcome, PGresult *const *results,
+                          const struct db_error *error);
+
+struct db_options {
+    const char *url;          // libpq connection string or postgresql:// URL; host names are resolved without blocking
+    const char *password;     // NULL: as the URL or libpq's passfile has it
+    const char *application;  // application_name
+    size_t connections;       // 1 and up
+    size_t queue_limit;       // calls that wait or are in flight, all together; more are refused as DB_UNAVAILABLE
+    size_t group_limit;       // calls in one group, at most
+    int64_t timeout_ms;       // a connection whose oldest call has waited that long is dropped and made anew
+    int schema_version;       // what `schema_migrations` must have reached; 0: no check
+    const struct db_statement *statements;
+};
+
+struct db;
+
+// db_new (loop, resolver, options): Begins to connect and returns at once. `options` and its texts are copied, the statements
+// are not. Lost connections are made anew with backoff (50 ms doubling to 1 s, with jitter), for ever.
+struct db *db_new (zloop_t *loop, struct resolver *resolver, const struct db_options *options)
+    __attribute__ ((returns_nonnull));
+
+// db_destroy (&db): Closes all; calls still open end with DB_UNAVAILABLE or DB_UNCERTAIN, from here. NULL-safe.
+void db_destroy (struct db **db);
+
+// db_call (db, statement, params, callback, context):
+// Run one statement. A read that was in flight when its connection was lost is sent once more on another. params may be NULL.
+void db_call (struct db *db, int statement, const struct db_params *params, db_callback *callback,
+              void *context);
+
+// One step of a transaction.
+struct db_step {
+    int statement;
+    const struct db_params *params;
+};
+
+// db_transaction (db, steps, n, callback, context):
+// Run n statements of which each takes effect or none; at most one of them needs to be a write.
+void db_transaction (struct db *db, const struct db_step *steps, size_t n, db_callback *callback,
+                     void *context);
+
+// db_ready (db, error_r): Is at least one connection made, its schema right and its statements prepared? If not, error_r says why
+// (no connection, a schema too old: run `jeton db migrate`, …).
+bool db_ready (const struct db *db, struct error *error_r) __attribute__ ((warn_unused_result));
+
+// db_on_change (db, callback, context): Call back whenever db_ready changes (and once a connection was lost: what it held,
+// an advisory lock for one, is gone). One listener.
+typedef void db_change_callback (void *context, bool ready);
+void db_on_change (struct db *db, db_change_callback *callback, void *context);
+
+// db_idle (db): Nothing waits and nothing is in flight: for draining.
+bool db_idle (const struct db *db);
+
+// Counters, for Stats.
+struct db_stats {
+    uint64_t calls, groups, regrouped, conflicts, unavailable, uncertain, failed, connects, in_flight;
+};
+const struct db_stats *db_stats (const struct db *db);
+
+// db_get_… (result, row, column, …): Read a column and check it: a row of the database is input too. False when the column
+// is NULL, of the wrong form or too long. Text is valid until the result goes; bytes are decoded from bytea's hex form into
+// `data_r` (size at most; length_r gets the length).
+bool db_get_text (const PGresult *result, int row, int column, const char **text_r)
+    __attribute__ ((warn_unused_result));
+bool db_get_int (const PGresult *result, int row, int column, int64_t *value_r)
+    __attribute__ ((warn_unused_result));
+bool db_get_bool (const PGresult *result, int row, int column, bool *value_r)
+    __attribute__ ((warn_unused_result));
+bool db_get_bytes (const PGresult *result, int row, int column, void *data_r, size_t size,
+                   size_t *length_r) __attribute__ ((warn_unused_result));
+// The length in bytes that db_get_bytes would give; 0 for NULL.
+size_t db_bytes_length (const PGresult *result, int row, int column);
+
+#endif

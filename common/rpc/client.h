@@ -1,0 +1,76 @@
+// The client side: calls to one service at one or more endpoints, with deadlines, health and repetition.
+#ifndef JETON_RPC_CLIENT_H
+#define JETON_RPC_CLIENT_H
+
+#include "common/error/error.h"
+#include "common/net/resolver.h"
+#include <czmq.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rpc_client_options {
+    // Comma-separated: "tcp://127.0.0.1:7102,tcp://validator:7102". A host name may stand for many addresses: it is resolved again
+    // every resolve_interval_ms, and each address gets a connection of its own.
+    const char *endpoints;
+    const char *server_key;      // the service's CURVE public key, Z85
+    zcert_t *certificate;        // the client's key pair; borrowed
+    uint32_t timeout_ms;         // of calls that give none; 0: 5,000
+    uint32_t in_flight_limit;    // calls in progress; more end with RESOURCE_EXHAUSTED; 0: 4,096
+    uint32_t resolve_interval_ms; // 0: 2,000
+    bool by_home;                // choose the endpoint by rendezvous hashing of the call's key; otherwise least outstanding
+};
+
+struct rpc_client;
+
+// The outcome of a call: code is a Jeton__V1__Code. `reply` is the unpacked message (NULL unless code is CODE_OK; for the end of a
+// stream always), owned by the client, valid during the callback. `more`: an item of a stream; others or the end follow.
+struct rpc_result {
+    int code;
+    const char *message; // "" when OK
+    size_t ndetails;     // field violations
+    struct {
+        const char *field, *description;
+    } details[16];
+    const void *reply;
+    bool more;
+};
+
+// Called once (for a stream: once for each item and once at the end), never before the starter has returned.
+typedef void rpc_callback (void *context, const struct rpc_result *result);
+
+struct rpc_client *rpc_client_new (zloop_t *loop, struct resolver *resolver,
+                                   const struct rpc_client_options *options, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+// rpc_client_destroy (&client): Open calls end without a callback. NULL-safe.
+void rpc_client_destroy (struct rpc_client **client);
+
+struct rpc_call_options {
+    uint32_t timeout_ms;       // 0: the client's
+    const char *key;           // by_home: what to hash; not sent
+    size_t key_size;
+    bool idempotent;           // may be sent once more elsewhere when a connection is lost
+    uint32_t credit;           // streams: items in flight; 0: 64. It is renewed as items are taken.
+    const char *const *metadata; // key, value, key, value, …, NULL; or NULL
+};
+
+// rpc_client_call (client, descriptor, method, message, options, callback, context):
+// Call a method of a service. The message is packed before this returns. options may be NULL. Returns the call's id, for
+// rpc_client_cancel. How it ends when it does not get a reply:
+//   UNAVAILABLE        no connection came up within the deadline, or an idempotent call was lost twice: nothing was done (or it does not matter)
+//   UNKNOWN            the connection was lost after the request was sent, and the call is not idempotent
+//   DEADLINE_EXCEEDED  no answer in time
+//   RESOURCE_EXHAUSTED in_flight_limit
+//   PERMISSION_DENIED  the server does not know our key (its peers file)
+uint64_t rpc_client_call (struct rpc_client *client, const ProtobufCServiceDescriptor *descriptor,
+                          const char *method, const ProtobufCMessage *message,
+                          const struct rpc_call_options *options, rpc_callback *callback,
+                          void *context);
+
+// rpc_client_cancel (client, id): The callback will not be called (any more); the server is told. Unknown ids are ignored.
+void rpc_client_cancel (struct rpc_client *client, uint64_t id);
+
+// rpc_code_name (code): "UNAVAILABLE", …
+const char *rpc_code_name (int code);
+
+#endif

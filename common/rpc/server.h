@@ -1,0 +1,93 @@
+// The server side of the envelope (proto/envelope.proto): one ROUTER socket with CURVE, dispatch by table.
+#ifndef JETON_RPC_SERVER_H
+#define JETON_RPC_SERVER_H
+
+#include "common/error/error.h"
+#include "common/rpc/peers.h"
+#include "common/rpc/request.h"
+#include <czmq.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum rpc_flags {
+    RPC_WRITE = 1 << 0,      // changes something: a client must not repeat it by itself
+    RPC_IDEMPOTENT = 1 << 1, // may be sent once more elsewhere
+    RPC_STREAM = 1 << 2,     // answers with several replies, by credit
+};
+
+// Called with a request that passed every check: the method exists, the peer's role allows it, the server is not draining, the body
+// is within its size, well-formed and unpacked, the deadline has not passed. Must see to it that the request is ended exactly once
+// (request_reply, request_fail…), now or later.
+typedef void rpc_handler (struct request *request);
+
+// One row a method.
+struct rpc_method {
+    const char *name;     // as in the .proto
+    rpc_handler *handler;
+    unsigned roles;       // enum role: who may call it
+    unsigned flags;       // enum rpc_flags
+    uint32_t timeout_ms;  // default deadline; 0: 5,000
+    uint32_t body_limit;  // bytes; 0: 65,536
+};
+
+// One table a service. rpc_server_add aborts when a method of the descriptor has no row, or a row no method.
+struct rpc_service {
+    const ProtobufCServiceDescriptor *descriptor;
+    const struct rpc_method *methods; // ended by a row whose name is NULL
+    void *owner;                      // what request_owner gives to its handlers
+};
+
+enum rpc_health { RPC_STARTING, RPC_SERVING, RPC_DRAINING, RPC_STALE, RPC_STANDBY };
+
+struct rpc_server_options {
+    const char *bind;          // "tcp://0.0.0.0:7101"
+    const char *service;       // "admin": for Health
+    zcert_t *certificate;      // the server's CURVE key pair; borrowed
+    const char *peers_path;    // the peers file
+    uint32_t in_flight_limit;  // requests in progress, all peers together; more: RESOURCE_EXHAUSTED
+    uint32_t peer_limit;       // requests in progress of one connection
+    uint32_t high_water_mark;  // messages per connection in each direction (ZMQ_SNDHWM, ZMQ_RCVHWM)
+    uint32_t message_limit;    // bytes of one frame (ZMQ_MAXMSGSIZE); a larger one costs its sender the connection
+    uint32_t connection_limit; // connections at most that pass the key check; 0: no limit
+    size_t arena_limit;        // bytes that one request may use in memory once unpacked
+};
+
+struct rpc_server;
+
+// rpc_server_new (loop, options, error_r): Bind and serve. Health and Stats are served without being added. NULL: error_r says
+// why (address in use: by what setting to change it; peers file; …). `options` is copied. One server a process: it binds the ZAP endpoint.
+struct rpc_server *rpc_server_new (zloop_t *loop, const struct rpc_server_options *options,
+                                   struct error *error_r) __attribute__ ((warn_unused_result));
+void rpc_server_destroy (struct rpc_server **server);
+
+// rpc_server_add (server, service): Serve one more service. `service` is not copied.
+void rpc_server_add (struct rpc_server *server, const struct rpc_service *service);
+
+// rpc_server_health (server, state, reason): What Health/Check answers. In RPC_STARTING, methods other than Health and Stats answer
+// UNAVAILABLE with the reason. `reason` is copied.
+void rpc_server_health (struct rpc_server *server, enum rpc_health state, const char *reason);
+enum rpc_health rpc_server_state (const struct rpc_server *server);
+
+// rpc_server_stat (server, name, value): Shows a counter in Stats/Get. Neither is copied.
+void rpc_server_stat (struct rpc_server *server, const char *name, const uint64_t *value);
+
+// rpc_server_drain (server, done, context): Refuse new requests with UNAVAILABLE, end streams with UNAVAILABLE, and call back when the
+// last request has been answered (at once, but not before this returns, if there is none).
+void rpc_server_drain (struct rpc_server *server, void (*done) (void *context), void *context);
+
+// rpc_server_reload_peers (server, error_r): Read the peers file again. False: the old peers stay in force. A peer that is
+// gone or has lost a role is refused from its next message on, whatever connections it has open.
+bool rpc_server_reload_peers (struct rpc_server *server, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+
+// rpc_server_endpoint (server): Where it is bound, with the port that was chosen for "tcp://…:*".
+const char *rpc_server_endpoint (const struct rpc_server *server);
+
+// rpc_wire_check (descriptor, data, size, violation_r):
+// Is this a well-formed message whose strings are valid UTF-8 without NUL, nested at most 32 deep? protobuf-c does not look at that,
+// and cuts strings at a NUL. violation_r gets the path of the field at fault. Linear in `size`; allocates nothing.
+bool rpc_wire_check (const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t size,
+                     struct error *violation_r) __attribute__ ((warn_unused_result));
+
+#endif
