@@ -17,7 +17,8 @@ void log_open (const char *service, enum log_level level);
 
 // log_level_set (level), log_level_parse (name, &level_r): "debug", "info", "warn", "error"; false for other names.
 void log_level_set (enum log_level level);
-bool log_level_parse (const char *name, enum log_level *level_r) __attribute__ ((warn_unused_result));
+bool log_level_parse (const char *name, enum log_level *level_r)
+    __attribute__ ((warn_unused_result));
 
 // log_info (msg, key, format, …): see log_event. `fields` are pairs of a key and a text, ended by NULL:
 //     log_info ("token disabled", "request", id, "token", token_id, NULL);
