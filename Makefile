@@ -24,7 +24,9 @@ PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIB
 OPTIMISE := $(if $(DEBUG),-O0,$(if $(SANITIZE),-O1,-O2))
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wswitch-enum -Wvla -Wformat=2 -Wundef
-SANITIZERS := $(if $(SANITIZE),-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+ifdef SANITIZE
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
 CPPFLAGS_ = -D_GNU_SOURCE -DJETON_VERSION='"$(VERSION)"' -I. -Ibuild/proto $(CPPFLAGS)
 CFLAGS_   = -std=c17 $(OPTIMISE) -g $(WARNINGS) $(SANITIZERS) -fstack-protector-strong -fPIE -pthread $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_  = $(SANITIZERS) -pie -Wl,-z,relro,-z,now -pthread $(LDFLAGS)

@@ -14,7 +14,7 @@ enum { LINE_MAX_ = 4096, VALUE_MAX = 1500 };
 
 // The log is the one thing of a process that has no owner to hang off: whoever reports a failure must not need one.
 static const char *log_service = "jeton";
-static _Atomic int log_threshold = LOG_INFO;
+static _Atomic int log_threshold = LOG_LEVEL_INFO;
 
 void
 log_open (const char *service, enum log_level level)
@@ -33,13 +33,13 @@ static const char *
 level_name (enum log_level level)
 {
     switch (level) {
-    case LOG_DEBUG:
+    case LOG_LEVEL_DEBUG:
         return "debug";
-    case LOG_INFO:
+    case LOG_LEVEL_INFO:
         return "info";
-    case LOG_WARN:
+    case LOG_LEVEL_WARN:
         return "warn";
-    case LOG_ERROR:
+    case LOG_LEVEL_ERROR:
         return "error";
     }
     return "error";
@@ -48,7 +48,7 @@ level_name (enum log_level level)
 bool
 log_level_parse (const char *name, enum log_level *level_r)
 {
-    for (enum log_level level = LOG_DEBUG; level <= LOG_ERROR; level++)
+    for (enum log_level level = LOG_LEVEL_DEBUG; level <= LOG_LEVEL_ERROR; level++)
         if (strcmp (name, level_name (level)) == 0) {
             *level_r = level;
             return true;

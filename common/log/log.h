@@ -10,7 +10,8 @@
 
 #include <stdbool.h>
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+// Named apart from the macros of <syslog.h>, which czmq includes.
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
 // log_open (service, level): Call once, at start. `service` is not copied.
 void log_open (const char *service, enum log_level level);
@@ -24,10 +25,10 @@ bool log_level_parse (const char *name, enum log_level *level_r)
 //     log_info ("token disabled", "request", id, "token", token_id, NULL);
 // A line is written with one write(2), at most 4,096 bytes; longer values are cut. Keys are lower case, with _.
 void log_event (enum log_level level, const char *msg, ...) __attribute__ ((sentinel));
-#define log_debug(...) log_event (LOG_DEBUG, __VA_ARGS__)
-#define log_info(...)  log_event (LOG_INFO, __VA_ARGS__)
-#define log_warn(...)  log_event (LOG_WARN, __VA_ARGS__)
-#define log_error(...) log_event (LOG_ERROR, __VA_ARGS__)
+#define log_debug(...) log_event (LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)  log_event (LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warn(...)  log_event (LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_error(...) log_event (LOG_LEVEL_ERROR, __VA_ARGS__)
 
 // log_redact (text): Overwrites, in place, with '*', what looks like a secret. What log_event does to its values.
 void log_redact (char *text);

@@ -28,6 +28,8 @@ struct process {
     struct resolver *resolver;
     struct rpc_server *server;
     struct db *db;
+    // Called when db_ready changes. NULL: the health becomes RPC_SERVING, or RPC_STARTING with the reason.
+    void (*database_changed) (struct process *process, bool ready);
     // Called after a good SIGHUP, may be NULL.
     void (*reloaded) (struct process *process);
     void *owner;
