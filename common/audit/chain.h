@@ -23,11 +23,11 @@ void chain_key_id (const uint8_t public_key[CRYPTO_PUBLIC_SIZE], uint8_t id_r[CH
 
 // A walk along the chain, entry by entry.
 struct chain_walk {
-    const struct sign_key *key;         // NULL: checkpoints are counted, not checked
-    int64_t sequence;                   // of the last entry that was taken
-    uint8_t digest[CHAIN_DIGEST_SIZE];  // its digest
-    int64_t checkpoints;                // that held
-    int64_t covered;                    // the last sequence number that a checkpoint holds for
+    const struct sign_key *key;        // NULL: checkpoints are counted, not checked
+    int64_t sequence;                  // of the last entry that was taken
+    uint8_t digest[CHAIN_DIGEST_SIZE]; // its digest
+    int64_t checkpoints;               // that held
+    int64_t covered;                   // the last sequence number that a checkpoint holds for
 };
 
 // chain_walk_start (walk, key): From the beginning.
@@ -35,8 +35,8 @@ void chain_walk_start (struct chain_walk *walk, const struct sign_key *key);
 
 // chain_walk_entry (walk, entry, error_r): The next entry: its sequence number follows, its digest is right, its record unpacks, and each
 // column equals what the record says. False: error_r names the record (AUD-…) and what is wrong; the walk is over.
-bool chain_walk_entry (struct chain_walk *walk, const Jeton__V1__TrailEntry *entry, struct error *error_r)
-    __attribute__ ((warn_unused_result));
+bool chain_walk_entry (struct chain_walk *walk, const Jeton__V1__TrailEntry *entry,
+                       struct error *error_r) __attribute__ ((warn_unused_result));
 
 // chain_walk_checkpoint (walk, checkpoint, error_r): A checkpoint for the entry just taken: same digest, right key, right signature. One
 // whose sequence number is beyond the last entry (the trail was cut) is refused as well: the caller hands it over at the end.

@@ -15,10 +15,10 @@ struct audit_change {
     const char *object_type; // "token"
     const char *object_id;
     const char *object_name;
-    const char *account_id;  // of the object; "" where there is none
-    int64_t revision;        // of the object, afterwards
-    const ProtobufCMessage *before; // NULL: it did not exist
-    const ProtobufCMessage *after;  // NULL: it does not exist any more
+    const char *account_id;           // of the object; "" where there is none
+    int64_t revision;                 // of the object, afterwards
+    const ProtobufCMessage *before;   // NULL: it did not exist
+    const ProtobufCMessage *after;    // NULL: it does not exist any more
     Jeton__V1__Visibility visibility; // 0: public
 };
 

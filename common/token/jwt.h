@@ -23,8 +23,10 @@ struct jwt_key *jwt_key_from_public (const uint8_t *der, size_t size, struct err
 void jwt_key_destroy (struct jwt_key **key);
 
 // jwt_key_private (key, der_r, size_r), jwt_key_public (…): DER, allocated; the caller frees (a private one wiped: sodium_memzero).
-bool jwt_key_private (const struct jwt_key *key, uint8_t **der_r, size_t *size_r) __attribute__ ((warn_unused_result));
-bool jwt_key_public (const struct jwt_key *key, uint8_t **der_r, size_t *size_r) __attribute__ ((warn_unused_result));
+bool jwt_key_private (const struct jwt_key *key, uint8_t **der_r, size_t *size_r)
+    __attribute__ ((warn_unused_result));
+bool jwt_key_public (const struct jwt_key *key, uint8_t **der_r, size_t *size_r)
+    __attribute__ ((warn_unused_result));
 
 // jwt_key_id (key): The JWK thumbprint (RFC 7638, SHA-256, base64url), as `kid`.
 const char *jwt_key_id (const struct jwt_key *key);
@@ -32,13 +34,13 @@ const char *jwt_key_id (const struct jwt_key *key);
 json_t *jwt_key_jwk (const struct jwt_key *key);
 
 // jwt_sign (key, type, claims, error_r): The compact form with header {alg, typ, kid}; allocated, the caller frees. NULL: error_r.
-char *jwt_sign (const struct jwt_key *key, const char *type, const json_t *claims, struct error *error_r)
-    __attribute__ ((warn_unused_result));
+char *jwt_sign (const struct jwt_key *key, const char *type, const json_t *claims,
+                struct error *error_r) __attribute__ ((warn_unused_result));
 
 enum jwt_result {
     JWT_OK,
-    JWT_MALFORMED,      // not three base64url parts, JSON that is none, duplicate members, a wrong alg, typ or crit
-    JWT_UNKNOWN_KEY,    // no kid, or find_key knows none by that name
+    JWT_MALFORMED, // not three base64url parts, JSON that is none, duplicate members, a wrong alg, typ or crit
+    JWT_UNKNOWN_KEY, // no kid, or find_key knows none by that name
     JWT_BAD_SIGNATURE,
 };
 
@@ -50,12 +52,13 @@ bool jwt_looks_like (const char *text, size_t length);
 
 // jwt_verify (text, length, type, find_key, context, claims_r, error_r): Check form, header and signature; times, issuer and
 // audience are the caller's. JWT_OK: claims_r is an object, the caller releases it. At most JWT_SIZE_MAX bytes.
-enum jwt_result jwt_verify (const char *text, size_t length, const char *type, jwt_find_key *find_key,
-                            void *context, json_t **claims_r, struct error *error_r)
-    __attribute__ ((warn_unused_result));
+enum jwt_result jwt_verify (const char *text, size_t length, const char *type,
+                            jwt_find_key *find_key, void *context, json_t **claims_r,
+                            struct error *error_r) __attribute__ ((warn_unused_result));
 
 // jwt_text (claims, name): A string claim of 1-256 bytes, or NULL. jwt_time (claims, name, seconds_r): An integer claim.
 const char *jwt_text (const json_t *claims, const char *name);
-bool jwt_time (const json_t *claims, const char *name, int64_t *seconds_r) __attribute__ ((warn_unused_result));
+bool jwt_time (const json_t *claims, const char *name, int64_t *seconds_r)
+    __attribute__ ((warn_unused_result));
 
 #endif

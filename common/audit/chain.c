@@ -1,0 +1,173 @@
+#include "common/audit/chain.h"
+#include "common/token/id.h"
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char checkpoint_prefix[] = "jeton checkpoint 1\n";
+
+enum { STATEMENT_SIZE = sizeof checkpoint_prefix - 1 + 8 + CHAIN_DIGEST_SIZE + 8 };
+
+void
+chain_digest (const uint8_t previous[CHAIN_DIGEST_SIZE], const uint8_t *record, size_t size,
+              uint8_t digest_r[CHAIN_DIGEST_SIZE])
+{
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init (&state);
+    crypto_hash_sha256_update (&state, previous, CHAIN_DIGEST_SIZE);
+    if (size)
+        crypto_hash_sha256_update (&state, record, size);
+    crypto_hash_sha256_final (&state, digest_r);
+}
+
+static uint8_t *
+put_number (uint8_t *p, int64_t number)
+{
+    for (int i = 0; i < 8; i++)
+        *p++ = (uint8_t) ((uint64_t) number >> (56 - 8 * i));
+    return p;
+}
+
+static void
+checkpoint_statement (int64_t sequence, const uint8_t digest[CHAIN_DIGEST_SIZE], int64_t time_us,
+                      uint8_t statement_r[STATEMENT_SIZE])
+{
+    uint8_t *p = statement_r;
+    memcpy (p, checkpoint_prefix, sizeof checkpoint_prefix - 1);
+    p = put_number (p + sizeof checkpoint_prefix - 1, sequence);
+    memcpy (p, digest, CHAIN_DIGEST_SIZE);
+    put_number (p + CHAIN_DIGEST_SIZE, time_us);
+}
+
+void
+chain_checkpoint_sign (const struct sign_key *key, int64_t sequence,
+                       const uint8_t digest[CHAIN_DIGEST_SIZE], int64_t time_us,
+                       uint8_t signature_r[CRYPTO_SIGNATURE_SIZE])
+{
+    uint8_t statement[STATEMENT_SIZE];
+    checkpoint_statement (sequence, digest, time_us, statement);
+    sign_make (key, statement, sizeof statement, signature_r);
+}
+
+void
+chain_key_id (const uint8_t public_key[CRYPTO_PUBLIC_SIZE], uint8_t id_r[CHAIN_KEY_ID_SIZE])
+{
+    uint8_t hash[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256 (hash, public_key, CRYPTO_PUBLIC_SIZE);
+    memcpy (id_r, hash, CHAIN_KEY_ID_SIZE);
+}
+
+void
+chain_walk_start (struct chain_walk *walk, const struct sign_key *key)
+{
+    *walk = (struct chain_walk){.key = key};
+}
+
+// "AUD-…: " before the text. A number that no record can have is shown as it is.
+static bool __attribute__ ((format (printf, 3, 4)))
+refuse (struct error *error_r, int64_t sequence, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start (arguments, format);
+    vsnprintf (text, sizeof text, format, arguments);
+    va_end (arguments);
+    char id[ID_AUDIT_SIZE];
+    if (sequence >= 1 && sequence <= ID_AUDIT_MAX) {
+        id_audit_format (sequence, id);
+        error_set (error_r, "%s: %s", id, text);
+    } else {
+        error_set (error_r, "AUD-%" PRId64 ": %s", sequence, text);
+    }
+    return false;
+}
+
+// The first column that does not say what the record says; NULL when all do.
+static const char *
+different_column (const Jeton__V1__TrailEntry *entry, const Jeton__V1__AuditRecord *record)
+{
+    const Jeton__V1__AuditObject *object = record->object;
+    const Jeton__V1__Actor *actor = record->actor;
+    char id[ID_AUDIT_SIZE];
+    id_audit_format (entry->sequence, id);
+    if (strcmp (record->id, id) != 0)
+        return "id";
+    if (record->sequence != entry->sequence)
+        return "sequence";
+    if (strcmp (record->event, entry->event) != 0)
+        return "event";
+    if (strcmp (object ? object->id : "", entry->object_id) != 0)
+        return "object_id";
+    if (strcmp (actor ? actor->id : "", entry->actor_id) != 0)
+        return "actor_id";
+    if (strcmp (object ? object->account_id : "", entry->account_id) != 0)
+        return "account_id";
+    if (record->time_us != entry->time_us)
+        return "time_us";
+    if (record->visibility != entry->visibility)
+        return "visibility";
+    return NULL;
+}
+
+bool
+chain_walk_entry (struct chain_walk *walk, const Jeton__V1__TrailEntry *entry,
+                  struct error *error_r)
+{
+    int64_t expected = walk->sequence + 1;
+    if (entry->sequence != expected)
+        return refuse (error_r, expected,
+                       "missing from the trail: number %" PRId64 " comes in its place",
+                       entry->sequence);
+    if (expected > ID_AUDIT_MAX)
+        return refuse (error_r, expected, "beyond the last number that a record can have");
+    uint8_t digest[CHAIN_DIGEST_SIZE];
+    chain_digest (walk->digest, entry->record.data, entry->record.len, digest);
+    if (entry->digest.len != CHAIN_DIGEST_SIZE ||
+        memcmp (entry->digest.data, digest, CHAIN_DIGEST_SIZE) != 0)
+        return refuse (error_r, expected,
+                       "digest does not match the record and the digest before it");
+    Jeton__V1__AuditRecord *record =
+        jeton__v1__audit_record__unpack (NULL, entry->record.len, entry->record.data);
+    if (!record)
+        return refuse (error_r, expected, "the record cannot be unpacked");
+    const char *column = different_column (entry, record);
+    jeton__v1__audit_record__free_unpacked (record, NULL);
+    if (column)
+        return refuse (error_r, expected, "column %s does not say what the record says", column);
+    walk->sequence = expected;
+    memcpy (walk->digest, digest, CHAIN_DIGEST_SIZE);
+    return true;
+}
+
+bool
+chain_walk_checkpoint (struct chain_walk *walk, const Jeton__V1__Checkpoint *checkpoint,
+                       struct error *error_r)
+{
+    int64_t sequence = checkpoint->sequence;
+    if (sequence > walk->sequence)
+        return refuse (
+            error_r, sequence,
+            "missing, though a checkpoint covers it: the trail was cut after number %" PRId64,
+            walk->sequence);
+    if (sequence < walk->sequence || sequence < 1)
+        return refuse (error_r, sequence, "its checkpoint does not stand after its entry");
+    if (checkpoint->digest.len != CHAIN_DIGEST_SIZE ||
+        memcmp (checkpoint->digest.data, walk->digest, CHAIN_DIGEST_SIZE) != 0)
+        return refuse (error_r, sequence, "digest is not the one that its checkpoint was made for");
+    if (walk->key) {
+        uint8_t id[CHAIN_KEY_ID_SIZE], statement[STATEMENT_SIZE];
+        chain_key_id (walk->key->public_key, id);
+        if (checkpoint->key_id.len != sizeof id ||
+            memcmp (checkpoint->key_id.data, id, sizeof id) != 0)
+            return refuse (error_r, sequence, "its checkpoint was signed with another key");
+        checkpoint_statement (sequence, walk->digest, checkpoint->time_us, statement);
+        if (checkpoint->signature.len != CRYPTO_SIGNATURE_SIZE ||
+            !sign_check (walk->key, statement, sizeof statement, checkpoint->signature.data))
+            return refuse (error_r, sequence, "the signature of its checkpoint is wrong");
+        walk->covered = sequence;
+    }
+    walk->checkpoints++;
+    return true;
+}

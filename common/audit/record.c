@@ -1,0 +1,82 @@
+#include "common/audit/record.h"
+#include "common/memory/memory.h"
+#include <time.h>
+
+static char *
+text (const char *text_or_null)
+{
+    return (char *) (text_or_null ? text_or_null : "");
+}
+
+void
+audit_actor (struct request *request, Jeton__V1__Actor *actor_r)
+{
+    const struct peer *peer = request_peer (request);
+    jeton__v1__actor__init (actor_r);
+    actor_r->id = text (peer->name);
+    actor_r->name = text (peer->name);
+    actor_r->type = text (peer->roles & ROLE_OPERATOR ? "operator" : "service");
+}
+
+static bool
+pack (struct arena *arena, const ProtobufCMessage *message, ProtobufCBinaryData *bytes_r)
+{
+    *bytes_r = (ProtobufCBinaryData){0};
+    if (!message)
+        return true;
+    bytes_r->len = protobuf_c_message_get_packed_size (message);
+    bytes_r->data = arena_alloc (arena, bytes_r->len);
+    if (!bytes_r->data)
+        return false;
+    protobuf_c_message_pack (message, bytes_r->data);
+    return true;
+}
+
+static int64_t
+now_us (void)
+{
+    struct timespec now;
+    clock_gettime (CLOCK_REALTIME, &now);
+    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+uint8_t *
+audit_pack (struct request *request, const struct audit_change *change, size_t *size_r)
+{
+    struct arena *arena = request_arena (request);
+    const ProtobufCMessage *shown = change->after ? change->after : change->before;
+
+    Jeton__V1__AuditObject object = JETON__V1__AUDIT_OBJECT__INIT;
+    object.id = text (change->object_id);
+    object.name = text (change->object_name);
+    object.type = text (change->object_type);
+    object.revision = change->revision;
+    object.account_id = text (change->account_id);
+
+    Jeton__V1__Actor actor;
+    audit_actor (request, &actor);
+
+    Jeton__V1__AuditRequest call = JETON__V1__AUDIT_REQUEST__INIT;
+    call.address = text (request_metadata (request, "client-address"));
+    call.user_agent = text (request_metadata (request, "user-agent"));
+    call.correlation_id = text (request_correlation (request));
+    call.method = text (request_method (request));
+
+    Jeton__V1__AuditRecord record = JETON__V1__AUDIT_RECORD__INIT;
+    record.event = text (change->event);
+    record.summary = text (change->summary);
+    record.object = &object;
+    record.actor = &actor;
+    record.time_us = now_us ();
+    record.visibility = change->visibility == JETON__V1__VISIBILITY__VISIBILITY_UNSPECIFIED
+                            ? JETON__V1__VISIBILITY__VISIBILITY_PUBLIC
+                            : change->visibility;
+    record.request = &call;
+    record.object_message = text (shown ? shown->descriptor->name : NULL);
+    ProtobufCBinaryData packed;
+    if (!pack (arena, change->before, &record.before) ||
+        !pack (arena, change->after, &record.after) || !pack (arena, &record.base, &packed))
+        return NULL;
+    *size_r = packed.len;
+    return packed.data;
+}
