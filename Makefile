@@ -51,7 +51,6 @@ FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
-SCRIPTS  := $(shell grep -rlE '^\#!/bin/(ba)?sh' .ci deploy tests 2>/dev/null)
 
 .PHONY: all programs tests help dependencies run stop check lint format format-check sanitize valgrind fuzz bench install clean
 .SECONDARY:
@@ -63,12 +62,17 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 programs: $(PROGRAMS) ## build the programs into build/bin
-tests: programs $(UNIT) $(SUPPORT) $(REPLAY) ## build programs and tests
+tests: programs $(UNIT) $(SUPPORT) $(REPLAY) build/python/made ## build programs and tests
 
 # ---- generated code -------------------------------------------------------------------------------------------------
 build/proto/%.pb-c.c build/proto/%.pb-c.h &: proto/%.proto $(PROTOS)
 	@mkdir -p $(@D)
 	@protoc-c --proto_path=proto --c_out=build/proto $<
+
+build/python/made: $(PROTOS)
+	@mkdir -p $(@D)
+	@protoc --proto_path=proto --python_out=$(@D) $(PROTOS)
+	@touch $@
 
 # Generated code is not ours to warn about.
 $(BUILD)/proto/%.o: build/proto/%.c $(PB_H)
@@ -139,7 +143,7 @@ sanitize: ## every test under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) SANITIZE=1 check
 
 valgrind: ## the main scenario with the processes under valgrind
-	@deploy/local/dependencies test
+	@deploy/local/dependencies test valgrind
 	@$(MAKE) -j$$(nproc) tests
 	@tests/run --valgrind $(BUILD) $(TESTS)
 
@@ -152,7 +156,7 @@ lint: ## clang-tidy, cppcheck, shellcheck, format-check
 	@deploy/local/dependencies lint
 	@$(MAKE) format-check
 	@$(MAKE) $(PB_H)
-	@tests/lint
+	@tests/lint $(filter %.c,$(SOURCES))
 
 format: ## clang-format
 	@clang-format -i $(SOURCES)

@@ -1,0 +1,43 @@
+# What the local system is: its places, ports and processes. Sourced by run and stop; the caller is in the top of the tree.
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2015 # used by those who source this
+
+top=$PWD
+var=$top/var
+bin=$top/build/bin
+services=(issuer validator admin auditor)
+port_base=${JETON_PORT_BASE:-7100}
+declare -A port=([issuer]=$((port_base + 1)) [validator]=$((port_base + 2)) [admin]=$((port_base + 3)) [auditor]=$((port_base + 4)))
+
+say() { printf '%s\n' "$*"; }
+
+# fail SENTENCE: what happened and what to do.
+fail() {
+    printf 'make: %s\n' "$*" >&2
+    exit 1
+}
+
+# wait_until SECONDS COMMAND...: poll until the command succeeds.
+wait_until() {
+    local tries=$(($1 * 20))
+    shift
+    until "$@"; do
+        [ $((tries -= 1)) -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+
+# write_if_changed FILE: standard input becomes the file's content; its time stays when nothing changed.
+write_if_changed() {
+    cat >"$1.new"
+    if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
+}
+
+# only_one: one run or stop at a time in a tree. The lock is descriptor 9; what is left running must not inherit it.
+only_one() {
+    mkdir -p "$var" 2>/dev/null || true
+    [ -w "$var" ] && [ -O "$var" ] ||
+        fail "$var belongs to another user: run make as that user, or stop the system as that user and remove $var."
+    exec 9>"$var/lock"
+    flock -w 120 9 || fail "another make run or make stop has been at work in this tree for two minutes; wait for it, or end it."
+}

@@ -1,0 +1,476 @@
+"""What scenarios stand on: a whole system of its own (PostgreSQL, keys, processes, command line) and a registry of tests.
+
+    from harness import System, test, main, expect
+
+    @test("a token is issued")
+    def issue(system):
+        ...
+    main(System)           # makes one system for the file, runs the tests in order, prints "ok NAME" or "not ok NAME: why"
+
+Nothing here sleeps to let something happen: wait_for polls a condition. A system is in a directory of its own below /tmp, on ports of
+its own, and is gone afterwards; when a test failed, the ends of its logs are printed first.
+
+Environment: JETON_BUILD (build), JETON_WRAP (a command in front of each service, such as valgrind), JETON_SLOW (a factor for all
+timeouts, for builds that are slow), JETON_KEEP (leave the directory).
+"""
+
+import glob
+import json
+import os
+import pwd
+import random
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, os.environ.get("JETON_BUILD", "build"))
+WRAP = shlex.split(os.environ.get("JETON_WRAP", ""))
+SLOW = float(os.environ.get("JETON_SLOW", "1"))
+SERVICES = ("issuer", "validator", "admin", "auditor")
+
+# What must never be in the standard error of a process.
+DEFECTS = re.compile(r"ERROR: AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed|==\d+== (Invalid|Conditional"
+                      r"|Use of uninit|Syscall param|ERROR SUMMARY: [1-9])|==\d+==.*definitely lost")
+# What must never be in a log: values of tokens, JWTs, passwords in connection strings, private keys of certificates.
+SECRETS = re.compile(r"jtn_(live|test)_[A-Za-z0-9_-]{44}|eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+|password=(?!\*)\S|secret-key")
+
+
+class Failed(Exception):
+    """An expectation that did not hold."""
+
+
+class Skip(Exception):
+    """A test that cannot run here, and why."""
+
+
+def expect(condition, why):
+    if not condition:
+        raise Failed(why)
+
+
+def expect_equal(actual, expected, what=""):
+    if actual != expected:
+        raise Failed(f"{what + ': ' if what else ''}{actual!r} instead of {expected!r}")
+
+
+def wait_for(condition, timeout=5.0, what="the condition"):
+    """Poll until condition() is true, and return what it gave. An exception in it counts as false, and is told in the end."""
+    deadline = time.monotonic() + timeout * SLOW
+    last = None
+    while True:
+        try:
+            value = condition()
+            if value:
+                return value
+            last = value
+        except (Failed, OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise Failed(f"{what} did not come within {timeout:g} s; last: {last!r}")
+        time.sleep(0.02)
+
+
+def free_port():
+    """A port that nobody listens on, below the range from which the kernel gives out ports to clients."""
+    while True:
+        port = random.SystemRandom().randint(10000, 31000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def pg_program(name):
+    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), key=lambda p: int(re.sub(r"\D", "", p.split("/")[4]) or 0))
+    return found[-1] if found else shutil.which(name) or name
+
+
+class Postgres:
+    """A cluster of its own on a Unix socket. As root it runs as the user postgres, because it refuses root."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.data = os.path.join(directory, "data")
+        self.log = os.path.join(directory, "log")
+        self.process = None
+        os.mkdir(directory, 0o755)
+        self.user = {}
+        if os.getuid() == 0:
+            entry = pwd.getpwnam("postgres")
+            self.user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+            os.chown(directory, entry.pw_uid, entry.pw_gid)
+        self.url = f"host={directory} dbname=jeton user=jeton"
+        self.environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+        subprocess.run([pg_program("initdb"), "-D", self.data, "--username=jeton", "--encoding=UTF8", "--locale=C.UTF-8",
+                         "--auth-local=peer", "--auth-host=reject", "--no-sync"], check=True, stdout=subprocess.DEVNULL,
+                        env=self.environment, cwd="/", **self.user)
+        # The owner is known by the socket's peer, the roles by their passwords, as in the local run.
+        self._write("pg_hba.conf", "local all jeton peer map=owner\nlocal all all scram-sha-256\n")
+        self._write("pg_ident.conf", f"owner {pwd.getpwuid(os.getuid()).pw_name} jeton\n")
+        self.start()
+        self.sql("create database jeton", database="postgres")
+
+    def _write(self, name, text):
+        with open(os.path.join(self.data, name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [pg_program("postgres"), "-D", self.data, "-c", "listen_addresses=", "-c", f"unix_socket_directories={self.directory}",
+                 "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "log_min_messages=fatal"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd="/", **self.user)
+        wait_for(lambda: self.sql("select 1", database="postgres") == "1", 30, "PostgreSQL")
+
+    def stop(self, how="fast"):
+        """how: "fast" ends connections and shuts down in order; "immediate" is as if it had crashed."""
+        self.process.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how])
+        self.process.wait(30 * SLOW)
+
+    def restart(self, how="fast"):
+        self.stop(how)
+        self.start()
+
+    def sql(self, statement, database="jeton", role=None, password=None, check=True):
+        """Runs SQL as the owner, or as a role; returns the rows, unaligned. With check=False: (exit status, output, error)."""
+        command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, f"host={self.directory} dbname={database} user={role or 'jeton'}"]
+        run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * SLOW, check=False,
+                              env={**os.environ, "PGPASSWORD": password or "", "PGCONNECT_TIMEOUT": "10"})
+        if not check:
+            return run.returncode, run.stdout.strip(), run.stderr.strip()
+        if run.returncode != 0:
+            raise Failed(f"psql: {run.stderr.strip()}")
+        return run.stdout.rstrip("\n")
+
+    def destroy(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Service:
+    """One process. Its endpoint, settings and log stay the same over restarts."""
+
+    def __init__(self, system, kind, name, settings):
+        self.system, self.kind, self.name = system, kind, name
+        self.port = free_port()
+        self.endpoint = f"tcp://127.0.0.1:{self.port}"
+        self.log_path = system.path(f"{name}.log")
+        self.conf_path = system.path(f"{name}.conf")
+        self.process = None
+        self.killed = False
+        keys = system.keys
+        self.settings = {"bind": self.endpoint, "peers": f"{keys}/peers", "key": f"{keys}/curve/{kind}.key_secret",
+                         "database_url": f"host={system.postgres.directory} dbname=jeton user=jeton_{kind}", "log_level": "debug"}
+        if kind in ("admin", "validator"):
+            self.settings["token_keys"] = f"{keys}/token-check.keys"
+        if kind == "issuer":
+            self.settings["seal_keys"] = f"{keys}/seal.keys"
+        if kind == "auditor":
+            self.settings["checkpoint_key"] = f"{keys}/checkpoint.key"
+        self.settings.update(settings)
+        self.environment = {"JETON_DATABASE_PASSWORD_FILE": f"{keys}/database-{kind}"}
+
+    def start(self, wait=True):
+        expect(not self.running(), f"{self.name} is running")
+        with open(self.conf_path, "w", encoding="utf-8") as f:
+            f.writelines(f"{key} = {value}\n" for key, value in self.settings.items() if value is not None)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(WRAP + [f"{BUILD}/bin/jeton-{self.kind}", "--config", self.conf_path], stdin=subprocess.DEVNULL,
+                                             stdout=log, stderr=log, cwd=self.system.directory,
+                                             env=self.system.environment(self.environment))
+        self.killed = False
+        if wait:
+            self.wait_healthy()
+        return self
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def health(self):
+        """The state that Health/Check gives: "serving", "standby" …; None when it does not answer."""
+        for row in self.system.health():
+            if row.get("endpoint", "").endswith(f":{self.port}"):
+                return row.get("state")
+        return None
+
+    def wait_healthy(self, states=("serving", "standby"), timeout=15):
+        def healthy():
+            if not self.running():
+                raise Failed(f"{self.name} ended with status {self.process.returncode}: {self.log()[-600:]}")
+            return self.health() in states
+        wait_for(healthy, timeout, f"{self.name} being {' or '.join(states)}")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, timeout=20):
+        """SIGTERM, and the exit status must be 0."""
+        self.process.send_signal(signal.SIGCONT)
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(timeout * SLOW)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Failed(f"{self.name} did not end within {timeout} s of SIGTERM") from None
+        expect(status == 0, f"{self.name} ended with status {status}: {self.log()[-1000:]}")
+
+    def kill(self):
+        """As kill -9: at once, whatever it is doing."""
+        self.killed = True
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self):
+        self.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def memory(self):
+        """Resident memory in bytes."""
+        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+
+class System:
+    """PostgreSQL, keys, and one of each process (or as many as `processes` says)."""
+
+    def __init__(self, processes=None, settings=None, start=True):
+        """processes: {"validator": 3}; settings: {"validator": {"log_level": "info"}}; start=False leaves the processes to the test."""
+        self.directory = tempfile.mkdtemp(prefix="jeton-", dir="/tmp")
+        os.chmod(self.directory, 0o755)
+        self.keys = self.path("var", "keys")
+        self.services = {}
+        self.postgres = None
+        self.failed = False
+        try:
+            os.mkdir(self.path("var"))
+            self.postgres = Postgres(self.path("pg"))
+            self.url = self.postgres.url
+            self._jeton("keys", "init", self.keys)
+            self._jeton("db", "migrate", "--url", self.url, "--secrets", self.keys)
+            for kind in SERVICES:
+                for i in range((processes or {}).get(kind, 1)):
+                    self.add(kind, kind if i == 0 else f"{kind}{i + 1}", (settings or {}).get(kind))
+            if start:
+                self.start()
+        except BaseException:
+            self.failed = True
+            self.destroy()
+            raise
+
+    # ---- places ----
+
+    def path(self, *names):
+        return os.path.join(self.directory, *names)
+
+    def environment(self, more=None):
+        """What processes and commands get: nothing of JETON_ that the caller happens to have."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("JETON_", "PG"))}
+        kept["PATH"] = f"{BUILD}/bin:{kept.get('PATH', '')}"
+        kept.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
+        kept.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+        kept.update(more or {})
+        return kept
+
+    # ---- processes ----
+
+    def add(self, kind, name, settings=None):
+        """One more process of a kind, which is known to the command line from now on; not started."""
+        service = self.services[name] = Service(self, kind, name, settings or {})
+        self.write_conf()
+        return service
+
+    def __getitem__(self, name):
+        return self.services[name]
+
+    def of_kind(self, kind):
+        return [s for s in self.services.values() if s.kind == kind]
+
+    def start(self):
+        for service in self.services.values():
+            service.start(wait=False)
+        for service in self.services.values():
+            service.wait_healthy()
+
+    def write_conf(self):
+        """var/jeton.conf, as make run writes it: the command line finds it from the directory that it runs in."""
+        with open(self.path("var", "jeton.conf"), "w", encoding="utf-8") as f:
+            for kind in SERVICES:
+                endpoints = [s.endpoint for s in self.of_kind(kind)]
+                if endpoints:
+                    f.write(f"{kind} = {','.join(endpoints)}\n")
+            f.write(f"peers = {self.keys}/peers\nkey = {self.keys}/curve/operator.key_secret\ncheckpoint_key = {self.keys}/checkpoint.pub\n")
+
+    # ---- the command line ----
+
+    def jeton(self, *arguments, input=None, check=None, environment=None, timeout=30):
+        """Run `jeton` and return the completed process (text). check: the exit status that it must have."""
+        run = subprocess.run([f"{BUILD}/bin/jeton", *map(str, arguments)], input=input if input is not None else "", capture_output=True,
+                              text=True, timeout=timeout * SLOW, cwd=self.directory, env=self.environment(environment), check=False)
+        if DEFECTS.search(run.stderr):
+            raise Failed(f"jeton {' '.join(map(str, arguments))}: {run.stderr[-2000:]}")
+        if check is not None and run.returncode != check:
+            raise Failed(f"jeton {' '.join(map(str, arguments))}: exit status {run.returncode} instead of {check}: "
+                          f"{(run.stderr or run.stdout).strip()[-600:]}")
+        return run
+
+    def _jeton(self, *arguments):
+        return self.jeton(*arguments, check=0)
+
+    def cli(self, *arguments, input=None, check=0, environment=None, timeout=30):
+        """Run `jeton --json …` and return what it printed, parsed. The exit status must be `check`; None: any, and (status, JSON) is returned."""
+        run = self.jeton("--json", *arguments, input=input, check=check, environment=environment, timeout=timeout)
+        try:
+            value = json.loads(run.stdout) if run.stdout.strip() else None
+        except ValueError:
+            raise Failed(f"jeton --json {' '.join(map(str, arguments))} printed no JSON: {run.stdout[:300]!r}") from None
+        return value if check is not None else (run.returncode, value)
+
+    def health(self):
+        """One row for each endpoint."""
+        rows = self.cli("health", check=None, timeout=15)[1]
+        return rows if isinstance(rows, list) else (rows or {}).get("services", [])
+
+    def validate(self, value, module="orders", access="read", **more):
+        """The validator's reply, as JSON."""
+        arguments = [part for key, text in more.items() for part in (f"--{key}", text)]
+        status, reply = self.cli("validate", "--module", module, "--access", access, *arguments, input=value, check=None)
+        expect(status in (0, 1) and reply, f"jeton validate: exit status {status}, {reply}")
+        expect_equal(status, 0 if reply["decision"] == "allow" else 1, "exit status of validate")
+        return reply
+
+    # ---- the database ----
+
+    def sql(self, statement, role=None, check=True):
+        """As the owner, or as one of the roles of the processes ("admin", …)."""
+        if role is None:
+            return self.postgres.sql(statement, check=check)
+        with open(f"{self.keys}/database-{role}", encoding="ascii") as f:
+            password = f.read().strip()
+        return self.postgres.sql(statement, role=f"jeton_{role}", password=password, check=check)
+
+    # ---- the end ----
+
+    def check_logs(self):
+        """No log shows a defect or a secret."""
+        for service in self.services.values():
+            if not os.path.exists(service.log_path):
+                continue
+            for pattern, what in ((DEFECTS, "a defect"), (SECRETS, "a secret")):
+                found = pattern.search(service.log())
+                if found:
+                    line = service.log()[:found.start()].count("\n") + 1
+                    shown = service.log()[found.start():found.start() + 3000] if what == "a defect" else found.group()[:9] + "…"
+                    raise Failed(f"the log of {service.name} shows {what} in line {line}: {shown}")
+
+    def finish(self):
+        """Every process ends in order, and its log is clean."""
+        problems = []
+        for service in self.services.values():
+            if service.running():
+                try:
+                    service.stop()
+                except Failed as error:
+                    problems.append(str(error))
+            elif service.process is not None and not service.killed and service.process.returncode != 0:
+                problems.append(f"{service.name} had ended with status {service.process.returncode}: {service.log()[-1000:]}")
+        try:
+            self.check_logs()
+        except Failed as error:
+            problems.append(str(error))
+        expect(not problems, "; ".join(problems))
+
+    def print_logs(self, lines=30):
+        for service in self.services.values():
+            if os.path.exists(service.log_path):
+                text = SECRETS.sub("…", service.log())
+                print(f"--- the end of {service.name}'s log", *text.splitlines()[-lines:], sep="\n#   ")
+
+    def destroy(self):
+        """Whatever happened before: nothing of it is left."""
+        if self.failed:
+            self.print_logs()
+        for service in self.services.values():
+            if service.running():
+                service.kill()
+        if self.postgres:
+            self.postgres.destroy()
+        if os.environ.get("JETON_KEEP"):
+            print(f"# left in {self.directory}")
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+TESTS = []
+
+
+def test(name):
+    def register(function):
+        TESTS.append((name, function))
+        return function
+    return register
+
+
+def report(name, function, *arguments):
+    """Run one test and print its line; true when it passed or was skipped."""
+    try:
+        function(*arguments)
+    except Skip as why:
+        print(f"ok {name} # SKIP {why}", flush=True)
+        return True
+    except Exception as error:  # a test that breaks has failed, and the next one runs
+        text = str(error) if isinstance(error, Failed) else "".join(traceback.format_exception(error))
+        print(f"not ok {name}: " + text.strip().replace("\n", "\n#   "), flush=True)
+        return False
+    print(f"ok {name}", flush=True)
+    return True
+
+
+def main(make_system=None):
+    """Run the file's tests in order; make_system: called for the system that each of them gets, once. Exits."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    failed = 0
+    system = None
+    try:
+        if make_system:
+            system = make_system()
+        for name, function in TESTS:
+            passed = report(name, function, *([system] if system else []))
+            failed += not passed
+            if system and not passed:
+                system.failed = True
+        if system:
+            passed = report("every process ends in order, and no log shows a defect or a secret", system.finish)
+            failed += not passed
+            system.failed = system.failed or not passed
+    except Exception as error:
+        print("not ok the system starts: " + str(error).strip().replace("\n", "\n#   "), flush=True)
+        failed += 1
+    finally:
+        if system:
+            system.destroy()
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""The processes start, say how they are, refuse what is wrong with one clear sentence, and end."""
+# valgrind
+import os
+import socket
+import subprocess
+
+from harness import BUILD, SERVICES, System, expect, expect_equal, main, test
+
+
+def run(system, kind, *arguments, environment=None):
+    service = system[kind]
+    return subprocess.run([f"{BUILD}/bin/jeton-{kind}", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                          cwd=system.directory, env=system.environment({**service.environment, **(environment or {})}), check=False)
+
+
+def expect_refusal(result, status, *words):
+    expect_equal(result.returncode, status, f"exit status ({result.stderr.strip()})")
+    for word in words:
+        expect(word in result.stderr, f"{word!r} is not in {result.stderr.strip()!r}")
+    expect(len(result.stderr.strip().splitlines()) <= 3, f"more than a sentence: {result.stderr}")
+
+
+@test("all four processes serve")
+def serve(system):
+    rows = system.health()
+    expect_equal(sorted(row["service"] for row in rows), sorted(SERVICES))
+    expect_equal({row["state"] for row in rows}, {"serving"})
+
+
+@test("jeton health tells who does not answer, and how they are by its exit status")
+def unhealthy(system):
+    system["issuer"].stop()
+    status, rows = system.cli("health", check=None)
+    expect(status != 0, "exit status 0 although the issuer is down")
+    expect_equal([row["state"] for row in rows if row["service"] == "issuer"], ["unreachable"])
+    system["issuer"].start()
+    system.cli("health", check=0)
+
+
+@test("--help, --version and --settings answer and exit")
+def help_(system):
+    for kind in SERVICES:
+        for flag, word in (("--help", "database_url"), ("--version", "."), ("--settings", "`database_url`")):
+            result = run(system, kind, flag)
+            expect_equal(result.returncode, 0, f"jeton-{kind} {flag}")
+            expect(word in result.stdout, f"jeton-{kind} {flag} does not say {word}: {result.stdout[:300]}")
+
+
+@test("-n checks the settings and exits")
+def check_settings(system):
+    for kind in SERVICES:
+        conf = system[kind].conf_path
+        expect_equal(run(system, kind, "--config", conf, "-n").returncode, 0, f"jeton-{kind} -n")
+        expect_refusal(run(system, kind, "--config", conf, "-n", "--in-flight-limit=many"), 64, "in_flight_limit")
+
+
+@test("wrong settings are refused, with the source and the key")
+def wrong_settings(system):
+    conf = system["admin"].conf_path
+    expect_refusal(run(system, "admin", "--config", conf, "--no-such-setting=1"), 64, "no-such-setting")
+    expect_refusal(run(system, "admin", "--config", conf, "stray"), 64, "stray")
+    expect_refusal(run(system, "admin", "--config", conf, environment={"JETON_DATABASE_CONNECTIONS": "-1"}), 64, "database_connections")
+    expect_refusal(run(system, "admin", "--config", system.path("absent.conf")), 64, "absent.conf")
+    bad = system.path("bad.conf")
+    with open(bad, "w", encoding="utf-8") as f:
+        f.write("bind = tcp://127.0.0.1:1\nthis is no setting\n")
+    expect_refusal(run(system, "admin", "--config", bad), 64, "bad.conf", "2")
+
+
+@test("a key or peers file that is missing, empty or open to others is refused by name")
+def wrong_files(system):
+    conf = system["admin"].conf_path
+    empty = system.path("empty")
+    with open(empty, "wb"):
+        os.chmod(empty, 0o600)
+    for key in ("peers", "key", "token_keys"):
+        flag = f"--{key.replace('_', '-')}"
+        for path in (system.path("absent"), empty):
+            result = run(system, "admin", "--config", conf, "--bind=tcp://127.0.0.1:*", f"{flag}={path}")
+            expect(result.returncode in (64, 69), f"exit status {result.returncode} with {flag}={path}: {result.stderr}")
+            expect(path in result.stderr, f"{path} is not named: {result.stderr.strip()}")
+    shown = system.path("shown.keys")
+    with open(f"{system.keys}/token-check.keys", encoding="ascii") as source, open(shown, "w", encoding="ascii") as f:
+        f.write(source.read())
+    os.chmod(shown, 0o644)
+    result = run(system, "admin", "--config", conf, "--bind=tcp://127.0.0.1:*", f"--token-keys={shown}")
+    expect(result.returncode in (64, 69) and shown in result.stderr, f"a key that all may read: {result.returncode}, {result.stderr.strip()}")
+
+
+@test("a port that is taken is named, with the setting to change")
+def port_taken(system):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for kind in SERVICES:
+            result = run(system, kind, "--config", system[kind].conf_path, f"--bind=tcp://127.0.0.1:{port}")
+            expect_refusal(result, 69, str(port), "bind")
+
+
+@test("a process without a database answers that it is starting, and why")
+def no_database(system):
+    other = system.add("admin", "admin2", {"database_url": f"host={system.path('nowhere')} dbname=jeton user=jeton_admin"})
+    other.start(wait=False)
+    other.wait_healthy(("starting",))
+    row = next(row for row in system.health() if row["endpoint"] == other.endpoint)
+    expect(row["reason"], "health gives no reason")
+    other.stop()
+    del system.services["admin2"]
+    system.write_conf()
+
+
+@test("SIGHUP reloads and SIGTERM ends, with exit status 0")
+def signals(system):
+    import signal
+    for service in system.services.values():
+        service.signal(signal.SIGHUP)
+        service.wait_healthy()
+        service.stop()
+        service.start()
+
+
+main(System)
