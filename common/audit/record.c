@@ -40,10 +40,10 @@ now_us (void)
     return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-uint8_t *
-audit_pack (struct request *request, const struct audit_change *change, size_t *size_r)
+static uint8_t *
+record_pack (struct arena *arena, const struct audit_change *change, Jeton__V1__Actor *actor,
+             Jeton__V1__AuditRequest *call, size_t *size_r)
 {
-    struct arena *arena = request_arena (request);
     const ProtobufCMessage *shown = change->after ? change->after : change->before;
 
     Jeton__V1__AuditObject object = JETON__V1__AUDIT_OBJECT__INIT;
@@ -53,6 +53,28 @@ audit_pack (struct request *request, const struct audit_change *change, size_t *
     object.revision = change->revision;
     object.account_id = text (change->account_id);
 
+    Jeton__V1__AuditRecord record = JETON__V1__AUDIT_RECORD__INIT;
+    record.event = text (change->event);
+    record.summary = text (change->summary);
+    record.object = &object;
+    record.actor = actor;
+    record.time_us = now_us ();
+    record.visibility = change->visibility == JETON__V1__VISIBILITY__VISIBILITY_UNSPECIFIED
+                            ? JETON__V1__VISIBILITY__VISIBILITY_PUBLIC
+                            : change->visibility;
+    record.request = call;
+    record.object_message = text (shown ? shown->descriptor->name : NULL);
+    ProtobufCBinaryData packed;
+    if (!pack (arena, change->before, &record.before) ||
+        !pack (arena, change->after, &record.after) || !pack (arena, &record.base, &packed))
+        return NULL;
+    *size_r = packed.len;
+    return packed.data;
+}
+
+uint8_t *
+audit_pack (struct request *request, const struct audit_change *change, size_t *size_r)
+{
     Jeton__V1__Actor actor;
     audit_actor (request, &actor);
 
@@ -61,22 +83,15 @@ audit_pack (struct request *request, const struct audit_change *change, size_t *
     call.user_agent = text (request_metadata (request, "user-agent"));
     call.correlation_id = text (request_correlation (request));
     call.method = text (request_method (request));
+    return record_pack (request_arena (request), change, &actor, &call, size_r);
+}
 
-    Jeton__V1__AuditRecord record = JETON__V1__AUDIT_RECORD__INIT;
-    record.event = text (change->event);
-    record.summary = text (change->summary);
-    record.object = &object;
-    record.actor = &actor;
-    record.time_us = now_us ();
-    record.visibility = change->visibility == JETON__V1__VISIBILITY__VISIBILITY_UNSPECIFIED
-                            ? JETON__V1__VISIBILITY__VISIBILITY_PUBLIC
-                            : change->visibility;
-    record.request = &call;
-    record.object_message = text (shown ? shown->descriptor->name : NULL);
-    ProtobufCBinaryData packed;
-    if (!pack (arena, change->before, &record.before) ||
-        !pack (arena, change->after, &record.after) || !pack (arena, &record.base, &packed))
-        return NULL;
-    *size_r = packed.len;
-    return packed.data;
+uint8_t *
+audit_pack_service (struct arena *arena, const char *service, const struct audit_change *change,
+                    size_t *size_r)
+{
+    Jeton__V1__Actor actor = JETON__V1__ACTOR__INIT;
+    actor.id = actor.name = text (service);
+    actor.type = text ("service");
+    return record_pack (arena, change, &actor, NULL, size_r);
 }

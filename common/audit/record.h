@@ -30,4 +30,9 @@ void audit_actor (struct request *request, Jeton__V1__Actor *actor_r);
 uint8_t *audit_pack (struct request *request, const struct audit_change *change, size_t *size_r)
     __attribute__ ((warn_unused_result));
 
+// audit_pack_service (arena, service, change, &size_r): The same for what a process does by itself, without a request.
+uint8_t *audit_pack_service (struct arena *arena, const char *service,
+                             const struct audit_change *change, size_t *size_r)
+    __attribute__ ((warn_unused_result));
+
 #endif
