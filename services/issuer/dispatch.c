@@ -1,0 +1,10 @@
+#include "services/issuer/issuer.h"
+
+const struct rpc_method issuer_methods[] = {
+    // Not idempotent for a client: each try counts against the limits.
+    {"Login", issuer_login, ROLE_GATEWAY | ROLE_OPERATOR, RPC_WRITE, 10000, 0},
+    {"GetJwks", issuer_get_jwks, ROLE_ANY, RPC_IDEMPOTENT, 0, 0},
+    {"ListSigningKeys", issuer_list_signing_keys, ROLE_OPERATOR, RPC_IDEMPOTENT, 0, 0},
+    {"RotateSigningKey", issuer_rotate_signing_key, ROLE_OPERATOR, RPC_WRITE, 0, 0},
+    {NULL, NULL, 0, 0, 0, 0},
+};

@@ -1,0 +1,49 @@
+// The issuer process: signs users in, and holds the signing keys. DESIGN.md tells how.
+#ifndef JETON_ISSUER_H
+#define JETON_ISSUER_H
+
+#include "common/crypto/crypto.h"
+#include "common/process/process.h"
+#include "common/rpc/server.h"
+#include "common/worker/worker.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct signing;
+struct throttle;
+
+struct issuer_settings {
+    struct process_settings common; // first: process_start fills it
+    char *seal_keys;                // path of the keys that private keys are sealed with
+    char *issuer;                   // `iss` of what is signed
+    char *audience;                 // `aud`
+    int64_t keys_interval_ms;       // how often the signing keys are read again
+    int64_t jwks_max_age_s; // how long a JWKS may be kept; a key is shown that long before it signs
+    int64_t login_lifetime_s; // of a login token
+    int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
+    int64_t worker_threads, worker_queue;
+};
+
+struct issuer_stats {
+    uint64_t logins, logins_refused, logins_throttled;
+};
+
+struct issuer {
+    struct process process;
+    struct issuer_settings settings;
+    struct issuer_stats stats;
+    struct seal_keys *seal_keys;
+    struct signing *signing;
+    struct throttle *by_user, *by_address;
+    struct worker_pool *workers;
+};
+
+// The methods of jeton.v1.Issuer, with one row each.
+extern const struct rpc_method issuer_methods[];
+
+void issuer_login (struct request *request);
+void issuer_get_jwks (struct request *request);
+void issuer_list_signing_keys (struct request *request);
+void issuer_rotate_signing_key (struct request *request);
+
+#endif

@@ -1,0 +1,102 @@
+// jeton-issuer: see DESIGN.md.
+#include "common/crypto/crypto.h"
+#include "common/log/log.h"
+#include "issuer.pb-c.h"
+#include "services/issuer/issuer.h"
+#include "services/issuer/signing.h"
+#include "services/issuer/store.h"
+#include "services/issuer/throttle.h"
+
+#include <stdlib.h>
+
+#define FIELD(name) offsetof (struct issuer_settings, name)
+static const struct config_row issuer_settings_table[] = {
+    {"seal_keys", CONFIG_PATH, FIELD (seal_keys), "", 0, 0, false,
+     "file with the keys that private keys are sealed with, as `jeton keys init` makes it"},
+    {"issuer", CONFIG_TEXT, FIELD (issuer), "https://jeton.localhost", 0, 0, true,
+     "the `iss` of what is signed: the public URL of this Jeton"},
+    {"audience", CONFIG_TEXT, FIELD (audience), "jeton", 0, 0, true, "the `aud` of what is signed"},
+    {"keys_interval_ms", CONFIG_NUMBER, FIELD (keys_interval_ms), "5000", 100, 3600000, true,
+     "how often the signing keys are read again, in milliseconds"},
+    {"jwks_max_age_s", CONFIG_NUMBER, FIELD (jwks_max_age_s), "300", 0, 86400, true,
+     "how long a JWKS may be kept, in seconds; a new key is shown that long before it signs"},
+    {"login_lifetime_s", CONFIG_NUMBER, FIELD (login_lifetime_s), "3600", 1, 86400, true,
+     "life of a login token, in seconds"},
+    {"login_user_per_minute", CONFIG_NUMBER, FIELD (login_user_per_minute), "10", 1, 6000, false,
+     "failed sign-ins per minute for one user name"},
+    {"login_address_per_minute", CONFIG_NUMBER, FIELD (login_address_per_minute), "60", 1, 60000,
+     false,
+     "failed sign-ins per minute from one client address (from one peer, where it tells none)"},
+    {"login_throttle_entries", CONFIG_NUMBER, FIELD (login_throttle_entries), "65536", 64, 16777216,
+     false,
+     "user names and addresses, each, that failed sign-ins are counted for (16 bytes an entry)"},
+    {"worker_threads", CONFIG_NUMBER, FIELD (worker_threads), "2", 1, 64, false,
+     "threads that verify passwords (64 MiB each)"},
+    {"worker_queue", CONFIG_NUMBER, FIELD (worker_queue), "256", 1, 65536, false,
+     "sign-ins that wait for a thread; more are refused"},
+    {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
+};
+static const struct config_row *const tables[] = {process_settings_table, issuer_settings_table,
+                                                  NULL};
+
+// Readiness is the signing keys' matter: they are read again at once when the database has come back.
+static void
+issuer_database_changed (struct process *process, bool ready)
+{
+    struct issuer *issuer = process->owner;
+    if (ready && issuer->signing)
+        signing_reload (issuer->signing);
+}
+
+static void
+issuer_stats_show (struct issuer *issuer)
+{
+    struct rpc_server *server = issuer->process.server;
+    rpc_server_stat (server, "issuer.logins", &issuer->stats.logins);
+    rpc_server_stat (server, "issuer.logins_refused", &issuer->stats.logins_refused);
+    rpc_server_stat (server, "issuer.logins_throttled", &issuer->stats.logins_throttled);
+}
+
+int
+main (int argc, char **argv)
+{
+    struct issuer issuer = {0};
+    struct process *process = &issuer.process;
+    struct issuer_settings *settings = &issuer.settings;
+    process->database_changed = issuer_database_changed;
+    process->owner = &issuer;
+    int status = process_start (process, "issuer", "tcp://127.0.0.1:7101", tables, store_statements,
+                                "Signs users in and holds the signing keys.", settings,
+                                sizeof *settings, argc, argv);
+    if (status >= 0)
+        return status;
+
+    struct error error;
+    issuer.seal_keys = seal_keys_load (settings->seal_keys, &error);
+    if (!issuer.seal_keys) {
+        log_error ("cannot start", "setting", "seal_keys", "error", error.text, NULL);
+        process_end (process);
+        return 78; // EX_CONFIG
+    }
+    issuer.by_user =
+        throttle_new (settings->login_user_per_minute, (size_t) settings->login_throttle_entries);
+    issuer.by_address = throttle_new (settings->login_address_per_minute,
+                                      (size_t) settings->login_throttle_entries);
+    password_dummy (); // takes its 50 ms here, not in a sign-in
+    issuer.workers = worker_pool_new (process->loop, (size_t) settings->worker_threads,
+                                      (size_t) settings->worker_queue);
+    struct rpc_service service = {&jeton__v1__issuer__descriptor, issuer_methods, &issuer};
+    rpc_server_add (process->server, &service);
+    issuer_stats_show (&issuer);
+    issuer.signing = signing_new (&issuer);
+
+    status = process_run (process);
+
+    worker_pool_destroy (&issuer.workers);
+    process_end (process);
+    signing_destroy (&issuer.signing);
+    throttle_destroy (&issuer.by_address);
+    throttle_destroy (&issuer.by_user);
+    seal_keys_destroy (&issuer.seal_keys);
+    return status;
+}

@@ -1,0 +1,249 @@
+#include "services/issuer/store.h"
+
+#include "common/log/log.h"
+#include "common/memory/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { USER_BY_NAME, SIGNING_KEYS, SIGNING_KEY_ADD, SIGNING_KEY_ROTATE, RECORD_ADD };
+
+#define EPOCH(column) "coalesce(extract(epoch FROM " column ")::bigint, 0)"
+
+const struct db_statement store_statements[] = {
+    [USER_BY_NAME] = {"user_by_name",
+                      "SELECT u.number, u.account, u.username, u.name, u.password_hash, u.role,"
+                      " u.revision, u.status = 1 AND a.status = 1"
+                      " FROM users u JOIN accounts a ON a.number = u.account"
+                      " WHERE lower(u.username) = lower($1)",
+                      false},
+    [SIGNING_KEYS] =
+        {"signing_keys",
+         "SELECT kid, state, public_key, private_key, " EPOCH ("created_at") ", " EPOCH (
+             "activated_at") ", " EPOCH ("retired_at") " FROM signing_keys"
+                                                       " WHERE retired_at IS NULL OR retired_at > "
+                                                       "now() - interval '366 days'"
+                                                       " ORDER BY created_at, kid LIMIT 256",
+         false},
+    [SIGNING_KEY_ADD] =
+        {"signing_key_add",
+         "WITH k AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key,"
+         "  activated_at) VALUES ($1, 'ES256', $2, $3, $4, CASE WHEN $2 = 2 THEN now() END)"
+         "  RETURNING kid),"
+         " c AS (INSERT INTO changes (kind, object, revision)"
+         "  SELECT 'signing_key', 0, $2 FROM k)"
+         " INSERT INTO outbox (record) SELECT $5 FROM k",
+         true},
+    [SIGNING_KEY_ROTATE] =
+        {"signing_key_rotate",
+         // Each part reads the one before, which makes PostgreSQL run them in this order.
+         "WITH r AS (UPDATE signing_keys SET state = 3, retired_at = now()"
+         "  WHERE kid = $1 AND state = 2"
+         "  AND EXISTS (SELECT FROM signing_keys WHERE kid = $2 AND state = 1) RETURNING kid),"
+         " a AS (UPDATE signing_keys SET state = 2, activated_at = now()"
+         "  WHERE kid = $2 AND state = 1 AND EXISTS (SELECT FROM r) RETURNING kid),"
+         " n AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key)"
+         "  SELECT $3, 'ES256', 1, $4, $5 WHERE EXISTS (SELECT FROM a) RETURNING kid),"
+         " c AS (INSERT INTO changes (kind, object, revision) SELECT 'signing_key', 0, 2 FROM n),"
+         " o AS (INSERT INTO outbox (record) SELECT $6 FROM n)"
+         " SELECT count(*) FROM n",
+         true},
+    [RECORD_ADD] = {"record_add", "INSERT INTO outbox (record) VALUES ($1)", true},
+    {NULL, NULL, false},
+};
+
+static enum store_outcome
+outcome_of (enum db_outcome outcome)
+{
+    switch (outcome) {
+    case DB_OK:
+        return STORE_OK;
+    case DB_CONFLICT:
+        return STORE_CONFLICT;
+    case DB_UNAVAILABLE:
+        return STORE_UNAVAILABLE;
+    case DB_UNCERTAIN:
+        return STORE_UNCERTAIN;
+    case DB_FAILED:
+        return STORE_FAILED;
+    }
+    return STORE_FAILED;
+}
+
+// What a statement's answer goes back to.
+struct call {
+    union {
+        store_user_callback *user;
+        store_signing_keys_callback *keys;
+        store_done_callback *done;
+    } callback;
+    void *context;
+};
+
+static struct call *
+call_new (void *context)
+{
+    struct call *call = xcalloc (1, sizeof *call);
+    call->context = context;
+    return call;
+}
+
+// ---- users ---------------------------------------------------------------------------------------------------------
+
+static bool
+user_from_row (const PGresult *result, struct store_user *user_r)
+{
+    return db_get_int (result, 0, 0, &user_r->number) &&
+           db_get_int (result, 0, 1, &user_r->account) &&
+           db_get_text (result, 0, 2, &user_r->username) &&
+           db_get_text (result, 0, 3, &user_r->name) &&
+           (PQgetisnull (result, 0, 4) || db_get_text (result, 0, 4, &user_r->password_hash)) &&
+           db_get_int (result, 0, 5, &user_r->role) &&
+           db_get_int (result, 0, 6, &user_r->revision) &&
+           db_get_bool (result, 0, 7, &user_r->active);
+}
+
+static void
+store_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                 const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    struct store_user user = {0};
+    (void) error;
+    if (outcome != DB_OK) {
+        call->callback.user (call->context, outcome_of (outcome), NULL);
+    } else if (PQntuples (results[0]) == 0) {
+        call->callback.user (call->context, STORE_NOT_FOUND, NULL);
+    } else if (!user_from_row (results[0], &user)) {
+        log_error ("a user's row makes no sense", "number", PQgetvalue (results[0], 0, 0), NULL);
+        call->callback.user (call->context, STORE_FAILED, NULL);
+    } else {
+        call->callback.user (call->context, STORE_OK, &user);
+    }
+}
+
+void
+store_user_by_name (struct db *db, const char *username, store_user_callback *callback,
+                    void *context)
+{
+    struct db_params params = {0};
+    db_param_text (&params, username);
+    struct call *call = call_new (context);
+    call->callback.user = callback;
+    db_call (db, USER_BY_NAME, &params, store_user_done, call);
+}
+
+// ---- signing keys --------------------------------------------------------------------------------------------------
+
+static bool
+key_from_row (const PGresult *result, int row, struct store_signing_key *key_r)
+{
+    const char *kid;
+    if (!db_get_text (result, row, 0, &kid) || strlen (kid) >= sizeof key_r->kid)
+        return false;
+    memcpy (key_r->kid, kid, strlen (kid) + 1);
+    return db_get_int (result, row, 1, &key_r->state) &&
+           db_get_bytes (result, row, 2, key_r->public_key, sizeof key_r->public_key,
+                         &key_r->public_size) &&
+           db_get_bytes (result, row, 3, key_r->sealed_key, sizeof key_r->sealed_key,
+                         &key_r->sealed_size) &&
+           db_get_int (result, row, 4, &key_r->created_at) &&
+           db_get_int (result, row, 5, &key_r->activated_at) &&
+           db_get_int (result, row, 6, &key_r->retired_at);
+}
+
+static void
+store_signing_keys_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    (void) error;
+    if (outcome != DB_OK) {
+        call->callback.keys (call->context, outcome_of (outcome), NULL, 0);
+        return;
+    }
+    int rows = PQntuples (results[0]);
+    cleanup_free struct store_signing_key *keys = xcalloc ((size_t) rows + 1, sizeof *keys);
+    size_t n = 0;
+    for (int row = 0; row < rows; row++) {
+        if (key_from_row (results[0], row, &keys[n]))
+            n++;
+        else
+            log_error ("a signing key's row makes no sense", "kid", PQgetvalue (results[0], row, 0),
+                       NULL);
+    }
+    call->callback.keys (call->context, STORE_OK, keys, n);
+}
+
+void
+store_signing_keys (struct db *db, store_signing_keys_callback *callback, void *context)
+{
+    struct call *call = call_new (context);
+    call->callback.keys = callback;
+    db_call (db, SIGNING_KEYS, NULL, store_signing_keys_done, call);
+}
+
+// ---- changes -------------------------------------------------------------------------------------------------------
+
+static void
+store_done (void *context, enum db_outcome outcome, PGresult *const *results,
+            const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    (void) results;
+    (void) error;
+    call->callback.done (call->context, outcome_of (outcome));
+}
+
+void
+store_signing_key_add (struct db *db, const struct store_signing_key *key, const uint8_t *record,
+                       size_t size, store_done_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_text (&params, key->kid);
+    db_param_int (&params, key->state);
+    db_param_bytes (&params, key->public_key, key->public_size);
+    db_param_bytes (&params, key->sealed_key, key->sealed_size);
+    db_param_bytes (&params, record, size);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, SIGNING_KEY_ADD, &params, store_done, call);
+}
+
+static void
+store_signing_key_rotate_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                               const struct db_error *error)
+{
+    int64_t made = 0;
+    if (outcome == DB_OK && (!db_get_int (results[0], 0, 0, &made) || made == 0))
+        outcome = DB_CONFLICT;
+    store_done (context, outcome, results, error);
+}
+
+void
+store_signing_key_rotate (struct db *db, const char *active, const char *pending,
+                          const struct store_signing_key *next, const uint8_t *record, size_t size,
+                          store_done_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_text (&params, active);
+    db_param_text (&params, pending);
+    db_param_text (&params, next->kid);
+    db_param_bytes (&params, next->public_key, next->public_size);
+    db_param_bytes (&params, next->sealed_key, next->sealed_size);
+    db_param_bytes (&params, record, size);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, SIGNING_KEY_ROTATE, &params, store_signing_key_rotate_done, call);
+}
+
+void
+store_record_add (struct db *db, const uint8_t *record, size_t size, store_done_callback *callback,
+                  void *context)
+{
+    struct db_params params = {0};
+    db_param_bytes (&params, record, size);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, RECORD_ADD, &params, store_done, call);
+}

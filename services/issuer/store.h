@@ -1,0 +1,63 @@
+// The issuer's statements and their rows.
+#ifndef JETON_ISSUER_STORE_H
+#define JETON_ISSUER_STORE_H
+
+#include "common/db/db.h"
+#include "common/token/jwt.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+extern const struct db_statement store_statements[];
+
+enum store_outcome {
+    STORE_OK,
+    STORE_NOT_FOUND,
+    STORE_CONFLICT,    // somebody else changed it first
+    STORE_UNAVAILABLE, // not now; nothing was done
+    STORE_UNCERTAIN,   // it may have been done
+    STORE_FAILED,      // a defect, or a row that makes no sense; logged
+};
+
+// A user as sign-in needs it. Texts are valid during the callback.
+struct store_user {
+    int64_t number, account;
+    const char *username, *name;
+    const char *password_hash; // NULL: cannot sign in
+    int64_t role, revision;
+    bool active; // the user is, and the account
+};
+typedef void store_user_callback (void *context, enum store_outcome outcome,
+                                  const struct store_user *user);
+// store_user_by_name (db, username, callback, context): Compared without case.
+void store_user_by_name (struct db *db, const char *username, store_user_callback *callback,
+                         void *context);
+
+struct store_signing_key {
+    char kid[JWT_KID_SIZE];
+    int64_t state; // Jeton__V1__SigningKeyState
+    uint8_t public_key[256], sealed_key[512];
+    size_t public_size, sealed_size;
+    int64_t created_at, activated_at, retired_at;
+};
+typedef void store_signing_keys_callback (void *context, enum store_outcome outcome,
+                                          const struct store_signing_key *keys, size_t n);
+// store_signing_keys (db, callback, context): All that may have signed a token that still lives, oldest first.
+void store_signing_keys (struct db *db, store_signing_keys_callback *callback, void *context);
+
+// What changes something ends in one of these.
+typedef void store_done_callback (void *context, enum store_outcome outcome);
+
+// store_signing_key_add (db, key, record, size, callback, context): With its state, which decides what it is for.
+void store_signing_key_add (struct db *db, const struct store_signing_key *key,
+                            const uint8_t *record, size_t size, store_done_callback *callback,
+                            void *context);
+// store_signing_key_rotate (db, active, pending, next, record, size, callback, context): active retires, pending becomes active, next is
+// added as pending: all or nothing. STORE_CONFLICT: they are not active and pending any more.
+void store_signing_key_rotate (struct db *db, const char *active, const char *pending,
+                               const struct store_signing_key *next, const uint8_t *record,
+                               size_t size, store_done_callback *callback, void *context);
+// store_record_add (db, record, size, callback, context): An audit record of what changes nothing: a failed sign-in.
+void store_record_add (struct db *db, const uint8_t *record, size_t size,
+                       store_done_callback *callback, void *context);
+
+#endif

@@ -1,0 +1,163 @@
+#include "services/validator/lookup.h"
+
+#include "common/memory/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What is looked up: a token's digest, or a user's number in the first bytes.
+struct lookup_key {
+    uint8_t bytes[TOKEN_DIGEST_SIZE];
+    bool user;
+};
+
+struct waiter {
+    struct waiter *next;
+    store_facts_callback *callback;
+    void *context;
+};
+
+struct waiters {
+    struct waiter *first, **last;
+};
+
+// A query that is under way, those who wait for its answer, and those who came after it was made: its answer may be older than
+// their call (the token may have been disabled, and that acknowledged, in between), so they wait for one more query.
+struct flight {
+    struct lookup *lookup;
+    struct lookup_key key;
+    struct waiters waiters, later;
+};
+
+struct lookup {
+    struct validator *validator;
+    zhashx_t *flights; // by key
+};
+
+static size_t
+key_hash (const void *item)
+{
+    // A digest is as good as a hash, and nobody can choose it; user numbers are few.
+    const struct lookup_key *key = item;
+    size_t hash;
+    memcpy (&hash, key->bytes, sizeof hash);
+    return hash ^ key->user;
+}
+
+static int
+key_compare (const void *left, const void *right)
+{
+    const struct lookup_key *a = left, *b = right;
+    return a->user == b->user ? memcmp (a->bytes, b->bytes, sizeof a->bytes) : a->user - b->user;
+}
+
+struct lookup *
+lookup_new (struct validator *validator)
+{
+    struct lookup *lookup = xcalloc (1, sizeof *lookup);
+    lookup->validator = validator;
+    lookup->flights = zhashx_new ();
+    zhashx_set_key_hasher (lookup->flights, key_hash);
+    zhashx_set_key_comparator (lookup->flights, key_compare);
+    // Keys live in the flights.
+    zhashx_set_key_duplicator (lookup->flights, NULL);
+    zhashx_set_key_destructor (lookup->flights, NULL);
+    return lookup;
+}
+
+void
+lookup_destroy (struct lookup **lookup)
+{
+    if (!*lookup)
+        return;
+    assert (zhashx_size ((*lookup)->flights) == 0);
+    zhashx_destroy (&(*lookup)->flights);
+    free (*lookup);
+    *lookup = NULL;
+}
+
+static void
+waiters_add (struct waiters *waiters, store_facts_callback *callback, void *context)
+{
+    struct waiter *waiter = xcalloc (1, sizeof *waiter);
+    waiter->callback = callback;
+    waiter->context = context;
+    if (!waiters->first)
+        waiters->last = &waiters->first;
+    *waiters->last = waiter;
+    waiters->last = &waiter->next;
+}
+
+static void flight_done (void *context, enum store_outcome outcome, const struct facts *facts);
+
+static void
+flight_start (struct flight *flight)
+{
+    struct validator *validator = flight->lookup->validator;
+    validator->stats.lookups++;
+    if (flight->key.user) {
+        int64_t user;
+        memcpy (&user, flight->key.bytes, sizeof user);
+        store_user_facts (validator->process.db, user, flight_done, flight);
+    } else {
+        store_token_facts (validator->process.db, flight->key.bytes, flight_done, flight);
+    }
+}
+
+static void
+flight_done (void *context, enum store_outcome outcome, const struct facts *facts)
+{
+    struct flight *flight = context;
+    struct waiter *waiter = flight->waiters.first;
+    flight->waiters.first = NULL;
+    while (waiter) {
+        struct waiter *next = waiter->next;
+        waiter->callback (waiter->context, outcome, facts);
+        free (waiter);
+        waiter = next;
+    }
+    if (flight->later.first) {
+        flight->waiters.first = flight->later.first;
+        flight->later.first = NULL;
+        flight_start (flight);
+        return;
+    }
+    zhashx_delete (flight->lookup->flights, &flight->key);
+    free (flight);
+}
+
+static void
+lookup_start (struct lookup *lookup, const struct lookup_key *key, store_facts_callback *callback,
+              void *context)
+{
+    struct flight *flight = zhashx_lookup (lookup->flights, key);
+    if (flight) {
+        waiters_add (&flight->later, callback, context);
+        lookup->validator->stats.lookups_shared++;
+        return;
+    }
+    flight = xcalloc (1, sizeof *flight);
+    flight->lookup = lookup;
+    flight->key = *key;
+    waiters_add (&flight->waiters, callback, context);
+    zhashx_insert (lookup->flights, &flight->key, flight);
+    flight_start (flight);
+}
+
+void
+lookup_token (struct lookup *lookup, const uint8_t digest[TOKEN_DIGEST_SIZE],
+              store_facts_callback *callback, void *context)
+{
+    struct lookup_key key = {.user = false};
+    memcpy (key.bytes, digest, sizeof key.bytes);
+    lookup_start (lookup, &key, callback, context);
+}
+
+void
+lookup_user (struct lookup *lookup, int64_t user, store_facts_callback *callback, void *context)
+{
+    struct lookup_key key = {.user = true};
+    memcpy (key.bytes, &user, sizeof user);
+    lookup_start (lookup, &key, callback, context);
+}

@@ -1,0 +1,82 @@
+// jeton-validator: see DESIGN.md.
+#include "common/crypto/crypto.h"
+#include "common/log/log.h"
+#include "services/validator/keys.h"
+#include "services/validator/lookup.h"
+#include "services/validator/store.h"
+#include "services/validator/validator.h"
+#include "validator.pb-c.h"
+
+#include <stdlib.h>
+
+#define FIELD(name) offsetof (struct validator_settings, name)
+static const struct config_row validator_settings_table[] = {
+    {"token_keys", CONFIG_PATH, FIELD (token_keys), "", 0, 0, false,
+     "file with the keys of token values' check part, as `jeton keys init` makes it"},
+    {"issuer", CONFIG_TEXT, FIELD (issuer), "https://jeton.localhost", 0, 0, true,
+     "the `iss` that a JWT must have: the same as the issuer's setting"},
+    {"audience", CONFIG_TEXT, FIELD (audience), "jeton", 0, 0, true,
+     "the `aud` that a JWT must have: the same as the issuer's setting"},
+    {"keys_interval_ms", CONFIG_NUMBER, FIELD (keys_interval_ms), "5000", 100, 3600000, true,
+     "how often the issuer's public keys are read again, in milliseconds"},
+    {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
+};
+static const struct config_row *const tables[] = {process_settings_table, validator_settings_table,
+                                                  NULL};
+
+// Without a database a validator goes on serving: it answers that it cannot decide, which is an answer (503), and never a guess.
+static void
+validator_database_changed (struct process *process, bool ready)
+{
+    if (ready)
+        rpc_server_health (process->server, RPC_SERVING, "");
+    else if (rpc_server_state (process->server) != RPC_STARTING)
+        rpc_server_health (process->server, RPC_STALE,
+                           "no connection to the database: tokens cannot be checked");
+}
+
+static void
+validator_stats_show (struct validator *validator)
+{
+    struct rpc_server *server = validator->process.server;
+    rpc_server_stat (server, "validator.allowed", &validator->stats.allowed);
+    rpc_server_stat (server, "validator.denied", &validator->stats.denied);
+    rpc_server_stat (server, "validator.undecided", &validator->stats.undecided);
+    rpc_server_stat (server, "validator.refused_unread", &validator->stats.refused_unread);
+    rpc_server_stat (server, "validator.lookups", &validator->stats.lookups);
+    rpc_server_stat (server, "validator.lookups_shared", &validator->stats.lookups_shared);
+}
+
+int
+main (int argc, char **argv)
+{
+    struct validator validator = {0};
+    struct process *process = &validator.process;
+    process->database_changed = validator_database_changed;
+    process->owner = &validator;
+    int status =
+        process_start (process, "validator", "tcp://127.0.0.1:7102", tables, store_statements,
+                       "Decides whether a token may do what it is used for.", &validator.settings,
+                       sizeof validator.settings, argc, argv);
+    if (status >= 0)
+        return status;
+
+    struct error error;
+    if (!token_keys_load (validator.settings.token_keys, &validator.token_keys, &error)) {
+        log_error ("cannot start", "setting", "token_keys", "error", error.text, NULL);
+        process_end (process);
+        return 78; // EX_CONFIG
+    }
+    struct rpc_service service = {&jeton__v1__validator__descriptor, validator_methods, &validator};
+    rpc_server_add (process->server, &service);
+    validator_stats_show (&validator);
+    validator.lookup = lookup_new (&validator);
+    validator.keys = keys_new (&validator);
+
+    status = process_run (process);
+
+    process_end (process);
+    lookup_destroy (&validator.lookup);
+    keys_destroy (&validator.keys);
+    return status;
+}

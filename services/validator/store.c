@@ -1,0 +1,214 @@
+#include "services/validator/store.h"
+
+#include "common/log/log.h"
+#include "common/memory/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKEN_FACTS, USER_FACTS, PUBLIC_KEYS };
+
+// Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
+#define GRANT_TEXT(access) "m.name || ' ' || " access " || ' ' || am.enabled"
+#define ACCOUNT_GRANTS(account)                                                                    \
+    "(SELECT string_agg(" GRANT_TEXT (                                                             \
+        "'2'") ", ',') FROM account_modules am"                                                    \
+               " JOIN modules m ON m.number = am.module WHERE am.account = " account ")"
+
+const struct db_statement store_statements[] = {
+    [TOKEN_FACTS] =
+        {"token_facts",
+         "SELECT t.number, t.account, coalesce(t.owner, 0),"
+         " coalesce(ceil(extract(epoch FROM t.expires_at)), 0)::bigint,"
+         " t.kind, t.environment, t.status, a.status, coalesce(u.status, 1),"
+         // A personal token reaches all that its account is authorised for (R1).
+         " CASE WHEN t.kind = 1 THEN " ACCOUNT_GRANTS (
+             "t.account") " ELSE"
+                          " (SELECT string_agg(" GRANT_TEXT (
+                              "g.access") ", ',') FROM token_modules g"
+                                          "  JOIN modules m ON m.number = g.module"
+                                          "  JOIN account_modules am ON am.account = t.account AND "
+                                          "am.module = g.module"
+                                          "  WHERE g.token = t.number) END"
+                                          " FROM tokens t JOIN accounts a ON a.number = t.account"
+                                          " LEFT JOIN users u ON u.number = t.owner WHERE t.digest "
+                                          "= $1",
+         false},
+    [USER_FACTS] =
+        {"user_facts",
+         "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS (
+             "u.account") " FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = "
+                          "$1",
+         false},
+    [PUBLIC_KEYS] = {"public_keys",
+                     // A retired key's last token lives for at most a year (R18).
+                     "SELECT kid, public_key FROM signing_keys"
+                     " WHERE retired_at IS NULL OR retired_at > now() - interval '366 days'"
+                     " ORDER BY created_at DESC LIMIT 256",
+                     false},
+    {NULL, NULL, false},
+};
+
+struct facts_call {
+    store_facts_callback *callback;
+    void *context;
+};
+
+// "orders 1 t" → a grant. The database's word is checked like any other.
+static bool
+grant_parse (const char *text, size_t length, struct grant *grant_r)
+{
+    const char *blank = memchr (text, ' ', length);
+    size_t name = blank ? (size_t) (blank - text) : 0;
+    if (name == 0 || name >= MODULE_NAME_SIZE || length < name + 4 || blank[2] != ' ')
+        return false;
+    char access = blank[1], enabled = blank[3];
+    if ((access != '1' && access != '2') || (enabled != 't' && enabled != 'f'))
+        return false;
+    memcpy (grant_r->module, text, name);
+    grant_r->module[name] = '\0';
+    grant_r->access = (uint8_t) (access - '0');
+    grant_r->enabled = enabled == 't';
+    return true;
+}
+
+static bool
+grants_parse (const char *text, struct facts *facts, size_t room)
+{
+    while (*text != '\0') {
+        size_t length = strcspn (text, ",");
+        if (facts->ngrants == room || !grant_parse (text, length, &facts->grants[facts->ngrants]))
+            return false;
+        facts->ngrants++;
+        text += length;
+        if (*text == ',')
+            text++;
+    }
+    return true;
+}
+
+static bool
+get_small (const PGresult *result, int column, uint8_t *value_r)
+{
+    int64_t value;
+    if (!db_get_int (result, 0, column, &value) || value < 0 || value > 255)
+        return false;
+    *value_r = (uint8_t) value;
+    return true;
+}
+
+static struct facts *
+facts_from_row (const PGresult *result)
+{
+    const char *grants = "";
+    if (!PQgetisnull (result, 0, 9) && !db_get_text (result, 0, 9, &grants))
+        return NULL;
+    size_t room = 1;
+    for (const char *p = grants; *p != '\0'; p++)
+        room += *p == ',';
+    if (room > FACTS_GRANTS_MAX)
+        return NULL;
+
+    struct facts *facts = xcalloc (1, sizeof *facts + room * sizeof facts->grants[0]);
+    if (db_get_int (result, 0, 0, &facts->token) && db_get_int (result, 0, 1, &facts->account) &&
+        db_get_int (result, 0, 2, &facts->user) && db_get_int (result, 0, 3, &facts->expires_at) &&
+        get_small (result, 4, &facts->kind) && get_small (result, 5, &facts->environment) &&
+        get_small (result, 6, &facts->token_status) &&
+        get_small (result, 7, &facts->account_status) &&
+        get_small (result, 8, &facts->user_status) && grants_parse (grants, facts, room))
+        return facts;
+    free (facts);
+    return NULL;
+}
+
+static void
+store_facts_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                  const struct db_error *error)
+{
+    struct facts_call *call = context;
+    (void) error; // db has logged what is a defect; for the decision all of it is "could not tell"
+    if (outcome != DB_OK) {
+        call->callback (call->context, STORE_UNAVAILABLE, NULL);
+    } else if (PQntuples (results[0]) == 0) {
+        call->callback (call->context, STORE_NOT_FOUND, NULL);
+    } else {
+        cleanup_free struct facts *facts = facts_from_row (results[0]);
+        if (!facts)
+            log_error ("a token's row makes no sense", "number", PQgetvalue (results[0], 0, 0),
+                       NULL);
+        call->callback (call->context, facts ? STORE_OK : STORE_UNAVAILABLE, facts);
+    }
+    free (call);
+}
+
+static void
+store_facts (struct db *db, int statement, const struct db_params *params,
+             store_facts_callback *callback, void *context)
+{
+    struct facts_call *call = xcalloc (1, sizeof *call);
+    call->callback = callback;
+    call->context = context;
+    db_call (db, statement, params, store_facts_done, call);
+}
+
+void
+store_token_facts (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE],
+                   store_facts_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
+    store_facts (db, TOKEN_FACTS, &params, callback, context);
+}
+
+void
+store_user_facts (struct db *db, int64_t user, store_facts_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, user);
+    store_facts (db, USER_FACTS, &params, callback, context);
+}
+
+struct keys_call {
+    store_keys_callback *callback;
+    void *context;
+};
+
+static void
+store_public_keys_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    enum { KEY_SIZE_MAX = 1024 };
+    struct keys_call *call = context;
+    (void) error;
+    if (outcome != DB_OK) {
+        call->callback (call->context, STORE_UNAVAILABLE, NULL, 0);
+        free (call);
+        return;
+    }
+    int rows = PQntuples (results[0]);
+    cleanup_free struct store_key *keys = xcalloc ((size_t) rows + 1, sizeof *keys);
+    cleanup_free uint8_t *bytes = xcalloc ((size_t) rows + 1, KEY_SIZE_MAX);
+    size_t n = 0;
+    for (int row = 0; row < rows; row++) {
+        uint8_t *key = bytes + n * KEY_SIZE_MAX;
+        keys[n].public_key = key;
+        // One bad row must not take the other keys down.
+        if (db_get_text (results[0], row, 0, &keys[n].kid) &&
+            db_get_bytes (results[0], row, 1, key, KEY_SIZE_MAX, &keys[n].size))
+            n++;
+        else
+            log_error ("a signing key's row makes no sense", "kid", PQgetvalue (results[0], row, 0),
+                       NULL);
+    }
+    call->callback (call->context, STORE_OK, keys, n);
+    free (call);
+}
+
+void
+store_public_keys (struct db *db, store_keys_callback *callback, void *context)
+{
+    struct keys_call *call = xcalloc (1, sizeof *call);
+    call->callback = callback;
+    call->context = context;
+    db_call (db, PUBLIC_KEYS, NULL, store_public_keys_done, call);
+}

@@ -1,0 +1,39 @@
+// The validator's statements and their rows. It only ever reads.
+#ifndef JETON_VALIDATOR_STORE_H
+#define JETON_VALIDATOR_STORE_H
+
+#include "common/db/db.h"
+#include "common/token/value.h"
+#include "services/validator/facts.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+extern const struct db_statement store_statements[];
+
+enum store_outcome {
+    STORE_OK,
+    STORE_NOT_FOUND,
+    STORE_UNAVAILABLE, // could not tell: no database, or a row that does not make sense (logged)
+};
+
+// The callbacks' pointers are valid during the call. Facts that are kept are copied.
+typedef void store_facts_callback (void *context, enum store_outcome outcome,
+                                   const struct facts *facts);
+
+struct store_key {
+    const char *kid;
+    const uint8_t *public_key; // DER
+    size_t size;
+};
+typedef void store_keys_callback (void *context, enum store_outcome outcome,
+                                  const struct store_key *keys, size_t n);
+
+// store_token_facts (db, digest, callback, context): Of the API token with this digest.
+void store_token_facts (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE],
+                        store_facts_callback *callback, void *context);
+// store_user_facts (db, user, callback, context): Of what a user may do: for login tokens.
+void store_user_facts (struct db *db, int64_t user, store_facts_callback *callback, void *context);
+// store_public_keys (db, callback, context): All keys that may have signed a token that still lives.
+void store_public_keys (struct db *db, store_keys_callback *callback, void *context);
+
+#endif

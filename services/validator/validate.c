@@ -1,0 +1,371 @@
+// Validate and ValidateBatch: what each token is, what is known of it, the decision, the reply.
+#include "common/log/log.h"
+#include "common/token/id.h"
+#include "common/token/jwt.h"
+#include "envelope.pb-c.h"
+#include "services/validator/decide.h"
+#include "services/validator/keys.h"
+#include "services/validator/lookup.h"
+#include "validator.pb-c.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BATCH_MAX = 256 };
+
+struct batch;
+
+// One validation in progress.
+struct check {
+    struct batch *batch;
+    const Jeton__V1__ValidateRequest *request;
+    Jeton__V1__ValidateReply *reply;
+    struct wanted wanted;
+    // Of a JWT: what it says of itself.
+    int64_t user, account, expires_at;
+    Jeton__V1__Environment environment;
+    bool refreshed; // its key was not known, and the keys have been read again
+};
+
+// What one frame asked for: one validation or several.
+struct batch {
+    struct validator *validator;
+    struct request *request;
+    bool single;
+    size_t n, pending;
+    struct check *checks;
+    Jeton__V1__ValidateReply *replies;
+    Jeton__V1__ValidateReply **pointers;
+};
+
+static void
+batch_reply (struct batch *batch)
+{
+    if (batch->single) {
+        request_reply (batch->request, &batch->replies[0].base);
+        return;
+    }
+    Jeton__V1__ValidateBatchReply reply = JETON__V1__VALIDATE_BATCH_REPLY__INIT;
+    reply.n_replies = batch->n;
+    reply.replies = batch->pointers;
+    request_reply (batch->request, &reply.base);
+}
+
+static char *
+text_or_empty (char *text)
+{
+    // The arena is full: the decision stands without this text.
+    static char empty[] = "";
+    return text ? text : empty;
+}
+
+static void
+check_end (struct check *check, Jeton__V1__Reason reason)
+{
+    struct batch *batch = check->batch;
+    struct validator_stats *stats = &batch->validator->stats;
+    Jeton__V1__ValidateReply *reply = check->reply;
+
+    reply->reason = reason;
+    reply->status = decide_status (reason);
+    reply->decision = reason == JETON__V1__REASON__REASON_OK ? JETON__V1__DECISION__DECISION_ALLOW
+                                                             : JETON__V1__DECISION__DECISION_DENY;
+    const char *challenge = decide_challenge (reason);
+    if (challenge)
+        reply->www_authenticate = text_or_empty (arena_printf (request_arena (batch->request),
+                                                               "Bearer realm=\"jeton\"%s%s",
+                                                               *challenge ? ", " : "", challenge));
+
+    if (reason == JETON__V1__REASON__REASON_OK)
+        stats->allowed++;
+    else if (reason == JETON__V1__REASON__REASON_UNDECIDED)
+        stats->undecided++;
+    else
+        stats->denied++;
+
+    assert (batch->pending > 0);
+    if (--batch->pending == 0)
+        batch_reply (batch);
+}
+
+static char *
+id_text (struct check *check, const char *prefix, int64_t number)
+{
+    char id[ID_SIZE];
+    if (number < 1 || number > ID_NUMBER_MAX)
+        return text_or_empty (NULL);
+    id_format (prefix, number, id);
+    return text_or_empty (arena_strdup (request_arena (check->batch->request), id));
+}
+
+static void
+check_decide (struct check *check, const struct facts *facts)
+{
+    Jeton__V1__ValidateReply *reply = check->reply;
+    if (facts->token != 0)
+        reply->token = id_text (check, "TKN", facts->token);
+    reply->account = id_text (check, "ACC", facts->account);
+    reply->user = id_text (check, "USR", facts->user);
+    reply->kind = facts->kind;
+    reply->expires_at = facts->expires_at;
+    check_end (check, decide (facts, &check->wanted, time (NULL), &reply->granted_access));
+}
+
+// ---- API tokens ----------------------------------------------------------------------------------------------------
+
+static void
+check_token_done (void *context, enum store_outcome outcome, const struct facts *facts)
+{
+    struct check *check = context;
+    switch (outcome) {
+    case STORE_OK:
+        check_decide (check, facts);
+        return;
+    case STORE_NOT_FOUND:
+        check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
+        return;
+    case STORE_UNAVAILABLE:
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+        return;
+    }
+}
+
+static void
+check_token (struct check *check, size_t length)
+{
+    struct validator *validator = check->batch->validator;
+    enum token_environment environment;
+    if (!token_value_check (&validator->token_keys, check->request->token, length, &environment)) {
+        validator->stats.refused_unread++;
+        check_end (check, JETON__V1__REASON__REASON_MALFORMED);
+        return;
+    }
+    uint8_t digest[TOKEN_DIGEST_SIZE];
+    token_value_digest (check->request->token, length, digest);
+    lookup_token (validator->lookup, digest, check_token_done, check);
+}
+
+// ---- JWTs ----------------------------------------------------------------------------------------------------------
+
+static void
+check_jwt_done (void *context, enum store_outcome outcome, const struct facts *facts)
+{
+    struct check *check = context;
+    switch (outcome) {
+    case STORE_OK: {
+        // What the token says is joined with what is known of its user now.
+        struct facts *joined =
+            xmemdup (facts, sizeof *facts + facts->ngrants * sizeof facts->grants[0]);
+        joined->expires_at = check->expires_at;
+        joined->environment = (uint8_t) check->environment;
+        if (joined->account != check->account)
+            check_end (check, JETON__V1__REASON__REASON_REVOKED);
+        else
+            check_decide (check, joined);
+        free (joined);
+        return;
+    }
+    case STORE_NOT_FOUND:
+        check_end (check, JETON__V1__REASON__REASON_REVOKED);
+        return;
+    case STORE_UNAVAILABLE:
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+        return;
+    }
+}
+
+// The claims of a token whose signature is right. False: it is not one that this issuer makes for this audience.
+static bool
+jwt_claims_read (struct check *check, const json_t *claims)
+{
+    const struct validator_settings *settings = &check->batch->validator->settings;
+    const char *issuer = jwt_text (claims, "iss"), *audience = jwt_text (claims, "aud"),
+               *subject = jwt_text (claims, "sub"), *account = jwt_text (claims, "account"),
+               *environment = jwt_text (claims, "environment"), *jti = jwt_text (claims, "jti");
+    int64_t issued_at;
+    if (!issuer || strcmp (issuer, settings->issuer) != 0 || !audience ||
+        strcmp (audience, settings->audience) != 0 || !subject || !account || !environment ||
+        !jti || !jwt_time (claims, "exp", &check->expires_at) || check->expires_at <= 0 ||
+        !jwt_time (claims, "iat", &issued_at) || !id_parse ("USR", subject, &check->user) ||
+        !id_parse ("ACC", account, &check->account))
+        return false;
+    if (strcmp (environment, "live") == 0)
+        check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
+    else if (strcmp (environment, "test") == 0)
+        check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST;
+    else
+        return false;
+    check->reply->token = text_or_empty (arena_strdup (request_arena (check->batch->request), jti));
+    return true;
+}
+
+static void check_jwt (struct check *check, size_t length);
+
+static void
+check_keys_refreshed (void *context, bool loaded)
+{
+    struct check *check = context;
+    check->refreshed = true;
+    if (loaded)
+        check_jwt (check, strlen (check->request->token));
+    else
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+}
+
+static void
+check_jwt (struct check *check, size_t length)
+{
+    struct validator *validator = check->batch->validator;
+    json_t *claims = NULL;
+    switch (jwt_verify (check->request->token, length, "at+jwt", keys_find, validator->keys,
+                        &claims, NULL)) {
+    case JWT_OK:
+        break;
+    case JWT_UNKNOWN_KEY:
+        if (check->refreshed)
+            check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
+        else
+            keys_refresh (validator->keys, check_keys_refreshed, check);
+        return;
+    case JWT_MALFORMED:
+    case JWT_BAD_SIGNATURE:
+        validator->stats.refused_unread++;
+        check_end (check, JETON__V1__REASON__REASON_MALFORMED);
+        return;
+    }
+    bool good = jwt_claims_read (check, claims);
+    json_decref (claims);
+    if (!good)
+        check_end (check, JETON__V1__REASON__REASON_MALFORMED);
+    else if (check->expires_at <= time (NULL))
+        check_end (check, JETON__V1__REASON__REASON_EXPIRED);
+    else
+        lookup_user (validator->lookup, check->user, check_jwt_done, check);
+}
+
+// ---- requests ------------------------------------------------------------------------------------------------------
+
+static bool
+module_name_good (const char *name)
+{
+    size_t length = strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+    return length > 0 && length < MODULE_NAME_SIZE && name[length] == '\0' && name[0] >= 'a' &&
+           name[0] <= 'z';
+}
+
+// The field of a validation that is wrong, or NULL; why_r says what is wrong with it.
+static const char *
+check_prepare (struct check *check, const char **why_r)
+{
+    const Jeton__V1__ValidateRequest *request = check->request;
+    struct in6_addr address;
+    if (!module_name_good (request->module)) {
+        *why_r = request->module[0] ? "is no name of a module (a-z, 0-9, _ and -, 64 at most)"
+                                    : "is required: which module does the call belong to?";
+        return "module";
+    }
+    *why_r = "is none of the known values";
+    if ((unsigned) request->access > JETON__V1__ACCESS__ACCESS_WRITE)
+        return "access";
+    if ((unsigned) request->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
+        return "environment";
+    *why_r = "is neither an IPv4 nor an IPv6 address";
+    if (request->client_address[0] && inet_pton (AF_INET, request->client_address, &address) != 1 &&
+        inet_pton (AF_INET6, request->client_address, &address) != 1)
+        return "client_address";
+    check->wanted = (struct wanted){
+        .module = request->module,
+        .access = request->access ? request->access : JETON__V1__ACCESS__ACCESS_READ,
+        .environment =
+            request->environment ? request->environment : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE,
+    };
+    return NULL;
+}
+
+static void
+check_start (struct check *check)
+{
+    size_t length = strlen (check->request->token);
+    if (length == 0)
+        check_end (check, JETON__V1__REASON__REASON_MISSING);
+    else if (jwt_looks_like (check->request->token, length))
+        check_jwt (check, length);
+    else
+        check_token (check, length);
+}
+
+static struct batch *
+batch_new (struct request *request, size_t n, bool single)
+{
+    struct arena *arena = request_arena (request);
+    struct batch *batch = arena_alloc (arena, sizeof *batch);
+    if (!batch)
+        return NULL;
+    batch->validator = request_owner (request);
+    batch->request = request;
+    batch->single = single;
+    batch->n = n;
+    batch->checks = arena_alloc (arena, (n + 1) * sizeof *batch->checks);
+    batch->replies = arena_alloc (arena, (n + 1) * sizeof *batch->replies);
+    batch->pointers = arena_alloc (arena, (n + 1) * sizeof (Jeton__V1__ValidateReply *));
+    return batch->checks && batch->replies && batch->pointers ? batch : NULL;
+}
+
+static void
+batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests, size_t n,
+           bool single)
+{
+    struct batch *batch = batch_new (request, n, single);
+    if (!batch) {
+        request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "the request needs more memory than the setting arena_limit allows");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct check *check = &batch->checks[i];
+        check->batch = batch;
+        check->request = requests[i];
+        check->reply = batch->pointers[i] = &batch->replies[i];
+        jeton__v1__validate_reply__init (check->reply);
+        const char *why, *field = check_prepare (check, &why);
+        if (field) {
+            char path[64];
+            if (single)
+                snprintf (path, sizeof path, "%s", field);
+            else
+                snprintf (path, sizeof path, "requests[%zu].%s", i, field);
+            request_fail_field (request, path, "%s %s", path, why);
+            return;
+        }
+    }
+    // One is held until all have begun: a validation that ends at once must not end the batch.
+    batch->pending = n + 1;
+    for (size_t i = 0; i < n; i++)
+        check_start (&batch->checks[i]);
+    if (--batch->pending == 0)
+        batch_reply (batch);
+}
+
+void
+validator_validate (struct request *request)
+{
+    // The message stays unchanged; protobuf-c has no const in its arrays of messages.
+    Jeton__V1__ValidateRequest *message = (Jeton__V1__ValidateRequest *) request_message (request);
+    batch_run (request, &message, 1, true);
+}
+
+void
+validator_validate_batch (struct request *request)
+{
+    const Jeton__V1__ValidateBatchRequest *message = request_message (request);
+    if (message->n_requests > BATCH_MAX)
+        request_fail_field (request, "requests",
+                            "%zu requests are too many for one batch: send %d at most",
+                            message->n_requests, BATCH_MAX);
+    else
+        batch_run (request, message->requests, message->n_requests, false);
+}

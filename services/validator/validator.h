@@ -1,0 +1,44 @@
+// The validator process: decides whether a token may do what it is used for. DESIGN.md tells how.
+#ifndef JETON_VALIDATOR_H
+#define JETON_VALIDATOR_H
+
+#include "common/process/process.h"
+#include "common/rpc/server.h"
+#include "common/token/value.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lookup;
+struct public_keys;
+
+struct validator_settings {
+    struct process_settings common; // first: process_start fills it
+    char *token_keys;               // path of the keys of token values' check part
+    char *issuer;                   // `iss` that a JWT must have
+    char *audience;                 // `aud` that a JWT must have
+    int64_t keys_interval_ms;       // how often the issuer's public keys are read again
+};
+
+struct validator_stats {
+    uint64_t allowed, denied, undecided; // decisions
+    uint64_t refused_unread;             // of the denied: refused without a query
+    uint64_t lookups,
+        lookups_shared; // asked of the database, and spared because an equal one was under way
+};
+
+struct validator {
+    struct process process;
+    struct validator_settings settings;
+    struct validator_stats stats;
+    struct token_keys token_keys;
+    struct lookup *lookup;
+    struct public_keys *keys;
+};
+
+// The methods of jeton.v1.Validator, with one row each.
+extern const struct rpc_method validator_methods[];
+
+void validator_validate (struct request *request);
+void validator_validate_batch (struct request *request);
+
+#endif
