@@ -2,10 +2,18 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # from system.bash, and for those who source this
 
-pg_data=$var/postgresql/data
 pg_log=$var/log/postgresql.log
-as_pg=() # PostgreSQL refuses to run as root
-if [ "$(id -u)" = 0 ]; then as_pg=(setpriv --reuid=postgres --regid=postgres --init-groups --); fi
+pg_home=$(realpath -m "$var/postgresql") # without the link: PostgreSQL's user may not be able to follow it
+pg_data=$pg_home/data
+
+# as_pg COMMAND...: as the user that PostgreSQL runs as, for it refuses root. Run in the background, this is the command's own process.
+as_pg() {
+    cd /
+    if [ "$(id -u)" != 0 ]; then
+        exec env -i PATH="$PATH" LC_ALL=C.UTF-8 "$@"
+    fi
+    exec env -i PATH="$PATH" LC_ALL=C.UTF-8 setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
+}
 
 # pg_program NAME: the path of one of PostgreSQL's programs, of the newest version; Debian does not put them on the PATH.
 pg_program() {
@@ -20,27 +28,28 @@ pg_program() {
 pg_place() {
     [ ! -d "$var/postgresql/" ] || return 0
     rm -f "$var/postgresql" # a link to what is gone
-    if [ ${#as_pg[@]} -eq 0 ]; then
-        mkdir -m 700 "$var/postgresql"
-        return
-    fi
-    id postgres >/dev/null 2>&1 || fail "there is no user postgres for PostgreSQL to run as; run make as an ordinary user instead."
     mkdir -m 700 "$var/postgresql"
-    chown postgres: "$var/postgresql"
-    if ! "${as_pg[@]}" test -w "$var/postgresql"; then
-        local place
-        place=/var/lib/jeton/$(printf %s "$top" | sha256sum | cut -c 1-12)
-        rmdir "$var/postgresql"
-        mkdir -p "$place"
-        chmod 700 "$place"
-        chown postgres: "$place"
-        ln -s "$place" "$var/postgresql"
+    if [ "$(id -u)" = 0 ]; then
+        id postgres >/dev/null 2>&1 || fail "there is no user postgres for PostgreSQL to run as; run make as an ordinary user instead."
+        chown postgres: "$var/postgresql"
+        if ! (as_pg test -w "$var/postgresql"); then
+            local place
+            place=/var/lib/jeton/$(printf %s "$top" | sha256sum | cut -c 1-12)
+            rmdir "$var/postgresql"
+            mkdir -p "$place"
+            chmod 755 /var/lib/jeton
+            chmod 700 "$place"
+            chown postgres: "$place"
+            ln -s "$place" "$var/postgresql"
+        fi
     fi
+    pg_home=$(realpath "$var/postgresql")
+    pg_data=$pg_home/data
 }
 
 # pg_socket_directory: where the socket is. Its path may have 107 bytes; a tree that lies deeper has it elsewhere.
 pg_socket_directory() {
-    local directory=$var/postgresql/socket
+    local directory=$pg_home/socket
     if [ ${#directory} -gt 80 ]; then
         directory=/tmp/jeton-$(id -u)-$(printf %s "$top" | sha256sum | cut -c 1-12)
     fi
@@ -63,21 +72,21 @@ pg_start() {
     pg_url="host=$socket dbname=jeton user=jeton"
     if [ ! -e "$pg_data/PG_VERSION" ]; then
         say "Making a private PostgreSQL cluster in var/postgresql."
-        rm -rf "$var/postgresql/new"
-        "${as_pg[@]}" env -i PATH="$PATH" LC_ALL=C.UTF-8 "$(pg_program initdb)" -D "$var/postgresql/new" --username=jeton --encoding=UTF8 \
-            --locale=C.UTF-8 --auth-local=peer --auth-host=reject >"$pg_log" 2>&1 ||
+        rm -rf "$pg_home/new"
+        (as_pg "$(pg_program initdb)" -D "$pg_home/new" --username=jeton --encoding=UTF8 --locale=C.UTF-8 \
+            --auth-local=peer --auth-host=reject) >"$pg_log" 2>&1 ||
             { cat "$pg_log" >&2 && fail "PostgreSQL's initdb failed; what it said is above."; }
-        printf 'local all jeton peer map=owner\nlocal all all scram-sha-256\n' | "${as_pg[@]}" tee "$var/postgresql/new/pg_hba.conf" >/dev/null
-        printf 'owner %s jeton\n' "$me" | "${as_pg[@]}" tee "$var/postgresql/new/pg_ident.conf" >/dev/null
-        "${as_pg[@]}" mv "$var/postgresql/new" "$pg_data"
+        # The modes of the files stay as initdb has set them.
+        printf 'local all jeton peer map=owner\nlocal all all scram-sha-256\n' >"$pg_home/new/pg_hba.conf"
+        printf 'owner %s jeton\n' "$me" >"$pg_home/new/pg_ident.conf"
+        mv "$pg_home/new" "$pg_data"
     fi
     if ! pg_running; then
         say "Starting PostgreSQL."
-        "${as_pg[@]}" mkdir -p -m 755 "$socket"
-        [ "$(stat -c %U "$socket")" = "$("${as_pg[@]}" id -un)" ] || fail "$socket belongs to another user: remove it."
-        "${as_pg[@]}" env -i PATH="$PATH" LC_ALL=C.UTF-8 setsid "$(pg_program postgres)" -D "$pg_data" -c listen_addresses= \
-            -c unix_socket_directories="$socket" -c max_connections=200 -c shared_buffers=64MB \
-            </dev/null >>"$pg_log" 2>&1 9>&- &
+        (as_pg mkdir -p "$socket")
+        [ "$(stat -c %U "$socket")" = "$(stat -c %U "$pg_home")" ] || fail "$socket belongs to another user: remove it."
+        as_pg setsid "$(pg_program postgres)" -D "$pg_data" -c listen_addresses= -c unix_socket_directories="$socket" \
+            -c max_connections=200 -c shared_buffers=64MB </dev/null >>"$pg_log" 2>&1 9>&- &
         disown
     fi
     if ! wait_until 60 psql_owner postgres -c 'select 1' 2>/dev/null >&2; then
@@ -98,7 +107,9 @@ pg_stop() {
     local pid
     pid=$(head -n 1 "$pg_data/postmaster.pid")
     kill -INT "$pid"
-    wait_until 30 pg_gone "$pid" || fail "PostgreSQL (process $pid) does not end; var/log/postgresql.log may say why."
+    wait_until 30 pg_gone "$pid" ||
+        fail "PostgreSQL (process $pid) does not end; var/log/postgresql.log may say why."
+    [ "$(pg_socket_directory)" = "$pg_home/socket" ] || rmdir "$(pg_socket_directory)" 2>/dev/null || true
 }
 
 pg_gone() { [ ! -e "/proc/$1" ]; }

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The processes start, say how they are, refuse what is wrong with one clear sentence, and end."""
 # valgrind
 import os
