@@ -1,0 +1,181 @@
+// The decision, for every reason that facts can give.
+// objects: services/validator/decide.o
+#include "services/validator/decide.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NOW = 1000000 };
+
+static struct facts *
+facts_new (void)
+{
+    struct facts *facts = calloc (1, sizeof *facts + 2 * sizeof facts->grants[0]);
+    facts->token = 1;
+    facts->account = 2;
+    facts->kind = JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE;
+    facts->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
+    facts->token_status = JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE;
+    facts->account_status = JETON__V1__ACCOUNT_STATUS__ACCOUNT_STATUS_ACTIVE;
+    facts->user_status = JETON__V1__USER_STATUS__USER_STATUS_ACTIVE;
+    facts->ngrants = 2;
+    strcpy (facts->grants[0].module, "orders");
+    facts->grants[0].access = JETON__V1__ACCESS__ACCESS_READ;
+    facts->grants[0].enabled = true;
+    strcpy (facts->grants[1].module, "stock");
+    facts->grants[1].access = JETON__V1__ACCESS__ACCESS_WRITE;
+    facts->grants[1].enabled = true;
+    return facts;
+}
+
+static Jeton__V1__Reason
+reason_of (const struct facts *facts, const char *module, Jeton__V1__Access access,
+           Jeton__V1__Environment environment)
+{
+    struct wanted wanted = {module, access, environment};
+    Jeton__V1__Access granted;
+    return decide (facts, &wanted, NOW, &granted);
+}
+
+#define READ         JETON__V1__ACCESS__ACCESS_READ
+#define WRITE        JETON__V1__ACCESS__ACCESS_WRITE
+#define LIVE         JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE
+#define TEST         JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
+#define REASON(name) JETON__V1__REASON__REASON_##name
+
+START_TEST (test_grants)
+{
+    struct facts *facts = facts_new ();
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (OK));
+    ck_assert_int_eq (reason_of (facts, "orders", WRITE, LIVE), REASON (READ_ONLY));
+    ck_assert_int_eq (reason_of (facts, "stock", READ, LIVE), REASON (OK));
+    ck_assert_int_eq (reason_of (facts, "stock", WRITE, LIVE), REASON (OK));
+    ck_assert_int_eq (reason_of (facts, "prices", READ, LIVE), REASON (MODULE_NOT_GRANTED));
+    ck_assert_int_eq (reason_of (facts, "order", READ, LIVE), REASON (MODULE_NOT_GRANTED));
+    facts->grants[0].enabled = false;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (MODULE_DISABLED));
+    facts->ngrants = 0;
+    ck_assert_int_eq (reason_of (facts, "stock", READ, LIVE), REASON (MODULE_NOT_GRANTED));
+    free (facts);
+}
+END_TEST
+
+START_TEST (test_states)
+{
+    struct facts *facts = facts_new ();
+    // Whatever number the database holds: only 1 is active.
+    for (int status = 0; status < 256; status++) {
+        facts->token_status = (uint8_t) status;
+        ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), status == 1 ? REASON (OK)
+                                                                   : status == 3
+                                                                       ? REASON (DELETED)
+                                                                       : REASON (DISABLED));
+    }
+    facts->token_status = 1;
+    for (int status = 0; status < 256; status++) {
+        facts->account_status = (uint8_t) status;
+        ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE),
+                          status == 1 ? REASON (OK) : REASON (ACCOUNT_SUSPENDED));
+    }
+    facts->account_status = 1;
+    facts->user_status = 2;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (DISABLED));
+    free (facts);
+}
+END_TEST
+
+START_TEST (test_expiry)
+{
+    struct facts *facts = facts_new ();
+    facts->expires_at = NOW + 1;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (OK));
+    facts->expires_at = NOW;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (EXPIRED));
+    facts->expires_at = 1;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (EXPIRED));
+    facts->expires_at = -1;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (EXPIRED));
+    free (facts);
+}
+END_TEST
+
+START_TEST (test_environment)
+{
+    struct facts *facts = facts_new ();
+    ck_assert_int_eq (reason_of (facts, "orders", READ, TEST), REASON (WRONG_ENVIRONMENT));
+    facts->environment = TEST;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (WRONG_ENVIRONMENT));
+    ck_assert_int_eq (reason_of (facts, "orders", READ, TEST), REASON (OK));
+    facts->environment = 0;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (WRONG_ENVIRONMENT));
+    free (facts);
+}
+END_TEST
+
+// What makes a token no credential comes before what it may not do, or a stranger learns about accounts.
+START_TEST (test_order)
+{
+    struct facts *facts = facts_new ();
+    facts->token_status = 3;
+    facts->expires_at = 1;
+    facts->account_status = 2;
+    facts->environment = TEST;
+    ck_assert_int_eq (reason_of (facts, "prices", WRITE, LIVE), REASON (DELETED));
+    facts->token_status = 2;
+    ck_assert_int_eq (reason_of (facts, "prices", WRITE, LIVE), REASON (DISABLED));
+    facts->token_status = 1;
+    ck_assert_int_eq (reason_of (facts, "prices", WRITE, LIVE), REASON (EXPIRED));
+    facts->expires_at = 0;
+    ck_assert_int_eq (reason_of (facts, "prices", WRITE, LIVE), REASON (ACCOUNT_SUSPENDED));
+    facts->account_status = 1;
+    ck_assert_int_eq (reason_of (facts, "prices", WRITE, LIVE), REASON (WRONG_ENVIRONMENT));
+    free (facts);
+}
+END_TEST
+
+// R28's table, and R29: the outside cannot tell unknown, deleted and revoked apart.
+START_TEST (test_statuses)
+{
+    static const int statuses[] = {
+        [REASON (OK)] = 200,           [REASON (MISSING)] = 401,
+        [REASON (MALFORMED)] = 401,    [REASON (UNKNOWN)] = 401,
+        [REASON (EXPIRED)] = 401,      [REASON (DISABLED)] = 401,
+        [REASON (DELETED)] = 401,      [REASON (REVOKED)] = 401,
+        [REASON (ROTATED_OUT)] = 401,  [REASON (MODULE_NOT_GRANTED)] = 403,
+        [REASON (READ_ONLY)] = 403,    [REASON (MODULE_DISABLED)] = 403,
+        [REASON (OUT_OF_SCOPE)] = 403, [REASON (ADDRESS_NOT_ALLOWED)] = 403,
+        [REASON (RATE_LIMITED)] = 429, [REASON (WRONG_ENVIRONMENT)] = 403,
+        [REASON (UNDECIDED)] = 503,    [REASON (ACCOUNT_SUSPENDED)] = 403,
+    };
+    for (unsigned i = 1; i < jeton__v1__reason__descriptor.n_values; i++) {
+        Jeton__V1__Reason reason =
+            (Jeton__V1__Reason) jeton__v1__reason__descriptor.values[i].value;
+        ck_assert_int_eq (decide_status (reason), statuses[reason]);
+        const char *challenge = decide_challenge (reason);
+        ck_assert_int_eq (challenge != NULL, statuses[reason] == 401 || statuses[reason] == 403);
+    }
+    ck_assert_str_eq (decide_challenge (REASON (UNKNOWN)), decide_challenge (REASON (DELETED)));
+    ck_assert_str_eq (decide_challenge (REASON (UNKNOWN)), decide_challenge (REASON (REVOKED)));
+    ck_assert_str_eq (decide_challenge (REASON (MISSING)), "");
+}
+END_TEST
+
+int
+main (void)
+{
+    Suite *suite = suite_create ("decide");
+    TCase *tcase = tcase_create ("decide");
+    tcase_add_test (tcase, test_grants);
+    tcase_add_test (tcase, test_states);
+    tcase_add_test (tcase, test_expiry);
+    tcase_add_test (tcase, test_environment);
+    tcase_add_test (tcase, test_order);
+    tcase_add_test (tcase, test_statuses);
+    suite_add_tcase (suite, tcase);
+    SRunner *runner = srunner_create (suite);
+    srunner_run_all (runner, CK_NORMAL);
+    int failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
