@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+"""The contract: each method of proto/ has a comment, a row and a handler of its name, and a test that names it."""
+import glob
+import os
+import re
+
+from harness import TOP, expect, main, test
+
+
+def read(pattern):
+    found = {}
+    for path in sorted(glob.glob(os.path.join(TOP, pattern), recursive=True)):
+        with open(path, encoding="utf-8") as f:
+            found[os.path.relpath(path, TOP)] = f.read()
+    return found
+
+
+PROTO = read("proto/*.proto")
+TESTS = {path: text for path, text in {**read("tests/**/*.py"), **read("tests/**/*.c")}.items() if "s91_contract" not in path}
+CODE = {**read("services/*/*.c"), **read("common/rpc/*.c")}
+
+
+def methods():
+    """(service, method, the line before it) of all proto files."""
+    for text in PROTO.values():
+        for service, body in re.findall(r"^service (\w+) \{\n(.*?)^\}", text, re.M | re.S):
+            lines = body.splitlines()
+            for before, line in zip([""] + lines, lines):
+                found = re.match(r"\s*rpc (\w+) ", line)
+                if found:
+                    yield service, found.group(1), before
+
+
+def snake(name):
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+@test("each method has a comment in proto/")
+def comments():
+    bare = [f"{service}/{method}" for service, method, before in methods() if not before.strip().startswith("//")]
+    expect(not bare, f"no comment above: {', '.join(bare)}")
+
+
+@test("each message says who sends it, or belongs to a method that says so")
+def messages():
+    names = {method for _, method, _ in methods()}
+    for path, text in PROTO.items():
+        lines = text.splitlines()
+        for before, line in zip([""] + lines, lines):
+            found = re.match(r"message (\w+)", line)
+            if not found or before.startswith("//") or "//" in line:
+                continue
+            name = found.group(1)
+            stem = re.sub(r"(Request|Reply)$", "", name)
+            expect(stem in names or f"Get{stem}" in names or any(name in t for p, t in PROTO.items() if p != path) or
+                   len(re.findall(rf"\b{name}\b", text)) > 1, f"{path}: {name} has no comment and nothing that uses it")
+
+
+@test("each method has a row, and its handler the method's name")
+def rows():
+    rowless = []
+    for service, method, _ in methods():
+        handler = re.compile(rf'"{method}"[^}}]*?\b\w*_?{snake(method)}\b', re.S)
+        if not any(handler.search(text) for text in CODE.values()):
+            rowless.append(f"{service}/{method}")
+    expect(not rowless, f"no row with a handler of that name: {', '.join(rowless)}")
+
+
+@test("each method has a test that names it")
+def tests():
+    # By the method's name, by its handler's, by its client call, or by the command that calls it: `# calls: GetJwks` says so where the text does not.
+    untested = []
+    for service, method, _ in methods():
+        words = re.compile(rf"\b({method}|\w*{snake(method)}\w*|{service}/{method})\b")
+        if not any(words.search(text) for text in TESTS.values()):
+            untested.append(f"{service}/{method}")
+    expect(not untested, f"no test names: {', '.join(untested)}")
+
+
+main()
