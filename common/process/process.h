@@ -17,47 +17,56 @@
 // The settings that every process has; each process's struct of settings begins with it.
 struct process_settings {
     char *bind, *log_level, *peers, *key, *user, *database_url, *database_password;
-    int64_t drain_timeout_ms, in_flight_limit, peer_limit, high_water_mark, message_limit, connection_limit,
-        arena_limit, database_connections, database_queue, database_group, database_timeout_ms;
+    int64_t drain_timeout_ms, in_flight_limit, peer_limit, high_water_mark, message_limit,
+        connection_limit, arena_limit, database_connections, database_queue, database_group,
+        database_timeout_ms;
 };
 extern const struct config_row process_settings_table[];
 
+// Zeroed before process_start, but for the hooks and `owner`.
 struct process {
-    const char *name;  // "admin"; the program is jeton-admin
+    const char *name; // "admin"; the program is jeton-admin
     zloop_t *loop;
     struct resolver *resolver;
     struct rpc_server *server;
-    struct db *db;
+    struct db *db; // NULL without statements
     // Called when db_ready changes. NULL: the health becomes RPC_SERVING, or RPC_STARTING with the reason.
     void (*database_changed) (struct process *process, bool ready);
     // Called after a good SIGHUP, may be NULL.
     void (*reloaded) (struct process *process);
     void *owner;
     // private
-    const struct config_row *const *tables;
+    struct config_row bind_row[2]; // gives `bind` the process's own default
+    const struct config_row *tables[8];
     int argc;
     char **argv;
     struct process_settings *settings;
-    size_t settings_size;
     zcert_t *certificate;
+    size_t settings_size;
     int signal_fd;
-    bool draining;
+    bool draining, drained;
+    enum rpc_health health; // the last that the log was told
+    int64_t drain_until;    // zclock_mono
     int exit_status;
 };
 
-// process_start (process, tables, statements, schema_version, summary, settings, size, argc, argv):
-// Read the settings, open the log, start the database connections, bind the socket, drop privileges (setting `user`). Returns -1
-// to go on, or the status to exit with (0 after --help, 64 for wrong settings, 69 when the socket cannot be bound; the
-// reason has been printed). The server is in RPC_STARTING.
+// process_start (process, name, default_bind, tables, statements, summary, settings, size, argc, argv):
+// Read the settings, open the log, bind the socket, drop privileges (setting `user`), begin to connect to the database, which must have
+// the schema JETON_SCHEMA_VERSION. `statements` NULL: a process without database. Returns -1 to go on, or the status to exit with
+// (0 after --help and its like, 64 for wrong settings, 69 when the socket cannot be bound, 71 when the system refuses something; the
+// reason has been printed, everything is freed). The server is in RPC_STARTING. `tables`, at most 6, begins with process_settings_table.
+// Signals are blocked in this thread and in those that it starts from then on.
 int process_start (struct process *process, const char *name, const char *default_bind,
                    const struct config_row *const *tables, const struct db_statement *statements,
                    const char *summary, void *settings, size_t size, int argc, char **argv)
     __attribute__ ((warn_unused_result));
 
-// process_run (process): Run the loop until it has drained. Returns the exit status: 0 after a drain.
+// process_run (process): Run the loop until it has drained. Returns the exit status: 0 after a drain, 1 when it was cut short by
+// drain_timeout_ms or a second signal. A process without database and without a database_changed of its own serves from here on.
 int process_run (struct process *process) __attribute__ ((warn_unused_result));
 
-// process_end (process): Free all, in reverse. Idempotent, copes with half-started.
+// process_end (process): Free all, in reverse. Idempotent, copes with half-started. Database calls that are still open end through
+// their callbacks from here: what those use is freed afterwards. A worker pool is destroyed before, since its jobs end requests.
 void process_end (struct process *process);
 
 #endif
