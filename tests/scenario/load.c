@@ -1,0 +1,310 @@
+// load SECONDS ACTORS ACCOUNT PEERS KEY ADMIN VALIDATOR: many tokens live their lives at once, and every answer is judged.
+//
+// Each actor has one token at a time: create, validate, disable, validate, enable, validate, delete, validate, and again. It knows what each
+// validation may answer: what a change that was acknowledged left; "could not tell" at any time. A change that ended with UNAVAILABLE was not done,
+// and is tried again; after UNKNOWN or DEADLINE_EXCEEDED either may be true, and the token is left alone.
+//
+// Prints a line for each change, "OPERATION TOKEN OUTCOME" with outcome ok or uncertain, and last "summary" with counts. Exits with 1 when an
+// answer was wrong; each is told on standard error.
+#include "admin.pb-c.h"
+#include "common/log/log.h"
+#include "common/memory/memory.h"
+#include "common/rpc/client.h"
+#include "common/rpc/peers.h"
+#include "envelope.pb-c.h"
+#include "validator.pb-c.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAUSE_MS = 20 };
+
+enum step {
+    CREATE,
+    CHECK_NEW,
+    DISABLE,
+    CHECK_DISABLED,
+    ENABLE,
+    CHECK_ENABLED,
+    DELETE,
+    CHECK_DELETED
+};
+
+struct load {
+    zloop_t *loop;
+    struct rpc_client *admin, *validator;
+    const char *account;
+    bool ending;
+    size_t active;
+    unsigned long changes, uncertain, refused, allowed, denied, undecided, unanswered, wrong;
+};
+
+struct actor {
+    struct load *load;
+    size_t number;
+    enum step step;
+    char token[16], value[64];
+};
+
+static const struct {
+    const char *operation;      // of a change; NULL: a validation
+    Jeton__V1__Reason expected; // of a validation
+} steps[] = {
+    [CREATE] = {"create", 0},   [CHECK_NEW] = {NULL, JETON__V1__REASON__REASON_OK},
+    [DISABLE] = {"disable", 0}, [CHECK_DISABLED] = {NULL, JETON__V1__REASON__REASON_DISABLED},
+    [ENABLE] = {"enable", 0},   [CHECK_ENABLED] = {NULL, JETON__V1__REASON__REASON_OK},
+    [DELETE] = {"delete", 0},   [CHECK_DELETED] = {NULL, JETON__V1__REASON__REASON_DELETED},
+};
+
+static void actor_step (struct actor *actor);
+
+static int
+actor_due (zloop_t *loop, int timer, void *argument)
+{
+    (void) loop;
+    (void) timer;
+    actor_step (argument);
+    return 0;
+}
+
+static void
+actor_go (struct actor *actor, enum step step, size_t pause_ms)
+{
+    actor->step = step;
+    zloop_timer (actor->load->loop, pause_ms, 1, actor_due, actor);
+}
+
+static void
+wrong (struct actor *actor, const char *what, const char *detail)
+{
+    actor->load->wrong++;
+    fprintf (stderr, "wrong: token %s, step %d: %s %s\n", actor->token, (int) actor->step, what,
+             detail);
+}
+
+// ---- changes -------------------------------------------------------------------------------------------------------
+
+static void
+actor_changed (void *context, const struct rpc_result *result)
+{
+    struct actor *actor = context;
+    struct load *load = actor->load;
+    const char *operation = steps[actor->step].operation;
+    switch (result->code) {
+    case JETON__V1__CODE__CODE_OK:
+        if (actor->step == CREATE) {
+            const Jeton__V1__CreateTokenReply *reply = result->reply;
+            snprintf (actor->token, sizeof actor->token, "%s", reply->token->id);
+            snprintf (actor->value, sizeof actor->value, "%s", reply->value);
+        }
+        load->changes++;
+        printf ("%s %s ok\n", operation, actor->token);
+        actor_go (actor, actor->step + 1, 0);
+        return;
+    case JETON__V1__CODE__CODE_UNAVAILABLE:
+    case JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED:
+        load->refused++;
+        actor_go (actor, actor->step, PAUSE_MS);
+        return;
+    case JETON__V1__CODE__CODE_UNKNOWN:
+    case JETON__V1__CODE__CODE_DEADLINE_EXCEEDED:
+        load->uncertain++;
+        printf ("%s %s uncertain\n", operation, actor->step == CREATE ? "-" : actor->token);
+        actor_go (actor, CREATE, PAUSE_MS);
+        return;
+    default:
+        wrong (actor, rpc_code_name (result->code), result->message);
+        actor_go (actor, CREATE, PAUSE_MS);
+        return;
+    }
+}
+
+static void
+actor_create (struct actor *actor)
+{
+    Jeton__V1__CreateTokenRequest request = JETON__V1__CREATE_TOKEN_REQUEST__INIT;
+    Jeton__V1__ModuleGrant grant = JETON__V1__MODULE_GRANT__INIT, *grants[] = {&grant};
+    grant.module = (char *) "orders";
+    grant.access = JETON__V1__ACCESS__ACCESS_READ;
+    char name[32];
+    snprintf (name, sizeof name, "actor %zu", actor->number);
+    request.account_id = (char *) actor->load->account;
+    request.name = name;
+    request.kind = JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE;
+    request.n_modules = 1;
+    request.modules = grants;
+    rpc_client_call (actor->load->admin, &jeton__v1__admin__descriptor, "CreateToken",
+                     &request.base, NULL, actor_changed, actor);
+}
+
+static void
+actor_change (struct actor *actor)
+{
+    const ProtobufCServiceDescriptor *admin = &jeton__v1__admin__descriptor;
+    struct rpc_client *client = actor->load->admin;
+    if (actor->step == CREATE) {
+        actor_create (actor);
+    } else if (actor->step == DISABLE) {
+        Jeton__V1__DisableTokenRequest request = JETON__V1__DISABLE_TOKEN_REQUEST__INIT;
+        request.id = actor->token;
+        rpc_client_call (client, admin, "DisableToken", &request.base, NULL, actor_changed, actor);
+    } else if (actor->step == ENABLE) {
+        Jeton__V1__EnableTokenRequest request = JETON__V1__ENABLE_TOKEN_REQUEST__INIT;
+        request.id = actor->token;
+        rpc_client_call (client, admin, "EnableToken", &request.base, NULL, actor_changed, actor);
+    } else {
+        Jeton__V1__DeleteTokenRequest request = JETON__V1__DELETE_TOKEN_REQUEST__INIT;
+        request.id = actor->token;
+        rpc_client_call (client, admin, "DeleteToken", &request.base, NULL, actor_changed, actor);
+    }
+}
+
+// ---- validations ---------------------------------------------------------------------------------------------------
+
+static void
+actor_checked (void *context, const struct rpc_result *result)
+{
+    struct actor *actor = context;
+    struct load *load = actor->load;
+    if (result->code != JETON__V1__CODE__CODE_OK) {
+        load->unanswered++;
+        if (result->code != JETON__V1__CODE__CODE_UNAVAILABLE &&
+            result->code != JETON__V1__CODE__CODE_DEADLINE_EXCEEDED &&
+            result->code != JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED)
+            wrong (actor, rpc_code_name (result->code), result->message);
+        actor_go (actor, actor->step, PAUSE_MS);
+        return;
+    }
+    const Jeton__V1__ValidateReply *reply = result->reply;
+    if (reply->reason == JETON__V1__REASON__REASON_UNDECIDED) {
+        load->undecided++;
+        if (reply->status != 503 || reply->decision == JETON__V1__DECISION__DECISION_ALLOW)
+            wrong (actor, "undecided", "is not a 503");
+        actor_go (actor, actor->step, PAUSE_MS);
+        return;
+    }
+    Jeton__V1__Reason expected = steps[actor->step].expected;
+    bool allow = reply->decision == JETON__V1__DECISION__DECISION_ALLOW;
+    if (reply->reason != expected || allow != (expected == JETON__V1__REASON__REASON_OK)) {
+        char detail[64];
+        snprintf (detail, sizeof detail, "reason %d instead of %d", (int) reply->reason,
+                  (int) expected);
+        wrong (actor, allow ? "allowed" : "denied", detail);
+    }
+    if (allow)
+        load->allowed++;
+    else
+        load->denied++;
+    actor_go (actor, actor->step == CHECK_DELETED ? CREATE : actor->step + 1, 0);
+}
+
+static void
+actor_check (struct actor *actor)
+{
+    Jeton__V1__ValidateRequest request = JETON__V1__VALIDATE_REQUEST__INIT;
+    struct rpc_call_options options = {
+        .key = actor->value, .key_size = strlen (actor->value), .idempotent = true};
+    request.token = actor->value;
+    request.module = (char *) "orders";
+    rpc_client_call (actor->load->validator, &jeton__v1__validator__descriptor, "Validate",
+                     &request.base, &options, actor_checked, actor);
+}
+
+// An actor ends only where all is known: before a change.
+static void
+actor_step (struct actor *actor)
+{
+    struct load *load = actor->load;
+    if (!steps[actor->step].operation) {
+        actor_check (actor);
+    } else if (!load->ending) {
+        actor_change (actor);
+    } else {
+        load->active--;
+    }
+}
+
+static int
+load_end (zloop_t *loop, int timer, void *argument)
+{
+    (void) loop;
+    (void) timer;
+    ((struct load *) argument)->ending = true;
+    return 0;
+}
+
+static int
+load_look (zloop_t *loop, int timer, void *argument)
+{
+    (void) loop;
+    (void) timer;
+    return ((struct load *) argument)->active == 0 ? -1 : 0;
+}
+
+static struct rpc_client *
+connect_to (struct load *load, struct resolver *resolver, const struct peers *peers,
+            const char *service, const char *endpoints, zcert_t *certificate)
+{
+    struct error error;
+    const struct peer *peer = peers_by_name (peers, service);
+    struct rpc_client_options options = {
+        .endpoints = endpoints,
+        .server_key = peer ? peer->key : "",
+        .certificate = certificate,
+        .timeout_ms = 3000,
+        .by_home = strcmp (service, "validator") == 0,
+    };
+    struct rpc_client *client = rpc_client_new (load->loop, resolver, &options, &error);
+    if (!client) {
+        fprintf (stderr, "%s: %s\n", service, error.text);
+        exit (EXIT_FAILURE);
+    }
+    return client;
+}
+
+int
+main (int argc, char **argv)
+{
+    if (argc != 8 || sodium_init () < 0)
+        return 64;
+    struct error error;
+    struct load load = {.loop = zloop_new (), .account = argv[3]};
+    zloop_t *loop = load.loop;
+    struct resolver *resolver = resolver_new (loop);
+    struct peers *peers = peers_load (argv[4], &error);
+    zcert_t *certificate = zcert_load (argv[5]);
+    log_open ("load", LOG_LEVEL_ERROR);
+    if (!peers || !certificate) {
+        fprintf (stderr, "%s\n", peers ? "no key" : error.text);
+        return EXIT_FAILURE;
+    }
+    load.admin = connect_to (&load, resolver, peers, "admin", argv[6], certificate);
+    load.validator = connect_to (&load, resolver, peers, "validator", argv[7], certificate);
+    load.active = (size_t) atoi (argv[2]);
+    struct actor *actors = xcalloc (load.active, sizeof *actors);
+    for (size_t i = 0; i < load.active; i++) {
+        actors[i].load = &load;
+        actors[i].number = i;
+        actor_go (&actors[i], CREATE, 0);
+    }
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    zloop_timer (loop, (size_t) (atof (argv[1]) * 1000), 1, load_end, &load);
+    zloop_timer (loop, 50, 0, load_look, &load);
+    zloop_start (loop);
+
+    rpc_client_destroy (&load.admin);
+    rpc_client_destroy (&load.validator);
+    resolver_destroy (&resolver);
+    peers_destroy (&peers);
+    zcert_destroy (&certificate);
+    zloop_destroy (&loop);
+    free (actors);
+    printf ("summary {\"changes\": %lu, \"uncertain\": %lu, \"refused\": %lu, \"allowed\": %lu, "
+            "\"denied\": %lu, "
+            "\"undecided\": %lu, \"unanswered\": %lu, \"wrong\": %lu}\n",
+            load.changes, load.uncertain, load.refused, load.allowed, load.denied, load.undecided,
+            load.unanswered, load.wrong);
+    return load.wrong ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""Malformed, truncated, oversized and endless input: it costs its sender an error, and the server nothing."""
+import random
+import socket
+
+from harness import SLOW, System, expect, expect_equal, main, test, wait_for
+from wire import Dealer, envelope
+
+import admin_pb2
+import health_pb2
+import validator_pb2
+
+FRAMES = 100000 if SLOW == 1 else 20000
+CHECK = health_pb2.CheckRequest()
+
+
+def alive(system, service):
+    dealer = Dealer(system, service)
+    reply = dealer.call("jeton.v1.Health/Check", CHECK)
+    dealer.close()
+    expect(reply is not None and reply.code == envelope.CODE_OK, f"{service.name} does not serve any more")
+
+
+def good_frame():
+    message = envelope.ClientMessage()
+    request = validator_pb2.ValidateRequest(token="jtn_live_" + "A" * 44, module="orders", client_address="192.0.2.1")
+    message.request.id, message.request.method, message.request.body = 7, "jeton.v1.Validator/Validate", request.SerializeToString()
+    message.request.metadata.add(key="traceparent", value="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    return message.SerializeToString()
+
+
+def mutations(seed, n):
+    """Truncated, changed, doubled and made-up frames, the same for a seed."""
+    rng = random.Random(seed)
+    good = good_frame()
+    for _ in range(n):
+        kind = rng.randrange(4)
+        if kind == 0:
+            yield good[:rng.randrange(len(good))]
+        elif kind == 1:
+            frame = bytearray(good)
+            for _ in range(rng.randrange(1, 8)):
+                frame[rng.randrange(len(frame))] = rng.randrange(256)
+            yield bytes(frame)
+        elif kind == 2:
+            at = rng.randrange(len(good))
+            yield good[:at] + rng.randbytes(rng.randrange(64)) + good[at:]
+        else:
+            yield rng.randbytes(rng.randrange(200))
+
+
+def bombard(system, service, seed, n):
+    dealer = Dealer(system, service, "operator")
+    for i, frame in enumerate(mutations(seed, n)):
+        dealer.socket.send(frame)
+        if i % 256 == 255:
+            while dealer.socket.poll(0):
+                dealer.socket.recv()
+    # What was sent before has been taken when this is answered.
+    wait_for(lambda: getattr(dealer.call("jeton.v1.Health/Check", CHECK), "code", None) == envelope.CODE_OK, 60, "the end of the queue")
+    dealer.close()
+
+
+@test(f"{FRAMES} malformed or truncated frames leave a server serving, with no growth of memory")
+def frames(system):
+    service = system["validator"]
+    bombard(system, service, 1, FRAMES // 5)
+    settled = service.memory()
+    bombard(system, service, 2, FRAMES)
+    grown = service.memory() - settled
+    print(f"# resident memory: {settled >> 10} KiB, grown by {grown >> 10} KiB")
+    expect(grown < 4 << 20 or SLOW != 1, f"memory grew by {grown >> 10} KiB")
+    alive(system, service)
+
+
+@test("malformed frames leave each of the other processes serving")
+def others(system):
+    for i, kind in enumerate(("admin", "issuer", "auditor")):
+        bombard(system, system[kind], 10 + i, FRAMES // 20)
+        alive(system, system[kind])
+
+
+@test("each kind of malformed message is answered with INVALID_ARGUMENT")
+def answered(system):
+    service = system["admin"]
+    dealer = Dealer(system, service)
+
+    def expect_invalid(what, *parts):
+        dealer.socket.send_multipart(parts)
+        reply = dealer.receive()
+        expect(reply is not None, f"{what}: no answer")
+        expect_equal(envelope.Code.Name(reply.code), "CODE_INVALID_ARGUMENT", what)
+        expect(reply.message, f"{what}: no text")
+    expect_invalid("empty", b"")
+    expect_invalid("no message", b"\xff\xff\xff")
+    expect_invalid("truncated", good_frame()[:-3])
+    expect_invalid("two frames", good_frame(), b"x")
+    expect_invalid("a delimiter", b"", good_frame())
+    expect_invalid("nothing in it", envelope.ClientMessage().SerializeToString())
+    message = envelope.ClientMessage()
+    message.request.method = "jeton.v1.Health/Check"
+    expect_invalid("id 0", message.SerializeToString())
+    message.request.id = 9
+    for _ in range(17):
+        message.request.metadata.add(key="k", value="v")
+    expect_invalid("17 pairs of metadata", message.SerializeToString())
+    del message.request.metadata[:]
+    message.request.metadata.add(key="k", value="v" * 4097)
+    expect_invalid("a long value", message.SerializeToString())
+    del message.request.metadata[:]
+    message.request.method = "jeton.v1.Admin/CreateAccount"
+    for what, body in (("NUL in a string", b"\x0a\x03a\x00b"), ("no UTF-8", b"\x0a\x02\xc3\x28"), ("surrogate", b"\x0a\x03\xed\xa0\x80"),
+                       ("cut string", b"\x0a\x7fabc"), ("endless varint", b"\x10" + b"\xff" * 11), ("group", b"\x0b"), ("field 0", b"\x00\x01")):
+        message.request.body = body
+        expect_invalid(what, message.SerializeToString())
+    message.request.body = b"\x0a" + b"\xff\xff\x03" + b"a" * 65535
+    expect_invalid("a body of more than 64 KiB", message.SerializeToString())
+    dealer.close()
+    alive(system, service)
+
+
+@test("an oversized frame costs its sender the connection, and nobody else anything")
+def oversized(system):
+    service = system["admin"]
+    neighbour = Dealer(system, service)
+    expect_equal(neighbour.call("jeton.v1.Health/Check", CHECK).code, envelope.CODE_OK)
+    dealer = Dealer(system, service)
+    dealer.socket.send(b"x" * (8 << 20))
+    expect(dealer.receive(0.3) is None, "an oversized frame was answered")
+    expect_equal(neighbour.call("jeton.v1.Health/Check", CHECK).code, envelope.CODE_OK)
+    dealer.close()
+    neighbour.close()
+
+
+@test("bytes that are no ZMTP, and connections that say nothing, disturb nobody")
+def not_zmtp(system):
+    service = system["validator"]
+    rng = random.Random(3)
+    open_ones = []
+    for i in range(200):
+        s = socket.create_connection(("127.0.0.1", service.port))
+        if i % 2:
+            s.sendall(rng.randbytes(rng.randrange(1, 500)))
+        else:
+            s.sendall((b"GET / HTTP/1.1\r\n\r\n", b"\xff" + b"\0" * 8 + b"\x7f\x03\x00CURVE", b"")[i % 3])
+        open_ones.append(s)
+    alive(system, service)
+    for s in open_ones:
+        s.close()
+    alive(system, service)
+
+
+@test("a flood of requests on one connection is bounded: the surplus is RESOURCE_EXHAUSTED, all are answered")
+def flood(system):
+    service = system["validator"]
+    dealer = Dealer(system, service, "caller")
+    request = validator_pb2.ValidateRequest(token="jtn_live_" + "A" * 44, module="orders")
+    n = 5000
+    for _ in range(n):
+        dealer.send("jeton.v1.Validator/Validate", request)
+    codes = {}
+    for _ in range(n):
+        reply = dealer.receive(20)
+        expect(reply is not None, f"answers are missing: {codes}")
+        codes[envelope.Code.Name(reply.code)] = codes.get(envelope.Code.Name(reply.code), 0) + 1
+    expect(set(codes) <= {"CODE_OK", "CODE_RESOURCE_EXHAUSTED"}, f"{codes}")
+    dealer.close()
+    alive(system, service)
+
+
+@test("the service's own rules: values that are none are refused by the field's name")
+def fields(system):
+    dealer = Dealer(system, system["validator"], "caller")
+    for request, field in ((validator_pb2.ValidateRequest(token="x"), "module"),
+                           (validator_pb2.ValidateRequest(token="x", module="Orders"), "module"),
+                           (validator_pb2.ValidateRequest(token="x", module="o" * 65), "module"),
+                           (validator_pb2.ValidateRequest(token="x", module="orders", client_address="1.2.3"), "client_address"),
+                           (validator_pb2.ValidateRequest(token="x", module="orders", access=9), "access"),
+                           (validator_pb2.ValidateRequest(token="x", module="orders", environment=-1), "environment")):
+        reply = dealer.call("jeton.v1.Validator/Validate", request)
+        expect_equal((envelope.Code.Name(reply.code), [d.field for d in reply.details]), ("CODE_INVALID_ARGUMENT", [field]))
+    batch = validator_pb2.ValidateBatchRequest(requests=[validator_pb2.ValidateRequest(module="orders"), validator_pb2.ValidateRequest()])
+    reply = dealer.call("jeton.v1.Validator/ValidateBatch", batch)
+    expect_equal([d.field for d in reply.details], ["requests[1].module"])
+    reply = dealer.call("jeton.v1.Validator/ValidateBatch", validator_pb2.ValidateBatchRequest(requests=[validator_pb2.ValidateRequest(module="o")] * 257))
+    expect_equal(envelope.Code.Name(reply.code), "CODE_INVALID_ARGUMENT")
+    batch = validator_pb2.ValidateBatchRequest(requests=[validator_pb2.ValidateRequest(module="o", token=t) for t in ("", "x", "", "y")])
+    reply = validator_pb2.ValidateBatchReply.FromString(dealer.call("jeton.v1.Validator/ValidateBatch", batch).body)
+    expect_equal([r.status for r in reply.replies], [401] * 4)
+    expect_equal([r.reason for r in reply.replies], [validator_pb2.REASON_MISSING, validator_pb2.REASON_MALFORMED] * 2)
+    reply = validator_pb2.ValidateBatchReply.FromString(dealer.call("jeton.v1.Validator/ValidateBatch", b"").body)
+    expect_equal(len(reply.replies), 0)
+    dealer.close()
+
+
+main(System)
