@@ -57,7 +57,7 @@ service_configure() {
     local name=$1 keys=$var/keys
     {
         printf 'bind = tcp://127.0.0.1:%s\n' "${port[$name]}"
-        printf 'peers = %s\nkey = %s\n' "$keys/peers" "$keys/curve/$name.key_secret"
+        printf 'peers = %s\nkey = %s\n' "$keys/peers" "$keys/curve/$name.key"
         printf 'database_url = %s\n' "$(url_of_role "jeton_$name")"
         case $name in
         admin | validator) printf 'token_keys = %s\n' "$keys/token-check.keys" ;;
