@@ -98,12 +98,13 @@ endef
 $(foreach s,$(SERVICES),$(eval $(call PROGRAM,jeton-$(s),$(s))))
 $(eval $(call PROGRAM,jeton,cli))
 
-# A unit test may name further objects it needs: a line `// objects: services/validator/decide.o …` in its source.
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY) tests/unit/%.c
-	@objects="$$(sed -n 's,^// objects: ,,p' tests/unit/$*.c)"; list=""; \
-	for o in $$objects; do list="$$list $(BUILD)/$$o"; done; \
-	if [ -n "$$list" ]; then $(MAKE) $$list || exit 1; fi; \
-	echo "  LINK  $@"; $(CC) $(LDFLAGS_) $< $$list $(LIBRARY) $(PKG_LIBS) $$(pkg-config --libs check) -o $@
+# A unit test may name further objects it needs: lines `// objects: services/validator/decide.o …` in its source.
+define UNIT_TEST
+$(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $$(addprefix $(BUILD)/,$(shell sed -n 's,^// objects: ,,p' tests/unit/$(1).c)) $(LIBRARY)
+	@echo "  LINK  $$@"
+	@$(CC) $$(LDFLAGS_) $$^ $$(PKG_LIBS) $$$$(pkg-config --libs check) -o $$@
+endef
+$(foreach t,$(UNIT_C:tests/unit/%.c=%),$(eval $(call UNIT_TEST,$(t))))
 
 $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(LIBRARY)
 	@echo "  LINK  $@"
