@@ -51,7 +51,7 @@ typedef const struct jwt_key *jwt_find_key (void *context, const char *kid);
 bool jwt_looks_like (const char *text, size_t length);
 
 // jwt_verify (text, length, type, find_key, context, claims_r, error_r): Check form, header and signature; times, issuer and
-// audience are the caller's. JWT_OK: claims_r is an object, the caller releases it. At most JWT_SIZE_MAX bytes.
+// audience are the caller's. `type` is the typ that is wanted ("at+jwt"); NULL: any, or none. JWT_OK: claims_r is an object, the caller releases it. At most JWT_SIZE_MAX bytes.
 enum jwt_result jwt_verify (const char *text, size_t length, const char *type,
                             jwt_find_key *find_key, void *context, json_t **claims_r,
                             struct error *error_r) __attribute__ ((warn_unused_result));
