@@ -47,10 +47,11 @@ pg_place() {
     pg_data=$pg_home/data
 }
 
-# pg_socket_directory: where the socket is. Its path may have 107 bytes; a tree that lies deeper has it elsewhere.
+# pg_socket_directory: where the socket is. Its path may have 107 bytes, and a blank in it would have to be quoted in many places: a tree that
+# lies deeper, or has one, has its socket elsewhere.
 pg_socket_directory() {
     local directory=$pg_home/socket
-    if [ ${#directory} -gt 80 ]; then
+    if [ ${#directory} -gt 80 ] || [[ $directory == *[^A-Za-z0-9/._+-]* ]]; then
         directory=/tmp/jeton-$(id -u)-$(printf %s "$top" | sha256sum | cut -c 1-12)
     fi
     printf '%s\n' "$directory"
