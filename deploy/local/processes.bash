@@ -52,6 +52,14 @@ port_holder() {
     printf 'a process of another user\n'
 }
 
+# port_must_be_free NAME: before the process is started.
+port_must_be_free() {
+    local holder
+    ! holder=$(port_holder "${port[$1]}") ||
+        fail "port ${port[$1]}, for jeton-$1, is taken ($holder): end that, or choose other ports with JETON_PORT_BASE," \
+            "as in \`JETON_PORT_BASE=7200 make run\`."
+}
+
 # service_configure NAME: its settings file. Secrets are in files of their own, named here.
 service_configure() {
     local name=$1 keys=$var/keys
@@ -86,10 +94,8 @@ url_of_role() {
 
 # service_start NAME: in the background, in a session of its own, with an environment of its own: what is set for make is not for it.
 service_start() {
-    local name=$1 holder
-    if holder=$(port_holder "${port[$name]}"); then
-        fail "port ${port[$name]}, for jeton-$name, is taken ($holder): end that, or choose other ports with JETON_PORT_BASE, as in \`JETON_PORT_BASE=7200 make run\`."
-    fi
+    local name=$1
+    port_must_be_free "$name"
     env -i PATH="$PATH" HOME="${HOME:-/}" LANG=C.UTF-8 JETON_LOG_LEVEL="${JETON_LOG_LEVEL:-info}" \
         JETON_DATABASE_PASSWORD_FILE="$var/keys/database-$name" \
         setsid "$bin/jeton-$name" --config "$var/$name.conf" </dev/null >>"$var/log/$name.log" 2>&1 9>&- &
