@@ -100,6 +100,10 @@ token_value_check (const struct token_keys *keys, const char *text, size_t lengt
 {
     if (length != TOKEN_VALUE_LENGTH)
         return false;
+    // libsodium 1.0.18 takes any byte above 127 for an underscore.
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char) text[i] > 127)
+            return false;
     enum token_environment environment;
     if (memcmp (text, prefix (TOKEN_LIVE), PREFIX_LENGTH) == 0)
         environment = TOKEN_LIVE;
