@@ -138,12 +138,20 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO jeton_admin, jeton_issuer, jeton_validator, jeton_auditor;
 GRANT SELECT ON schema_migrations TO jeton_admin, jeton_issuer, jeton_validator, jeton_auditor;
 
-GRANT SELECT, INSERT, UPDATE ON modules, accounts, account_modules, users, tokens, token_modules TO jeton_admin;
+-- What an object is stays as it was made (digest, kind, account, who made it); what becomes of it can change.
+GRANT SELECT, INSERT ON modules, accounts, account_modules, users, tokens, token_modules TO jeton_admin;
+GRANT UPDATE (title, revision) ON modules TO jeton_admin;
+GRANT UPDATE (name, status, token_limit, revision) ON accounts TO jeton_admin;
+GRANT UPDATE (enabled) ON account_modules TO jeton_admin;
+GRANT UPDATE (username, name, role, status, password_hash, revision) ON users TO jeton_admin;
+GRANT UPDATE (name, description, status, updated_at, expires_at, revision) ON tokens TO jeton_admin;
+GRANT USAGE ON SEQUENCE modules_number_seq, accounts_number_seq, users_number_seq, tokens_number_seq TO jeton_admin;
 GRANT INSERT ON changes, outbox TO jeton_admin;
 
 GRANT SELECT ON accounts TO jeton_issuer;
 GRANT SELECT ON users TO jeton_issuer;
-GRANT SELECT, INSERT, UPDATE ON signing_keys TO jeton_issuer;
+GRANT SELECT, INSERT ON signing_keys TO jeton_issuer;
+GRANT UPDATE (state, activated_at, retired_at) ON signing_keys TO jeton_issuer;
 GRANT INSERT ON changes, outbox TO jeton_issuer;
 
 GRANT SELECT (number, account, owner, kind, environment, status, digest, expires_at, revision) ON tokens TO jeton_validator;

@@ -1,0 +1,470 @@
+// `jeton db migrate`, and what each process's role may do afterwards.
+// objects: tests/unit/support_postgres.o services/cli/migrate.o
+#include "common/crypto/crypto.h"
+#include "common/memory/memory.h"
+#include "services/cli/migrate.h"
+#include "tests/unit/support_postgres.h"
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct postgres postgres;
+static char dir[100]; // of the files of one test
+static char database[32];
+static int counter;
+
+// Each test has a database and a directory of its own.
+static void
+setup (void)
+{
+    snprintf (database, sizeof database, "test%d", ++counter);
+    snprintf (dir, sizeof dir, "%s/schema%d", postgres.dir, counter);
+    ck_assert_int_eq (mkdir (dir, 0700), 0);
+    PGconn *pg = postgres_connect (&postgres, "postgres", "postgres");
+    char sql[64];
+    snprintf (sql, sizeof sql, "CREATE DATABASE %s", database);
+    postgres_run (pg, sql);
+    PQfinish (pg);
+}
+
+static void
+put (const char *name, const char *text)
+{
+    cleanup_free char *path = xasprintf ("%s/%s", dir, name);
+    FILE *file = fopen (path, "w");
+    ck_assert_ptr_nonnull (file);
+    fputs (text, file);
+    fclose (file);
+}
+
+static char *output;
+
+static bool
+migrate_with (const char *schema_dir, const char *secrets, bool json, struct error *error_r)
+{
+    free (output);
+    output = NULL;
+    size_t size;
+    FILE *out = open_memstream (&output, &size);
+    struct migrate_options options = {.url = postgres_url (&postgres, "postgres", database),
+                                      .schema_dir = schema_dir,
+                                      .secrets_dir = secrets,
+                                      .json = json,
+                                      .out = out};
+    bool good = migrate_run (&options, error_r);
+    fclose (out);
+    return good;
+}
+
+static void
+works (void)
+{
+    struct error error = {""};
+    ck_assert_msg (migrate_with (dir, NULL, false, &error), "%s", error.text);
+}
+
+static void
+refused (const char *text)
+{
+    struct error error = {""};
+    ck_assert (!migrate_with (dir, NULL, false, &error));
+    ck_assert_msg (strstr (error.text, text), "%s", error.text);
+}
+
+static const char *
+ask (const char *sql)
+{
+    PGconn *pg = postgres_connect (&postgres, "postgres", database);
+    const char *text = postgres_text (pg, sql);
+    PQfinish (pg);
+    return text;
+}
+
+START_TEST (applies_in_order_and_once)
+{
+    put ("0001_first.sql", "CREATE TABLE a (n int); INSERT INTO a VALUES (1);");
+    put ("0002_second_one.sql", "UPDATE a SET n = n + 1;\n-- the end\n");
+    works ();
+    ck_assert (strstr (output, "0001 first applied") && strstr (output, "0002 second_one applied"));
+    works ();
+    ck_assert (strstr (output, "nothing to apply"));
+    ck_assert_str_eq (ask ("SELECT n FROM a"), "2");
+    put ("0003_third.sql", "UPDATE a SET n = 10 * n");
+    works ();
+    ck_assert_str_eq (ask ("SELECT n FROM a"), "20");
+    ck_assert_str_eq (
+        ask ("SELECT string_agg (version || name, ' ' ORDER BY version) FROM schema_migrations"),
+        "1first 2second_one 3third");
+}
+END_TEST
+
+START_TEST (tells_programs_what_it_did)
+{
+    put ("0001_first.sql", "CREATE TABLE a (n int)");
+    struct error error;
+    ck_assert (migrate_with (dir, NULL, true, &error));
+    ck_assert (strstr (output, "\"from\": 0") && strstr (output, "\"to\": 1") &&
+               strstr (output, "\"name\": \"first\""));
+}
+END_TEST
+
+static void *
+migrate_thread (void *argument)
+{
+    FILE *out = fopen ("/dev/null", "w");
+    struct migrate_options options = {.url = argument, .schema_dir = dir, .out = out};
+    struct error error = {""};
+    bool good = migrate_run (&options, &error);
+    fclose (out);
+    return good ? NULL : xstrdup (error.text);
+}
+
+START_TEST (two_at_once_apply_once)
+{
+    put ("0001_first.sql",
+         "CREATE TABLE a (n int); SELECT pg_sleep (0.3); INSERT INTO a VALUES (1);");
+    char *url = xstrdup (postgres_url (&postgres, "postgres", database));
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq (pthread_create (&threads[i], NULL, migrate_thread, url), 0);
+    for (int i = 0; i < 4; i++) {
+        void *error;
+        pthread_join (threads[i], &error);
+        ck_assert_msg (!error, "%s", (char *) error);
+    }
+    free (url);
+    ck_assert_str_eq (ask ("SELECT count (*) FROM a"), "1");
+}
+END_TEST
+
+START_TEST (says_that_it_waits)
+{
+    put ("0001_first.sql", "SELECT 1; SELECT pg_sleep (1)");
+    char *url = xstrdup (postgres_url (&postgres, "postgres", database));
+    pthread_t thread;
+    ck_assert_int_eq (pthread_create (&thread, NULL, migrate_thread, url), 0);
+    while (strcmp (ask ("SELECT count (*) FROM pg_locks WHERE locktype = 'advisory'"), "0") == 0)
+        continue;
+    works ();
+    ck_assert_ptr_nonnull (strstr (output, "waiting"));
+    void *error;
+    pthread_join (thread, &error);
+    ck_assert_ptr_null (error);
+    free (url);
+}
+END_TEST
+
+START_TEST (a_changed_file_is_refused)
+{
+    put ("0001_first.sql", "CREATE TABLE a (n int)");
+    works ();
+    put ("0001_first.sql", "CREATE TABLE a (n bigint)");
+    put ("0002_second.sql", "CREATE TABLE b (n int)");
+    refused ("0001_first.sql: has changed since it was applied");
+    ck_assert_str_eq (ask ("SELECT count (*) FROM pg_tables WHERE tablename = 'b'"), "0");
+}
+END_TEST
+
+START_TEST (a_newer_schema_is_refused)
+{
+    put ("0001_first.sql", "CREATE TABLE a (n int)");
+    works ();
+    ask ("INSERT INTO schema_migrations (version, name, sha256) VALUES (2, 'future', '') RETURNING "
+         "1");
+    refused ("is version 2, this program knows 1 at most");
+}
+END_TEST
+
+START_TEST (a_lost_row_is_refused)
+{
+    put ("0001_first.sql", "CREATE TABLE a (n int)");
+    put ("0002_second.sql", "CREATE TABLE b (n int)");
+    works ();
+    ask ("DELETE FROM schema_migrations WHERE version = 1 RETURNING 1");
+    refused ("lacks version 1");
+}
+END_TEST
+
+START_TEST (bad_sets_of_files_are_refused)
+{
+    refused ("holds no NNNN_name.sql");
+    put ("0002_second.sql", "SELECT 1");
+    refused ("0001 is missing");
+    put ("0001_first.sql", "SELECT 1");
+    put ("0001_other.sql", "SELECT 1");
+    refused ("same number");
+    put ("1_first.sql", "SELECT 1");
+    refused ("called NNNN_name.sql");
+    ck_assert_str_eq (ask ("SELECT count (*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+}
+END_TEST
+
+START_TEST (what_fails_leaves_nothing)
+{
+    put ("0001_first.sql",
+         "CREATE TABLE a (n int);\n-- caf\xc3\xa9\n\nINSERT INTO nowhere VALUES (1);");
+    refused ("0001_first.sql: line 4 (statement 2): relation \"nowhere\" does not exist");
+    put ("0001_first.sql",
+         "CREATE TABLE a (n int);\nINSERT INTO a SELECT 1 / n FROM generate_series (0, 1) n;");
+    refused ("0001_first.sql: statement 2: division by zero");
+    put ("0001_first.sql", "CREATE TABLE a (n int); COPY a FROM STDIN;");
+    refused ("COPY");
+    ck_assert_str_eq (ask ("SELECT count (*) FROM pg_tables WHERE tablename = 'a'"), "0");
+    put ("0001_first.sql", "SELECT 1; ROLLBACK");
+    refused ("ends the transaction");
+    ck_assert_str_eq (ask ("SELECT count (*) FROM schema_migrations"), "0");
+}
+END_TEST
+
+START_TEST (an_unreachable_server_is_named)
+{
+    put ("0001_first.sql", "SELECT 1");
+    struct migrate_options options = {.url = "host=/nonexistent", .schema_dir = dir, .out = stdout};
+    struct error error;
+    ck_assert (!migrate_run (&options, &error));
+    ck_assert_ptr_nonnull (strstr (error.text, "cannot be reached"));
+}
+END_TEST
+
+START_TEST (a_mighty_role_is_refused)
+{
+    put ("0001_first.sql", "SELECT 1");
+    works ();
+    ask ("ALTER ROLE jeton_auditor CREATEDB; SELECT 1");
+    struct error error = {""};
+    bool good = migrate_with (dir, NULL, false, &error);
+    ask ("ALTER ROLE jeton_auditor NOCREATEDB; SELECT 1");
+    ck_assert (!good);
+    ck_assert_ptr_nonnull (strstr (error.text, "jeton_auditor may do more"));
+}
+END_TEST
+
+START_TEST (passwords_come_from_files)
+{
+    put ("0001_first.sql", "SELECT 1");
+    struct error error = {""};
+    ck_assert_msg (migrate_with (dir, postgres_secrets (&postgres), false, &error), "%s",
+                   error.text);
+    PQfinish (postgres_connect (&postgres, "jeton_issuer", database));
+    ck_assert_str_eq (ask ("SELECT count (*) FROM pg_authid WHERE rolname LIKE 'jeton\\_%'"
+                           " AND rolpassword LIKE 'SCRAM-SHA-256$%'"),
+                      "4");
+    put ("database-admin", "x");
+    cleanup_free char *path = xasprintf ("%s/database-admin", dir);
+    chmod (path, 0600);
+    ck_assert (!migrate_with (dir, dir, false, &error)); // the others are missing
+    ck_assert_ptr_nonnull (strstr (error.text, "database-issuer"));
+}
+END_TEST
+
+// ---- least rights --------------------------------------------------------------------------------------------------
+
+struct right {
+    const char *role;
+    const char *sql;
+    bool may;
+};
+
+static const struct right rights[] = {
+    {"admin", "SELECT max (version) FROM schema_migrations", true},
+    {"admin", "INSERT INTO modules (name, title) VALUES ('orders', 'Orders')", true},
+    {"admin", "INSERT INTO accounts (name) VALUES ('Shop') RETURNING number", true},
+    {"admin", "INSERT INTO account_modules (account, module) VALUES (1, 1)", true},
+    {"admin",
+     "INSERT INTO account_modules (account, module) VALUES (1, 1)"
+     " ON CONFLICT (account, module) DO UPDATE SET enabled = true",
+     true},
+    {"admin",
+     "INSERT INTO users (account, username, name, role, password_hash) VALUES (1, 'ada', 'Ada', 1, "
+     "'x')",
+     true},
+    {"admin",
+     "INSERT INTO tokens (account, name, kind, environment, digest, created_by_id, created_by_name)"
+     " VALUES (1, 't', 2, 1, sha256 ('x'), 'operator', 'operator')",
+     true},
+    {"admin", "INSERT INTO token_modules (account, token, module, access) VALUES (1, 1, 1, 1)",
+     true},
+    {"admin", "UPDATE tokens SET status = 2, revision = revision + 1 WHERE number = 1", true},
+    {"admin", "SELECT number FROM accounts WHERE number = 1 FOR UPDATE", true},
+    {"admin", "INSERT INTO changes (kind, object, account, revision) VALUES ('token', 1, 1, 1)",
+     true},
+    {"admin", "INSERT INTO outbox (record) VALUES ('x')", true},
+    {"admin", "DELETE FROM tokens", false},
+    {"admin", "DELETE FROM token_modules", false},
+    {"admin", "DELETE FROM accounts", false},
+    {"admin", "DELETE FROM users", false},
+    {"admin", "DELETE FROM modules", false},
+    {"admin", "DELETE FROM outbox", false},
+    {"admin", "TRUNCATE tokens CASCADE", false},
+    {"admin", "UPDATE tokens SET digest = sha256 ('y')", false},
+    {"admin", "UPDATE tokens SET kind = 1", false},
+    {"admin", "UPDATE tokens SET created_by_id = 'somebody else'", false},
+    {"admin", "UPDATE token_modules SET access = 2", false},
+    {"admin", "UPDATE users SET account = 2", false},
+    {"admin", "SELECT record FROM outbox", false},
+    {"admin", "UPDATE outbox SET record = 'y'", false},
+    {"admin", "SELECT record FROM trail", false},
+    {"admin", "INSERT INTO trail VALUES (1, '', sha256 (''), '', '', '', '', 0, 1)", false},
+    {"admin", "UPDATE changes SET revision = 9", false},
+    {"admin", "DELETE FROM changes", false},
+    {"admin", "SELECT private_key FROM signing_keys", false},
+    {"admin", "SELECT kid FROM signing_keys", false},
+    {"admin", "INSERT INTO schema_migrations (version, name, sha256) VALUES (99, 'x', 'x')", false},
+    {"admin", "CREATE TABLE mine (n int)", false},
+    {"admin", "CREATE TEMPORARY TABLE mine (n int)", false},
+    {"admin", "CREATE ROLE friend SUPERUSER", false},
+    {"admin", "ALTER TABLE tokens DISABLE TRIGGER ALL", false},
+    {"admin", "COPY accounts TO PROGRAM 'cat'", false},
+
+    {"issuer", "SELECT number, status FROM accounts", true},
+    {"issuer", "SELECT username, password_hash FROM users", true},
+    {"issuer",
+     "INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key) VALUES ('k', "
+     "'ES256', 1, 'x', 'x')",
+     true},
+    {"issuer", "UPDATE signing_keys SET state = 2, activated_at = now() WHERE kid = 'k'", true},
+    {"issuer", "SELECT kid, private_key FROM signing_keys", true},
+    {"issuer", "INSERT INTO outbox (record) VALUES ('x')", true},
+    {"issuer", "INSERT INTO changes (kind, object, revision) VALUES ('signing_key', 0, 1)", true},
+    {"issuer", "SELECT number FROM tokens", false},
+    {"issuer", "SELECT digest FROM tokens", false},
+    {"issuer", "UPDATE tokens SET status = 3", false},
+    {"issuer", "INSERT INTO tokens (account) VALUES (1)", false},
+    {"issuer", "UPDATE users SET password_hash = 'x'", false},
+    {"issuer", "UPDATE accounts SET status = 2", false},
+    {"issuer", "INSERT INTO users (account) VALUES (1)", false},
+    {"issuer", "DELETE FROM signing_keys", false},
+    {"issuer", "UPDATE signing_keys SET private_key = 'y'", false},
+    {"issuer", "UPDATE signing_keys SET public_key = 'y'", false},
+    {"issuer", "SELECT record FROM outbox", false},
+    {"issuer", "DELETE FROM outbox", false},
+    {"issuer", "SELECT record FROM trail", false},
+    {"issuer", "CREATE TABLE mine (n int)", false},
+
+    {"validator",
+     "SELECT number, account, kind, environment, status, expires_at, revision FROM tokens WHERE "
+     "digest = ''",
+     true},
+    {"validator", "SELECT module, access FROM token_modules", true},
+    {"validator", "SELECT number, name FROM modules", true},
+    {"validator", "SELECT account, module, enabled FROM account_modules", true},
+    {"validator", "SELECT number, status, revision FROM accounts", true},
+    {"validator", "SELECT number, status, role FROM users", true},
+    {"validator", "SELECT kid, public_key, state FROM signing_keys", true},
+    {"validator",
+     "SELECT id, xid, kind FROM changes WHERE xid >= pg_snapshot_xmin (pg_current_snapshot ())",
+     true},
+    {"validator", "SELECT name FROM tokens", false},
+    {"validator", "SELECT description FROM tokens", false},
+    {"validator", "SELECT * FROM tokens", false},
+    {"validator", "SELECT name FROM accounts", false},
+    {"validator", "SELECT password_hash FROM users", false},
+    {"validator", "SELECT username FROM users", false},
+    {"validator", "SELECT private_key FROM signing_keys", false},
+    {"validator", "SELECT record FROM outbox", false},
+    {"validator", "SELECT record FROM trail", false},
+    {"validator", "INSERT INTO tokens (account) VALUES (1)", false},
+    {"validator", "UPDATE tokens SET status = 1", false},
+    {"validator", "DELETE FROM tokens", false},
+    {"validator", "SELECT number FROM tokens FOR UPDATE", false},
+    {"validator", "UPDATE accounts SET status = 1", false},
+    {"validator", "UPDATE token_modules SET access = 2", false},
+    {"validator", "INSERT INTO token_modules VALUES (1, 1, 1, 2)", false},
+    {"validator", "UPDATE account_modules SET enabled = true", false},
+    {"validator", "INSERT INTO changes (kind, object, revision) VALUES ('token', 1, 1)", false},
+    {"validator", "DELETE FROM changes", false},
+    {"validator", "INSERT INTO outbox (record) VALUES ('x')", false},
+    {"validator", "INSERT INTO signing_keys VALUES ('k')", false},
+    {"validator", "CREATE TABLE mine (n int)", false},
+    {"validator", "CREATE TEMPORARY TABLE mine (n int)", false},
+
+    {"auditor", "SELECT pg_try_advisory_lock (1)", true},
+    {"auditor", "SELECT id, record FROM outbox ORDER BY id", true},
+    {"auditor", "INSERT INTO trail VALUES (1, 'x', sha256 ('x'), 'e', 'o', 'a', '', 0, 1)", true},
+    {"auditor", "DELETE FROM outbox", true},
+    {"auditor", "INSERT INTO checkpoints VALUES (1, sha256 ('x'), 0, 'k', 's')", true},
+    {"auditor", "SELECT sequence, record, digest FROM trail", true},
+    {"auditor", "UPDATE trail SET record = 'y'", false},
+    {"auditor", "DELETE FROM trail", false},
+    {"auditor", "TRUNCATE trail", false},
+    {"auditor", "UPDATE checkpoints SET digest = sha256 ('y')", false},
+    {"auditor", "DELETE FROM checkpoints", false},
+    {"auditor", "INSERT INTO outbox (record) VALUES ('x')", false},
+    {"auditor", "UPDATE outbox SET record = 'y'", false},
+    {"auditor", "SELECT number FROM tokens", false},
+    {"auditor", "UPDATE tokens SET status = 1", false},
+    {"auditor", "INSERT INTO tokens (account) VALUES (1)", false},
+    {"auditor", "DELETE FROM tokens", false},
+    {"auditor", "SELECT username FROM users", false},
+    {"auditor", "SELECT kid FROM signing_keys", false},
+    {"auditor", "SELECT name FROM accounts", false},
+    {"auditor", "INSERT INTO changes (kind, object, revision) VALUES ('token', 1, 1)", false},
+    {"auditor", "CREATE TABLE mine (n int)", false},
+};
+
+START_TEST (roles_have_the_least_rights)
+{
+    struct error error = {""};
+    ck_assert_msg (migrate_with ("deploy/schema", postgres_secrets (&postgres), false, &error),
+                   "%s", error.text);
+    ck_assert_msg (migrate_with ("deploy/schema", postgres_secrets (&postgres), false, &error),
+                   "%s", error.text);
+    PGconn *pg = NULL;
+    const char *role = "";
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+        const struct right *right = &rights[i];
+        if (strcmp (role, right->role) != 0) {
+            char user[32];
+            snprintf (user, sizeof user, "jeton_%s", role = right->role);
+            PQfinish (pg);
+            pg = postgres_connect (&postgres, user, database);
+        }
+        PGresult *result = PQexec (pg, right->sql);
+        const char *state = PQresultErrorField (result, PG_DIAG_SQLSTATE);
+        const char *want = right->may ? "00000" : "42501";
+        ck_assert_msg (strcmp (state ? state : "00000", want) == 0, "%s: %s: %s", role, right->sql,
+                       state ? PQresultErrorMessage (result) : "was allowed");
+        PQclear (result);
+    }
+    PQfinish (pg);
+}
+END_TEST
+
+int
+main (void)
+{
+    struct error error;
+    if (!crypto_start (&error))
+        return EXIT_FAILURE;
+    alarm (120);
+    postgres_start (&postgres);
+    Suite *suite = suite_create ("db_migrate");
+    TCase *tcase = tcase_create ("db_migrate");
+    tcase_add_checked_fixture (tcase, setup, NULL);
+    tcase_add_test (tcase, applies_in_order_and_once);
+    tcase_add_test (tcase, tells_programs_what_it_did);
+    tcase_add_test (tcase, two_at_once_apply_once);
+    tcase_add_test (tcase, says_that_it_waits);
+    tcase_add_test (tcase, a_changed_file_is_refused);
+    tcase_add_test (tcase, a_newer_schema_is_refused);
+    tcase_add_test (tcase, a_lost_row_is_refused);
+    tcase_add_test (tcase, bad_sets_of_files_are_refused);
+    tcase_add_test (tcase, what_fails_leaves_nothing);
+    tcase_add_test (tcase, an_unreachable_server_is_named);
+    tcase_add_test (tcase, a_mighty_role_is_refused);
+    tcase_add_test (tcase, passwords_come_from_files);
+    tcase_add_test (tcase, roles_have_the_least_rights);
+    suite_add_tcase (suite, tcase);
+    SRunner *runner = srunner_create (suite);
+    // Not forked: the server belongs to this process.
+    srunner_set_fork_status (runner, CK_NOFORK);
+    srunner_run_all (runner, CK_NORMAL);
+    int failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    free (output);
+    postgres_destroy (&postgres);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
