@@ -1,0 +1,57 @@
+// The admin process: its state and its handlers. DESIGN.md says what it promises.
+#ifndef JETON_ADMIN_H
+#define JETON_ADMIN_H
+
+#include "admin.pb-c.h"
+#include "common/process/process.h"
+#include "common/rpc/request.h"
+#include "common/rpc/server.h"
+#include "common/token/value.h"
+#include "common/worker/worker.h"
+#include <stdint.h>
+
+struct admin_settings {
+    struct process_settings process;
+    char *token_keys;       // file of the keys of the check part
+    int64_t worker_threads; // that hash passwords
+    int64_t worker_queue;   // passwords that wait for one
+};
+
+struct admin {
+    struct process process;
+    struct admin_settings settings;
+    struct token_keys keys;
+    struct worker_pool *workers;
+};
+
+// The table of methods, jeton.v1.Admin (dispatch.c).
+extern const struct rpc_method admin_methods[];
+
+// One handler for each method of proto/admin.proto, which is their contract.
+// account.c
+void admin_create_account (struct request *request);
+void admin_get_account (struct request *request);
+void admin_list_accounts (struct request *request);
+void admin_suspend_account (struct request *request);
+void admin_resume_account (struct request *request);
+// user.c
+void admin_create_user (struct request *request);
+void admin_get_user (struct request *request);
+void admin_list_users (struct request *request);
+void admin_disable_user (struct request *request);
+void admin_enable_user (struct request *request);
+// module.c
+void admin_create_module (struct request *request);
+void admin_list_modules (struct request *request);
+void admin_enable_module (struct request *request);
+void admin_disable_module (struct request *request);
+// token_create.c
+void admin_create_token (struct request *request);
+// token.c
+void admin_get_token (struct request *request);
+void admin_list_tokens (struct request *request);
+void admin_disable_token (struct request *request);
+void admin_enable_token (struct request *request);
+void admin_delete_token (struct request *request);
+
+#endif

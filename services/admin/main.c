@@ -1,0 +1,66 @@
+// jeton-admin: accounts, users, modules and tokens, and every change of them with its audit record.
+#include "common/crypto/crypto.h"
+#include "common/log/log.h"
+#include "services/admin/admin.h"
+#include "services/admin/store.h"
+#include <sodium.h>
+#include <sysexits.h>
+
+static const struct config_row settings_table[] = {
+    {"token_keys", CONFIG_PATH, offsetof (struct admin_settings, token_keys), "token-check.keys", 0,
+     0, true, "file with the keys of the check part of token values; the first makes them"},
+    {"worker_threads", CONFIG_NUMBER, offsetof (struct admin_settings, worker_threads), "2", 1, 64,
+     false, "threads that hash passwords"},
+    {"worker_queue", CONFIG_NUMBER, offsetof (struct admin_settings, worker_queue), "256", 1, 65536,
+     false, "passwords that may wait for such a thread; more are refused"},
+    {0},
+};
+static const struct config_row *const tables[] = {process_settings_table, settings_table, NULL};
+
+static void
+reloaded (struct process *process)
+{
+    struct admin *admin = process->owner;
+    struct token_keys keys;
+    struct error error;
+    if (token_keys_load (admin->settings.token_keys, &keys, &error))
+        admin->keys = keys;
+    else
+        log_error ("token keys not reloaded, the old ones stay in force", "error", error.text,
+                   NULL);
+}
+
+static bool
+admin_start (struct admin *admin)
+{
+    static struct rpc_service service = {&jeton__v1__admin__descriptor, admin_methods, NULL};
+    struct error error;
+    if (!crypto_start (&error) ||
+        !token_keys_load (admin->settings.token_keys, &admin->keys, &error)) {
+        log_error ("cannot start", "error", error.text, NULL);
+        return false;
+    }
+    admin->workers = worker_pool_new (admin->process.loop, (size_t) admin->settings.worker_threads,
+                                      (size_t) admin->settings.worker_queue);
+    admin->process.owner = admin;
+    admin->process.reloaded = reloaded;
+    service.owner = admin;
+    rpc_server_add (admin->process.server, &service);
+    return true;
+}
+
+int
+main (int argc, char **argv)
+{
+    struct admin admin = {0};
+    int status = process_start (&admin.process, "admin", "tcp://127.0.0.1:7103", tables,
+                                store_statements, "Manages accounts, users, modules and tokens.",
+                                &admin.settings, sizeof admin.settings, argc, argv);
+    if (status < 0)
+        status = admin_start (&admin) ? process_run (&admin.process) : EX_CONFIG;
+    // Before the database and the server: the jobs that it gives back end requests.
+    worker_pool_destroy (&admin.workers);
+    process_end (&admin.process);
+    sodium_memzero (&admin.keys, sizeof admin.keys);
+    return status;
+}

@@ -1,0 +1,106 @@
+#include "services/admin/page.h"
+#include "services/admin/change.h"
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING,
+    CURSOR_TEXT_SIZE = PAGE_FILTER_SIZE + 24
+};
+
+// A cursor is base64url of "filter/number": opaque to callers, and refused with another filter.
+static bool
+cursor_parse (const char *cursor, const char *filter, int64_t *number_r)
+{
+    char text[CURSOR_TEXT_SIZE];
+    size_t length;
+    const char *end;
+    if (sodium_base642bin ((unsigned char *) text, sizeof text - 1, cursor, strlen (cursor), NULL,
+                           &length, &end, VARIANT) != 0 ||
+        *end)
+        return false;
+    text[length] = '\0';
+    size_t prefix = strlen (filter);
+    if (strlen (text) != length || strncmp (text, filter, prefix) != 0 || text[prefix] != '/')
+        return false;
+    const char *digits = text + prefix + 1;
+    size_t n = strspn (digits, "0123456789");
+    if (n == 0 || n > 18 || digits[n])
+        return false;
+    *number_r = strtoll (digits, NULL, 10);
+    return true;
+}
+
+struct page *
+page_begin (struct request *request, const Jeton__V1__PageRequest *asked, const char *filter)
+{
+    struct page *page = arena_alloc (request_arena (request), sizeof *page);
+    if (!page) {
+        change_no_memory (request);
+        return NULL;
+    }
+    uint32_t size = asked && asked->size ? asked->size : PAGE_SIZE_DEFAULT;
+    if (size > PAGE_SIZE_MAX) {
+        request_fail_field (request, "page.size", "must be 1 to %d", PAGE_SIZE_MAX);
+        return NULL;
+    }
+    page->limit = size + 1;
+    snprintf (page->filter, sizeof page->filter, "%s", filter);
+    if (asked && *asked->cursor && !cursor_parse (asked->cursor, filter, &page->after)) {
+        request_fail_field (request, "page.cursor",
+                            "is not the next_cursor of a page of this list, with these filters");
+        return NULL;
+    }
+    request_context_set (request, page);
+    return page;
+}
+
+static char *
+cursor_format (struct request *request, const char *filter, int64_t number)
+{
+    char text[CURSOR_TEXT_SIZE];
+    int length = snprintf (text, sizeof text, "%s/%lld", filter, (long long) number);
+    size_t size = sodium_base64_encoded_len ((size_t) length, VARIANT);
+    char *cursor = arena_alloc (request_arena (request), size);
+    if (cursor)
+        sodium_bin2base64 (cursor, size, (unsigned char *) text, (size_t) length, VARIANT);
+    return cursor;
+}
+
+// True when row `i` begins the next page.
+static bool
+ends (const struct page *page, size_t i, size_t bytes)
+{
+    return (int64_t) i == page->limit - 1 || (i > 0 && bytes > PAGE_BYTES_MAX);
+}
+
+ProtobufCMessage **
+page_read (struct request *request, const PGresult *result, page_view *view, size_t *n_r,
+           char **next_cursor_r)
+{
+    const struct page *page = request_context (request);
+    size_t rows = (size_t) PQntuples (result), bytes = 0;
+    ProtobufCMessage **messages =
+        arena_alloc (request_arena (request), (rows + 1) * sizeof *messages);
+    int64_t last = 0;
+    *next_cursor_r = (char *) protobuf_c_empty_string;
+    for (*n_r = 0; messages && *n_r < rows; ++*n_r) {
+        struct row row = row_of (request_arena (request), result, (int) *n_r);
+        ProtobufCMessage *message = view (&row);
+        if (!row_good (request, &row))
+            return NULL;
+        bytes += protobuf_c_message_get_packed_size (message);
+        if (ends (page, *n_r, bytes)) {
+            *next_cursor_r = cursor_format (request, page->filter, last);
+            break;
+        }
+        messages[*n_r] = message;
+        if (!db_get_int (result, (int) *n_r, 0, &last))
+            break; // cannot be: the view has read it
+    }
+    if (messages && *next_cursor_r)
+        return messages;
+    change_no_memory (request);
+    return NULL;
+}

@@ -1,0 +1,39 @@
+// Pages of lists, by keyset: a page begins after the number of the last row of the one before, so that it stays in place
+// while rows are added.
+#ifndef JETON_ADMIN_PAGE_H
+#define JETON_ADMIN_PAGE_H
+
+#include "common/db/db.h"
+#include "common/rpc/request.h"
+#include "services/admin/view.h"
+#include "types.pb-c.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PAGE_SIZE_DEFAULT = 50,
+    PAGE_SIZE_MAX = 500,
+    PAGE_BYTES_MAX = 256 * 1024,
+    PAGE_FILTER_SIZE = 80
+};
+
+struct page {
+    int64_t after; // the number that the page begins after
+    int64_t limit; // rows to read: one more than asked for, to know whether there is a next page
+    char filter[PAGE_FILTER_SIZE]; // what is listed; a cursor is good for the same list only
+};
+
+// page_begin (request, asked, filter): The page that a list's request asks for (`asked` may be NULL). `filter` tells lists apart:
+// "tokens 17 1 0". Becomes the request's context. NULL: the request was answered.
+struct page *page_begin (struct request *request, const Jeton__V1__PageRequest *asked,
+                         const char *filter) __attribute__ ((warn_unused_result));
+
+// page_read (request, result, view, &n_r, &next_cursor_r): The messages of a page. Column 0 is the row's number. A page that would
+// be larger than PAGE_BYTES_MAX ends earlier. NULL: the request was answered.
+typedef ProtobufCMessage *page_view (struct row *row);
+ProtobufCMessage **page_read (struct request *request, const PGresult *result, page_view *view,
+                              size_t *n_r, char **next_cursor_r)
+    __attribute__ ((warn_unused_result));
+
+#endif

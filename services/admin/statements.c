@@ -1,0 +1,212 @@
+// The statements. $1 of a change is its audit record, $2 the object's number, $3 the revision that it must have.
+#include "services/admin/statements.h"
+#include "services/admin/store.h"
+
+#define SECONDS(column) "coalesce (floor (extract (epoch FROM " column ")), 0)::bigint"
+
+// A change names the rows that it made `changed`; the end is the same for all. The outbox draws its id while the object's row is locked,
+// so that records of one object have ids in the order of its changes.
+#define TOLD(kind, account)                                                                        \
+    ", told AS (INSERT INTO changes (kind, object, account, revision)"                             \
+    "  SELECT '" kind "', number, " account ", revision FROM changed)"                             \
+    ", recorded AS (INSERT INTO outbox (record) SELECT $1::bytea FROM changed)"                    \
+    " SELECT number FROM changed"
+
+#define ACCOUNT_COLUMNS                                                                            \
+    "a.number, a.name, a.status, a.revision, " SECONDS (                                           \
+        "a.created_at") ", a.token_limit,"                                                         \
+                        " (SELECT coalesce (string_agg (m.name, ',' ORDER BY m.name COLLATE "      \
+                        "\"C\"), '')"                                                              \
+                        "  FROM account_modules e JOIN modules m ON m.number = e.module"           \
+                        "  WHERE e.account = a.number AND e.enabled)"
+
+#define MODULE_COLUMNS "number, name, title, " SECONDS ("created_at") ", revision"
+
+#define USER_COLUMNS                                                                               \
+    "number, account, username, name, role, status, revision, " SECONDS ("created_at")
+
+#define TOKEN_COLUMNS                                                                              \
+    "t.number, t.account, coalesce (t.owner, 0), t.name, t.description, t.kind, t.environment,"    \
+    " t.status, t.created_by_id, t.created_by_name, " SECONDS ("t.created_at") ", " SECONDS (      \
+        "t.updated_at") ", " SECONDS ("t.expires_at") ", " SECONDS ("t.last_access_at") ","        \
+                                                                                        " t."      \
+                                                                                        "revision" \
+                                                                                        ","        \
+                                                                                        " ("       \
+                                                                                        "SELECT "  \
+                                                                                        "coalesce" \
+                                                                                        " ("       \
+                                                                                        "string_"  \
+                                                                                        "agg "     \
+                                                                                        "(m.name " \
+                                                                                        "|| ':' "  \
+                                                                                        "|| "      \
+                                                                                        "g."       \
+                                                                                        "access, " \
+                                                                                        "',' "     \
+                                                                                        "ORDER "   \
+                                                                                        "BY "      \
+                                                                                        "m.name "  \
+                                                                                        "COLLATE " \
+                                                                                        "\"C\"), " \
+                                                                                        "'')"      \
+                                                                                        "  FROM "  \
+                                                                                        "token_"   \
+                                                                                        "modules " \
+                                                                                        "g JOIN "  \
+                                                                                        "modules " \
+                                                                                        "m ON "    \
+                                                                                        "m."       \
+                                                                                        "number "  \
+                                                                                        "= "       \
+                                                                                        "g."       \
+                                                                                        "module "  \
+                                                                                        "WHERE "   \
+                                                                                        "g.token " \
+                                                                                        "= "       \
+                                                                                        "t."       \
+                                                                                        "number)"
+
+#define LISTED                                                                                     \
+    "t.status <> 3 AND ($3::bigint = 0 OR t.status = $3) AND ($4::bigint = 0 OR t.kind = $4)"
+
+// clang-format off
+const struct db_statement store_statements[] = {
+[ACCOUNT_GET] = {"account_get",
+    "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.number = $1::bigint", false},
+
+[ACCOUNT_LIST] = {"account_list",
+    "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.number > $1::bigint"
+    " ORDER BY a.number LIMIT $2::bigint", false},
+
+[ACCOUNT_PREPARE] = {"account_prepare",
+    "SELECT nextval ('accounts_number_seq'),"
+    " (SELECT coalesce (string_agg (name || ':' || number || ':1', ','), '') FROM modules"
+    "  WHERE name = ANY (string_to_array ($1, ',')))", false},
+
+[ACCOUNT_CREATE] = {"account_create",
+    "WITH changed AS ("
+    " INSERT INTO accounts (number, name, token_limit, created_at)"
+    " VALUES ($2::bigint, $3, $4::integer, to_timestamp ($5)) RETURNING number, revision),"
+    " enabled AS (INSERT INTO account_modules (account, module)"
+    "  SELECT number, module FROM changed, unnest (string_to_array ($6, ',')::bigint[]) AS m (module))"
+    TOLD ("account", "number"), true},
+
+[ACCOUNT_STATUS] = {"account_status",
+    "WITH changed AS ("
+    " UPDATE accounts SET status = $4::smallint, revision = revision + 1"
+    " WHERE number = $2::bigint AND revision = $3::bigint RETURNING number, revision)"
+    TOLD ("account", "number"), true},
+
+[ACCOUNT_LOCK] = {"account_lock",
+    "SELECT number FROM accounts WHERE number = $1::bigint FOR NO KEY UPDATE", true},
+
+[MODULE_LIST] = {"module_list",
+    "SELECT " MODULE_COLUMNS " FROM modules WHERE number > $1::bigint"
+    " ORDER BY number LIMIT $2::bigint", false},
+
+[MODULE_PREPARE] = {"module_prepare",
+    "SELECT nextval ('modules_number_seq'), EXISTS (SELECT FROM modules WHERE name = $1)", false},
+
+[MODULE_CREATE] = {"module_create",
+    "WITH changed AS ("
+    " INSERT INTO modules (number, name, title, created_at)"
+    " VALUES ($2::bigint, $3, $4, to_timestamp ($5)) RETURNING number, revision)"
+    TOLD ("module", "NULL::bigint"), true},
+
+[MODULE_GET_OF_ACCOUNT] = {"module_get_of_account",
+    "SELECT " ACCOUNT_COLUMNS ","
+    " coalesce ((SELECT number FROM modules WHERE name = $2), 0)"
+    " FROM accounts a WHERE a.number = $1::bigint", false},
+
+[MODULE_SET] = {"module_set",
+    "WITH changed AS ("
+    " UPDATE accounts SET revision = revision + 1"
+    " WHERE number = $2::bigint AND revision = $3::bigint RETURNING number, revision),"
+    " enabled AS (INSERT INTO account_modules (account, module, enabled)"
+    "  SELECT number, $4::bigint, $5::boolean FROM changed"
+    "  ON CONFLICT (account, module) DO UPDATE SET enabled = excluded.enabled)"
+    TOLD ("account", "number"), true},
+
+[USER_GET] = {"user_get",
+    "SELECT " USER_COLUMNS " FROM users WHERE number = $1::bigint", false},
+
+[USER_LIST] = {"user_list",
+    "SELECT " USER_COLUMNS " FROM users WHERE number > $1::bigint"
+    " ORDER BY number LIMIT $2::bigint", false},
+
+[USER_LIST_OF_ACCOUNT] = {"user_list_of_account",
+    "SELECT " USER_COLUMNS " FROM users WHERE number > $1::bigint AND account = $3::bigint"
+    " ORDER BY number LIMIT $2::bigint", false},
+
+[USER_PREPARE] = {"user_prepare",
+    "SELECT nextval ('users_number_seq'),"
+    " EXISTS (SELECT FROM users WHERE lower (username) = lower ($2))"
+    " FROM accounts WHERE number = $1::bigint", false},
+
+[USER_CREATE] = {"user_create",
+    "WITH changed AS ("
+    " INSERT INTO users (number, account, username, name, role, created_at, password_hash)"
+    " VALUES ($2::bigint, $3::bigint, $4, $5, $6::smallint, to_timestamp ($7), $8)"
+    " RETURNING number, account, revision)"
+    TOLD ("user", "account"), true},
+
+[USER_STATUS] = {"user_status",
+    "WITH changed AS ("
+    " UPDATE users SET status = $4::smallint, revision = revision + 1"
+    " WHERE number = $2::bigint AND revision = $3::bigint RETURNING number, account, revision)"
+    TOLD ("user", "account"), true},
+
+[TOKEN_GET] = {"token_get",
+    "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE t.number = $1::bigint AND t.status <> 3", false},
+
+[TOKEN_LIST] = {"token_list",
+    "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE t.number > $1::bigint AND " LISTED
+    " ORDER BY t.number LIMIT $2::bigint", false},
+
+[TOKEN_LIST_OF_ACCOUNT] = {"token_list_of_account",
+    "SELECT " TOKEN_COLUMNS " FROM tokens t"
+    " WHERE t.number > $1::bigint AND t.account = $5::bigint AND " LISTED
+    " ORDER BY t.number LIMIT $2::bigint", false},
+
+[TOKEN_PREPARE] = {"token_prepare",
+    "SELECT nextval ('tokens_number_seq'), a.token_limit,"
+    " (SELECT count (*) FROM tokens t WHERE t.account = a.number AND t.status <> 3),"
+    " coalesce (u.account, 0), coalesce (u.status, 0),"
+    " (SELECT coalesce (string_agg (m.name || ':' || m.number || ':'"
+    "   || coalesce (e.enabled, false)::integer, ','), '')"
+    "  FROM modules m LEFT JOIN account_modules e ON e.account = a.number AND e.module = m.number"
+    "  WHERE m.name = ANY (string_to_array ($3, ',')))"
+    " FROM accounts a LEFT JOIN users u ON u.number = $2::bigint WHERE a.number = $1::bigint", false},
+
+[TOKEN_CREATE] = {"token_create",
+    "WITH grants AS (SELECT module, access FROM"
+    "  unnest (string_to_array ($12, ',')::bigint[], string_to_array ($13, ',')::smallint[])"
+    "  AS g (module, access)),"
+    " changed AS ("
+    " INSERT INTO tokens (number, account, owner, name, description, kind, environment, digest,"
+    "  created_by_id, created_by_name, created_at, updated_at, expires_at)"
+    " SELECT $2::bigint, a.number, nullif ($4::bigint, 0), $5::text, $6::text, $7::smallint,"
+    "  $8::smallint, $9::bytea, $10::text, $11::text, to_timestamp ($14), to_timestamp ($14),"
+    "  to_timestamp (nullif ($15::bigint, 0))"
+    " FROM accounts a WHERE a.number = $3::bigint"
+    "  AND (SELECT count (*) FROM tokens t WHERE t.account = a.number AND t.status <> 3)"
+    "   < a.token_limit"
+    "  AND NOT EXISTS (SELECT FROM grants g WHERE NOT EXISTS (SELECT FROM account_modules e"
+    "   WHERE e.account = a.number AND e.module = g.module AND e.enabled))"
+    "  AND ($4::bigint = 0 OR EXISTS (SELECT FROM users u"
+    "   WHERE u.number = $4::bigint AND u.account = a.number AND u.status = 1))"
+    " RETURNING number, account, revision),"
+    " granted AS (INSERT INTO token_modules (account, token, module, access)"
+    "  SELECT changed.account, changed.number, g.module, g.access FROM changed, grants g)"
+    TOLD ("token", "account"), true},
+
+[TOKEN_STATUS] = {"token_status",
+    "WITH changed AS ("
+    " UPDATE tokens SET status = $4::smallint, revision = revision + 1, updated_at = to_timestamp ($5)"
+    " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
+    " RETURNING number, account, revision)"
+    TOLD ("token", "account"), true},
+
+{NULL, NULL, false}};
+// clang-format on

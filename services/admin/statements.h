@@ -1,0 +1,41 @@
+// The handles of the statements, for store_*.c only.
+#ifndef JETON_ADMIN_STATEMENTS_H
+#define JETON_ADMIN_STATEMENTS_H
+
+#include "services/admin/admin.h"
+
+enum statement {
+    ACCOUNT_GET,
+    ACCOUNT_LIST,
+    ACCOUNT_PREPARE,
+    ACCOUNT_CREATE,
+    ACCOUNT_STATUS,
+    ACCOUNT_LOCK,
+    MODULE_LIST,
+    MODULE_PREPARE,
+    MODULE_CREATE,
+    MODULE_GET_OF_ACCOUNT,
+    MODULE_SET,
+    USER_GET,
+    USER_LIST,
+    USER_LIST_OF_ACCOUNT,
+    USER_PREPARE,
+    USER_CREATE,
+    USER_STATUS,
+    TOKEN_GET,
+    TOKEN_LIST,
+    TOKEN_LIST_OF_ACCOUNT,
+    TOKEN_PREPARE,
+    TOKEN_CREATE,
+    TOKEN_STATUS,
+};
+
+// store_db (request): The database of the request's process.
+static inline struct db *
+store_db (const struct request *request)
+{
+    struct admin *admin = request_owner (request);
+    return admin->process.db;
+}
+
+#endif

@@ -1,0 +1,248 @@
+#include "services/admin/store.h"
+#include "services/admin/statements.h"
+
+// Parameters hold pointers into themselves: they are filled in where they are, never copied.
+
+// Every change begins with these two.
+static void
+param_change (struct db_params *params, const struct change *change)
+{
+    db_param_bytes (params, change->record, change->record_size);
+    db_param_int (params, change->number);
+}
+
+// Every list begins with these two.
+static void
+param_page (struct db_params *params, const struct page *page)
+{
+    db_param_int (params, page->after);
+    db_param_int (params, page->limit);
+}
+
+static void
+get (struct request *request, enum statement statement, int64_t number, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, number);
+    db_call (store_db (request), statement, &params, callback, request);
+}
+
+static void
+set_status (struct request *request, enum statement statement, const struct change *change,
+            int status, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change);
+    db_param_int (&params, change->revision);
+    db_param_int (&params, status);
+    if (statement == TOKEN_STATUS)
+        db_param_int (&params, change->at);
+    db_call (store_db (request), statement, &params, callback, request);
+}
+
+void
+store_account_get (struct request *request, int64_t number, db_callback *callback)
+{
+    get (request, ACCOUNT_GET, number, callback);
+}
+
+void
+store_account_list (struct request *request, const struct page *page, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_page (&params, page);
+    db_call (store_db (request), ACCOUNT_LIST, &params, callback, request);
+}
+
+void
+store_account_prepare (struct request *request, const char *modules, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_text (&params, modules);
+    db_call (store_db (request), ACCOUNT_PREPARE, &params, callback, request);
+}
+
+void
+store_account_create (struct request *request, const struct change *change,
+                      const Jeton__V1__Account *account, const char *modules, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change);
+    db_param_text (&params, account->name);
+    db_param_int (&params, account->token_limit);
+    db_param_int (&params, account->created_at);
+    db_param_text (&params, modules);
+    db_call (store_db (request), ACCOUNT_CREATE, &params, callback, request);
+}
+
+void
+store_account_status (struct request *request, const struct change *change,
+                      Jeton__V1__AccountStatus status, db_callback *callback)
+{
+    set_status (request, ACCOUNT_STATUS, change, (int) status, callback);
+}
+
+void
+store_module_list (struct request *request, const struct page *page, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_page (&params, page);
+    db_call (store_db (request), MODULE_LIST, &params, callback, request);
+}
+
+void
+store_module_prepare (struct request *request, const char *name, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_text (&params, name);
+    db_call (store_db (request), MODULE_PREPARE, &params, callback, request);
+}
+
+void
+store_module_create (struct request *request, const struct change *change,
+                     const Jeton__V1__Module *module, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change);
+    db_param_text (&params, module->name);
+    db_param_text (&params, module->title);
+    db_param_int (&params, module->created_at);
+    db_call (store_db (request), MODULE_CREATE, &params, callback, request);
+}
+
+void
+store_module_get_of_account (struct request *request, int64_t account, const char *name,
+                             db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, account);
+    db_param_text (&params, name);
+    db_call (store_db (request), MODULE_GET_OF_ACCOUNT, &params, callback, request);
+}
+
+void
+store_module_set (struct request *request, const struct change *change, int64_t module,
+                  bool enabled, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change);
+    db_param_int (&params, change->revision);
+    db_param_int (&params, module);
+    db_param_bool (&params, enabled);
+    db_call (store_db (request), MODULE_SET, &params, callback, request);
+}
+
+void
+store_user_get (struct request *request, int64_t number, db_callback *callback)
+{
+    get (request, USER_GET, number, callback);
+}
+
+void
+store_user_list (struct request *request, const struct page *page, int64_t account,
+                 db_callback *callback)
+{
+    struct db_params params = {0};
+    param_page (&params, page);
+    if (account != 0)
+        db_param_int (&params, account);
+    db_call (store_db (request), account ? USER_LIST_OF_ACCOUNT : USER_LIST, &params, callback,
+             request);
+}
+
+void
+store_user_prepare (struct request *request, int64_t account, const char *username,
+                    db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, account);
+    db_param_text (&params, username);
+    db_call (store_db (request), USER_PREPARE, &params, callback, request);
+}
+
+void
+store_user_create (struct request *request, const struct change *change, int64_t account,
+                   const Jeton__V1__User *user, const char *hash, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change);
+    db_param_int (&params, account);
+    db_param_text (&params, user->username);
+    db_param_text (&params, user->name);
+    db_param_int (&params, user->role);
+    db_param_int (&params, user->created_at);
+    db_param_text (&params, hash);
+    db_call (store_db (request), USER_CREATE, &params, callback, request);
+}
+
+void
+store_user_status (struct request *request, const struct change *change,
+                   Jeton__V1__UserStatus status, db_callback *callback)
+{
+    set_status (request, USER_STATUS, change, (int) status, callback);
+}
+
+void
+store_token_get (struct request *request, int64_t number, db_callback *callback)
+{
+    get (request, TOKEN_GET, number, callback);
+}
+
+void
+store_token_list (struct request *request, const struct page *page,
+                  const struct store_token_filter *filter, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_page (&params, page);
+    db_param_int (&params, filter->status);
+    db_param_int (&params, filter->kind);
+    if (filter->account != 0)
+        db_param_int (&params, filter->account);
+    db_call (store_db (request), filter->account ? TOKEN_LIST_OF_ACCOUNT : TOKEN_LIST, &params,
+             callback, request);
+}
+
+void
+store_token_prepare (struct request *request, int64_t account, int64_t owner, const char *modules,
+                     db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, account);
+    db_param_int (&params, owner);
+    db_param_text (&params, modules);
+    db_call (store_db (request), TOKEN_PREPARE, &params, callback, request);
+}
+
+void
+store_token_create (struct request *request, const struct change *change,
+                    const Jeton__V1__Token *token, const struct store_token_new *new,
+                    db_callback *callback)
+{
+    // The account's row is locked by a statement of its own: the next one then counts tokens in a snapshot that is taken when all
+    // creations before this one have committed. In one statement two could both find room for the last token.
+    struct db_params lock = {0}, params = {0};
+    db_param_int (&lock, new->account);
+    param_change (&params, change);
+    db_param_int (&params, new->account);
+    db_param_int (&params, new->owner);
+    db_param_text (&params, token->name);
+    db_param_text (&params, token->description);
+    db_param_int (&params, token->kind);
+    db_param_int (&params, token->environment);
+    db_param_bytes (&params, new->digest, sizeof new->digest);
+    db_param_text (&params, change->created_by_id);
+    db_param_text (&params, change->created_by_name);
+    db_param_text (&params, new->modules);
+    db_param_text (&params, new->accesses);
+    db_param_int (&params, token->created_at);
+    db_param_int (&params, token->expires_at);
+    const struct db_step steps[] = {{ACCOUNT_LOCK, &lock}, {TOKEN_CREATE, &params}};
+    db_transaction (store_db (request), steps, 2, callback, request);
+}
+
+void
+store_token_status (struct request *request, const struct change *change,
+                    Jeton__V1__TokenStatus status, db_callback *callback)
+{
+    set_status (request, TOKEN_STATUS, change, (int) status, callback);
+}

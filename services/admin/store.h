@@ -1,0 +1,96 @@
+// What the admin process asks of the database: one function a question, one statement a function (store.c has the table).
+//
+// A function takes what it binds and calls back with the request as context. Statements that make a change return one row when they made
+// it, none when the object was not (any more) as the change expects; the change, its row in `changes` and its record in
+// `outbox` are in one statement, and so commit together or not at all (R37).
+#ifndef JETON_ADMIN_STORE_H
+#define JETON_ADMIN_STORE_H
+
+#include "common/db/db.h"
+#include "common/rpc/request.h"
+#include "common/token/value.h"
+#include "services/admin/change.h"
+#include "services/admin/page.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+extern const struct db_statement store_statements[];
+
+// Accounts. Columns: those of view_account.
+void store_account_get (struct request *request, int64_t number, db_callback *callback);
+void store_account_list (struct request *request, const struct page *page, db_callback *callback);
+
+// store_account_prepare (request, modules, callback): One row: the number for a new account; of the comma-separated names of modules, those
+// that there are, as "name:number:1,…".
+void store_account_prepare (struct request *request, const char *modules, db_callback *callback);
+
+// store_account_create (request, change, account, modules, callback): `modules` are comma-separated numbers.
+void store_account_create (struct request *request, const struct change *change,
+                           const Jeton__V1__Account *account, const char *modules,
+                           db_callback *callback);
+void store_account_status (struct request *request, const struct change *change,
+                           Jeton__V1__AccountStatus status, db_callback *callback);
+
+// Modules. Columns: those of view_module.
+void store_module_list (struct request *request, const struct page *page, db_callback *callback);
+
+// store_module_prepare (request, name, callback): One row: the number for a new module; is the name taken?
+void store_module_prepare (struct request *request, const char *name, db_callback *callback);
+void store_module_create (struct request *request, const struct change *change,
+                          const Jeton__V1__Module *module, db_callback *callback);
+
+// store_module_get_of_account (request, account, name, callback): The account's columns, and the module's number, 0 when there is none.
+void store_module_get_of_account (struct request *request, int64_t account, const char *name,
+                                  db_callback *callback);
+// store_module_set (request, change, module, enabled, callback): The change is the account's.
+void store_module_set (struct request *request, const struct change *change, int64_t module,
+                       bool enabled, db_callback *callback);
+
+// Users. Columns: those of view_user.
+void store_user_get (struct request *request, int64_t number, db_callback *callback);
+// `account` is 0 for those of all.
+void store_user_list (struct request *request, const struct page *page, int64_t account,
+                      db_callback *callback);
+
+// store_user_prepare (request, account, username, callback): One row: the number for a new user; is the user name taken? None when there
+// is no such account.
+void store_user_prepare (struct request *request, int64_t account, const char *username,
+                         db_callback *callback);
+// `hash` is NULL for a user who cannot sign in.
+void store_user_create (struct request *request, const struct change *change, int64_t account,
+                        const Jeton__V1__User *user, const char *hash, db_callback *callback);
+void store_user_status (struct request *request, const struct change *change,
+                        Jeton__V1__UserStatus status, db_callback *callback);
+
+// Tokens that are not deleted. Columns: those of view_token.
+void store_token_get (struct request *request, int64_t number, db_callback *callback);
+
+// What a list of tokens is limited to; 0: no limit.
+struct store_token_filter {
+    int64_t account, status, kind;
+};
+void store_token_list (struct request *request, const struct page *page,
+                       const struct store_token_filter *filter, db_callback *callback);
+
+// store_token_prepare (request, account, owner, modules, callback): One row: the number for a new token; the account's limit of tokens, and
+// how many it has; the account of the owner (0: no such user), and the owner's status; of the comma-separated names of modules, those
+// that there are, as "name:number:enabled,…" with enabled 0 or 1. None when there is no such account.
+void store_token_prepare (struct request *request, int64_t account, int64_t owner,
+                          const char *modules, db_callback *callback);
+
+// What a new token's message does not tell as numbers.
+struct store_token_new {
+    int64_t account, owner; // owner 0: none
+    uint8_t digest[TOKEN_DIGEST_SIZE];
+    const char *modules, *accesses; // numbers, comma-separated, of equal count
+};
+
+// store_token_create (request, change, token, new, callback): No row when the account has reached its limit, a module is not enabled for it any
+// more, or the owner is not active any more. There are two results: the change's is the second.
+void store_token_create (struct request *request, const struct change *change,
+                         const Jeton__V1__Token *token, const struct store_token_new *new,
+                         db_callback *callback);
+void store_token_status (struct request *request, const struct change *change,
+                         Jeton__V1__TokenStatus status, db_callback *callback);
+
+#endif

@@ -1,0 +1,307 @@
+// A token's life after its creation: token_create.c has that.
+#include "common/token/id.h"
+#include "envelope.pb-c.h"
+#include "services/admin/admin.h"
+#include "services/admin/change.h"
+#include "services/admin/check.h"
+#include "services/admin/page.h"
+#include "services/admin/store.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+#define ACTIVE   JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE
+#define DISABLED JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DISABLED
+#define DELETED  JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DELETED
+
+// What a read of one token gave; NULL: the request was answered.
+static Jeton__V1__Token *
+token_read (struct request *request, const char *id, enum db_outcome outcome,
+            PGresult *const *results, const struct db_error *error)
+{
+    if (!change_read (request, outcome, error))
+        return NULL;
+    if (PQntuples (results[0]) == 0) {
+        // What was deleted is as if it had never been (R4).
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no token %s", id);
+        return NULL;
+    }
+    struct row row = row_of (request_arena (request), results[0], 0);
+    Jeton__V1__Token *token = (Jeton__V1__Token *) view_token (&row);
+    return row_good (request, &row) ? token : NULL;
+}
+
+static void admin_get_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                                  const struct db_error *error);
+
+void
+admin_get_token (struct request *request)
+{
+    const Jeton__V1__GetTokenRequest *message = request_message (request);
+    int64_t number;
+    if (check_id (request, "id", "TKN", message->id, &number))
+        store_token_get (request, number, admin_get_token_done);
+}
+
+static void
+admin_get_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                      const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__GetTokenRequest *message = request_message (request);
+    Jeton__V1__GetTokenReply reply = JETON__V1__GET_TOKEN_REPLY__INIT;
+    reply.token = token_read (request, message->id, outcome, results, error);
+    if (reply.token)
+        request_reply (request, &reply.base);
+}
+
+static void admin_list_tokens_of_account (void *context, enum db_outcome outcome,
+                                          PGresult *const *results, const struct db_error *error);
+static void admin_list_tokens_done (void *context, enum db_outcome outcome,
+                                    PGresult *const *results, const struct db_error *error);
+
+void
+admin_list_tokens (struct request *request)
+{
+    const Jeton__V1__ListTokensRequest *message = request_message (request);
+    struct store_token_filter filter = {.status = message->status, .kind = message->kind};
+    if (*message->account_id &&
+        !check_id (request, "account_id", "ACC", message->account_id, &filter.account))
+        return;
+    if (filter.status != 0 && filter.status != ACTIVE && filter.status != DISABLED) {
+        request_fail_field (request, "status", "must be active or disabled, or none for both");
+        return;
+    }
+    if (filter.kind < 0 || filter.kind > JETON__V1__TOKEN_KIND__TOKEN_KIND_TEST) {
+        request_fail_field (request, "kind", "must be a kind of token, or none for all");
+        return;
+    }
+    char text[PAGE_FILTER_SIZE];
+    snprintf (text, sizeof text, "tokens %" PRId64 " %" PRId64 " %" PRId64, filter.account,
+              filter.status, filter.kind);
+    struct page *page = page_begin (request, message->page, text);
+    if (page)
+        store_token_list (request, page, &filter, admin_list_tokens_done);
+}
+
+static void
+admin_list_tokens_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    struct request *request = context;
+    if (!change_read (request, outcome, error))
+        return;
+    const Jeton__V1__ListTokensRequest *message = request_message (request);
+    int64_t account;
+    if (PQntuples (results[0]) == 0 && id_parse ("ACC", message->account_id, &account)) {
+        store_account_get (request, account, admin_list_tokens_of_account);
+        return;
+    }
+    Jeton__V1__ListTokensReply reply = JETON__V1__LIST_TOKENS_REPLY__INIT;
+    reply.tokens = (Jeton__V1__Token **) page_read (request, results[0], view_token,
+                                                    &reply.n_tokens, &reply.next_cursor);
+    if (reply.tokens)
+        request_reply (request, &reply.base);
+}
+
+// Nothing was listed: because the account has none, or because there is no such account?
+static void
+admin_list_tokens_of_account (void *context, enum db_outcome outcome, PGresult *const *results,
+                              const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__ListTokensRequest *message = request_message (request);
+    Jeton__V1__ListTokensReply reply = JETON__V1__LIST_TOKENS_REPLY__INIT;
+    if (!change_read (request, outcome, error))
+        return;
+    if (PQntuples (results[0]) == 0)
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
+                      message->account_id);
+    else
+        request_reply (request, &reply.base);
+}
+
+// Begins, or begins again, what disable, enable and delete have in common: a read, for the guard.
+static void
+token_change_begin (struct request *request, const char *id, db_callback *callback)
+{
+    int64_t number;
+    if (!check_id (request, "id", "TKN", id, &number))
+        return;
+    struct change *change = change_begin (request);
+    if (!change)
+        return;
+    change->number = number;
+    store_token_get (request, number, callback);
+}
+
+// Writes a token's new status. `verb` is the last part of the event: "disabled".
+static void
+token_change_write (struct request *request, const Jeton__V1__Token *before,
+                    Jeton__V1__TokenStatus status, const char *verb, db_callback *callback)
+{
+    struct change *change = request_context (request);
+    Jeton__V1__Token *after = arena_memdup (request_arena (request), before, sizeof *before);
+    if (!after) {
+        change_no_memory (request);
+        return;
+    }
+    change->revision = before->revision;
+    after->status = status;
+    after->updated_at = change->at;
+    after->revision++;
+    after->expired = view_expired (after);
+    char event[64];
+    snprintf (event, sizeof event, "platform.tokens.token.%s", verb);
+    struct audit_change audit = {.event = event,
+                                 .object_type = "token",
+                                 .object_id = after->id,
+                                 .object_name = after->name,
+                                 .account_id = after->account_id,
+                                 .revision = after->revision,
+                                 .before = &before->base,
+                                 .after = &after->base};
+    if (change_record (request, &audit, "Token %s (%s) was %s.", after->id, after->name, verb))
+        store_token_status (request, change, status, callback);
+}
+
+static void admin_disable_token_read (void *context, enum db_outcome outcome,
+                                      PGresult *const *results, const struct db_error *error);
+static void admin_disable_token_done (void *context, enum db_outcome outcome,
+                                      PGresult *const *results, const struct db_error *error);
+
+void
+admin_disable_token (struct request *request)
+{
+    const Jeton__V1__DisableTokenRequest *message = request_message (request);
+    token_change_begin (request, message->id, admin_disable_token_read);
+}
+
+static void
+admin_disable_token_read (void *context, enum db_outcome outcome, PGresult *const *results,
+                          const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__DisableTokenRequest *message = request_message (request);
+    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, error);
+    if (!token)
+        return;
+    if (token->status != ACTIVE)
+        request_fail (request, JETON__V1__CODE__CODE_FAILED_PRECONDITION,
+                      "token %s is disabled: disable is for an active one", token->id);
+    else
+        token_change_write (request, token, DISABLED, "disabled", admin_disable_token_done);
+}
+
+static void
+admin_disable_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                          const struct db_error *error)
+{
+    struct request *request = context;
+    const struct change *change = request_context (request);
+    Jeton__V1__DisableTokenReply reply = JETON__V1__DISABLE_TOKEN_REPLY__INIT;
+    switch (change_end (request, outcome, results, error)) {
+    case CHANGE_DONE:
+        reply.token = change->after;
+        change_log (request, "token disabled", "token", reply.token->id);
+        request_reply (request, &reply.base);
+        break;
+    case CHANGE_OVERTAKEN:
+        admin_disable_token (request);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
+}
+
+static void admin_enable_token_read (void *context, enum db_outcome outcome,
+                                     PGresult *const *results, const struct db_error *error);
+static void admin_enable_token_done (void *context, enum db_outcome outcome,
+                                     PGresult *const *results, const struct db_error *error);
+
+void
+admin_enable_token (struct request *request)
+{
+    const Jeton__V1__EnableTokenRequest *message = request_message (request);
+    token_change_begin (request, message->id, admin_enable_token_read);
+}
+
+static void
+admin_enable_token_read (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__EnableTokenRequest *message = request_message (request);
+    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, error);
+    if (!token)
+        return;
+    if (token->status != DISABLED)
+        request_fail (request, JETON__V1__CODE__CODE_FAILED_PRECONDITION,
+                      "token %s is active: enable is for a disabled one", token->id);
+    else
+        token_change_write (request, token, ACTIVE, "enabled", admin_enable_token_done);
+}
+
+static void
+admin_enable_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    struct request *request = context;
+    const struct change *change = request_context (request);
+    Jeton__V1__EnableTokenReply reply = JETON__V1__ENABLE_TOKEN_REPLY__INIT;
+    switch (change_end (request, outcome, results, error)) {
+    case CHANGE_DONE:
+        reply.token = change->after;
+        change_log (request, "token enabled", "token", reply.token->id);
+        request_reply (request, &reply.base);
+        break;
+    case CHANGE_OVERTAKEN:
+        admin_enable_token (request);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
+}
+
+static void admin_delete_token_read (void *context, enum db_outcome outcome,
+                                     PGresult *const *results, const struct db_error *error);
+static void admin_delete_token_done (void *context, enum db_outcome outcome,
+                                     PGresult *const *results, const struct db_error *error);
+
+void
+admin_delete_token (struct request *request)
+{
+    const Jeton__V1__DeleteTokenRequest *message = request_message (request);
+    token_change_begin (request, message->id, admin_delete_token_read);
+}
+
+static void
+admin_delete_token_read (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__DeleteTokenRequest *message = request_message (request);
+    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, error);
+    if (token)
+        token_change_write (request, token, DELETED, "deleted", admin_delete_token_done);
+}
+
+static void
+admin_delete_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    struct request *request = context;
+    const struct change *change = request_context (request);
+    Jeton__V1__DeleteTokenReply reply = JETON__V1__DELETE_TOKEN_REPLY__INIT;
+    switch (change_end (request, outcome, results, error)) {
+    case CHANGE_DONE:
+        reply.token = change->after;
+        change_log (request, "token deleted", "token", reply.token->id);
+        request_reply (request, &reply.base);
+        break;
+    case CHANGE_OVERTAKEN:
+        admin_delete_token (request);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
+}

@@ -1,0 +1,281 @@
+// CreateToken: the checks, the value, and the one time that it is shown (R1, R2, R8, R11, R12).
+#include "common/token/id.h"
+#include "envelope.pb-c.h"
+#include "services/admin/admin.h"
+#include "services/admin/change.h"
+#include "services/admin/check.h"
+#include "services/admin/names.h"
+#include "services/admin/store.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#define PERSONAL JETON__V1__TOKEN_KIND__TOKEN_KIND_PERSONAL
+#define SERVICE  JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE
+#define BASE     JETON__V1__TOKEN_KIND__TOKEN_KIND_BASE
+#define TEST     JETON__V1__TOKEN_KIND__TOKEN_KIND_TEST
+enum {
+    DEFAULT_LIFE_S = 180 * 24 * 3600, // of base and test
+};
+static const int64_t expires_at_max = 253402300799; // the end of the year 9999: clients write dates
+
+static char never_expires[] =
+    "The token never expires and is for an outside party: consider a token that does.";
+
+// A creation under way: the change's own.
+struct creation {
+    struct store_token_new new;
+    const char **modules; // their names
+    char value[TOKEN_VALUE_LENGTH + 1];
+};
+
+static bool
+check_kind (struct request *request, const Jeton__V1__CreateTokenRequest *message)
+{
+    int kind = (int) message->kind;
+    if (kind < PERSONAL || kind > TEST)
+        request_fail_field (request, "kind", "must be personal, service, base or test");
+    else if (kind == PERSONAL && !*message->owner_id)
+        request_fail_field (request, "owner_id", "is required for a personal token");
+    else if (kind == PERSONAL && message->n_modules > 0)
+        request_fail_field (request, "modules",
+                            "must be none for a personal token: it reaches what its account may");
+    else if (kind != PERSONAL && message->n_modules == 0)
+        request_fail_field (request, "modules", "must be at least one, but for a personal token");
+    else
+        return true;
+    return false;
+}
+
+static bool
+check_expiry (struct request *request, int64_t expires_at)
+{
+    if (expires_at == 0 || (expires_at > time (NULL) && expires_at <= expires_at_max))
+        return true;
+    request_fail_field (request, "expires_at",
+                        "must be in the future, in seconds since the epoch, or 0");
+    return false;
+}
+
+static bool
+check_grants (struct request *request, const Jeton__V1__CreateTokenRequest *message,
+              struct creation *creation)
+{
+    size_t n = message->n_modules;
+    creation->modules = arena_alloc (request_arena (request), (n + 1) * sizeof (char *));
+    if (!creation->modules) {
+        change_no_memory (request);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int access = (int) message->modules[i]->access;
+        creation->modules[i] = message->modules[i]->module;
+        if (access < 0 || access > JETON__V1__ACCESS__ACCESS_WRITE) {
+            char field[64];
+            snprintf (field, sizeof field, "modules[%zu].access", i);
+            request_fail_field (request, field, "must be read or write");
+            return false;
+        }
+    }
+    return check_module_names (request, ".module", n, creation->modules);
+}
+
+static bool
+check_message (struct request *request, const Jeton__V1__CreateTokenRequest *message,
+               struct creation *creation)
+{
+    return check_id (request, "account_id", "ACC", message->account_id, &creation->new.account) &&
+           (!*message->owner_id ||
+            check_id (request, "owner_id", "USR", message->owner_id, &creation->new.owner)) &&
+           check_name (request, "name", message->name) &&
+           check_description (request, "description", message->description) &&
+           check_kind (request, message) && check_expiry (request, message->expires_at) &&
+           check_grants (request, message, creation);
+}
+
+// The time that the request asks for, or its kind's default.
+static int64_t
+expiry (const Jeton__V1__CreateTokenRequest *message, int64_t now)
+{
+    if (message->expires_at != 0)
+        return message->expires_at;
+    return message->kind == BASE || message->kind == TEST ? now + DEFAULT_LIFE_S : 0;
+}
+
+static void admin_create_token_read (void *context, enum db_outcome outcome,
+                                     PGresult *const *results, const struct db_error *error);
+static void admin_create_token_done (void *context, enum db_outcome outcome,
+                                     PGresult *const *results, const struct db_error *error);
+
+void
+admin_create_token (struct request *request)
+{
+    const Jeton__V1__CreateTokenRequest *message = request_message (request);
+    struct change *change = change_begin (request);
+    if (!change)
+        return;
+    struct creation *creation = arena_alloc (request_arena (request), sizeof *creation);
+    change->own = creation;
+    if (!creation) {
+        change_no_memory (request);
+        return;
+    }
+    if (!check_message (request, message, creation))
+        return;
+    char *names = names_join (request, message->n_modules, creation->modules);
+    if (names)
+        store_token_prepare (request, creation->new.account, creation->new.owner, names,
+                             admin_create_token_read);
+}
+
+// May the account have one more token, of this owner?
+static bool
+guard_account (struct request *request, struct row *row)
+{
+    const Jeton__V1__CreateTokenRequest *message = request_message (request);
+    const struct change *change = request_context (request);
+    const struct store_token_new *new = &((struct creation *) change->own)->new;
+    int64_t limit = row_int (row), live = row_int (row);
+    int64_t owner_account = row_int (row), owner_status = row_int (row);
+    if (!row_good (request, row))
+        return false;
+    if (new->owner != 0 && owner_account != new->account)
+        request_fail_field (request, "owner_id", "is not a user of account %s",
+                            message->account_id);
+    else if (new->owner != 0 && owner_status != JETON__V1__USER_STATUS__USER_STATUS_ACTIVE)
+        request_fail (request, JETON__V1__CODE__CODE_FAILED_PRECONDITION,
+                      "user %s is disabled: only an active one can own a token", message->owner_id);
+    else if (live >= limit)
+        request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "account %s has %" PRId64 " tokens, its limit is %" PRId64
+                      ": delete one that is not needed any more",
+                      message->account_id, live, limit);
+    else
+        return true;
+    return false;
+}
+
+// The accesses of the grants as the database takes them: "1,2,1".
+static char *
+accesses (struct request *request, const Jeton__V1__CreateTokenRequest *message)
+{
+    size_t n = message->n_modules;
+    const char **list = arena_alloc (request_arena (request), (n + 1) * sizeof *list);
+    if (!list) {
+        change_no_memory (request);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        Jeton__V1__ModuleGrant *grant = message->modules[i];
+        if (grant->access == JETON__V1__ACCESS__ACCESS_UNSPECIFIED)
+            grant->access = JETON__V1__ACCESS__ACCESS_READ;
+        list[i] = grant->access == JETON__V1__ACCESS__ACCESS_WRITE ? "2" : "1";
+    }
+    return names_join (request, n, list);
+}
+
+// The token as it will be. Its grants are the message's, by now with an access each.
+static Jeton__V1__Token *
+token_of (struct request *request)
+{
+    const Jeton__V1__CreateTokenRequest *message = request_message (request);
+    const struct change *change = request_context (request);
+    struct arena *arena = request_arena (request);
+    Jeton__V1__Token *token = arena_alloc (arena, sizeof *token);
+    Jeton__V1__Actor *creator = arena_alloc (arena, sizeof *creator);
+    char *id = arena_alloc (arena, ID_SIZE);
+    if (!token || !creator || !id) {
+        change_no_memory (request);
+        return NULL;
+    }
+    id_format ("TKN", change->number, id);
+    jeton__v1__actor__init (creator);
+    creator->id = change->created_by_id;
+    creator->name = change->created_by_name;
+    jeton__v1__token__init (token);
+    token->id = id;
+    token->account_id = message->account_id;
+    token->owner_id = message->owner_id;
+    token->name = message->name;
+    token->description = message->description;
+    token->kind = message->kind;
+    token->environment = message->kind == TEST ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
+                                               : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
+    token->status = JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE;
+    token->n_modules = message->n_modules;
+    token->modules = message->modules;
+    token->created_by = creator;
+    token->created_at = token->updated_at = change->at;
+    token->expires_at = expiry (message, change->at);
+    token->revision = 1;
+    return token;
+}
+
+static void
+admin_create_token_read (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__CreateTokenRequest *message = request_message (request);
+    if (!change_read (request, outcome, error))
+        return;
+    if (PQntuples (results[0]) == 0) {
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
+                      message->account_id);
+        return;
+    }
+    struct change *change = request_context (request);
+    struct creation *creation = change->own;
+    struct row row = row_of (request_arena (request), results[0], 0);
+    change->number = row_int (&row);
+    if (!guard_account (request, &row) ||
+        !(creation->new.modules = names_match (request, &row, ".module", message->account_id,
+                                               message->n_modules, creation->modules)) ||
+        !(creation->new.accesses = accesses (request, message)))
+        return;
+    Jeton__V1__Token *token = token_of (request);
+    if (!token)
+        return;
+    struct admin *admin = request_owner (request);
+    token_value_make (&admin->keys, (enum token_environment) token->environment, creation->value);
+    token_value_digest (creation->value, TOKEN_VALUE_LENGTH, creation->new.digest);
+    struct audit_change audit = {.event = "platform.tokens.token.created",
+                                 .object_type = "token",
+                                 .object_id = token->id,
+                                 .object_name = token->name,
+                                 .account_id = token->account_id,
+                                 .revision = token->revision,
+                                 .after = &token->base};
+    if (change_record (request, &audit, "Token %s (%s) was created.", token->id, token->name))
+        store_token_create (request, change, token, &creation->new, admin_create_token_done);
+}
+
+static void
+admin_create_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    struct request *request = context;
+    const struct change *change = request_context (request);
+    struct creation *creation = change->own;
+    Jeton__V1__CreateTokenReply reply = JETON__V1__CREATE_TOKEN_REPLY__INIT;
+    char *warning = never_expires;
+    // The first of the two results is of the lock.
+    switch (change_end (request, outcome, results ? results + 1 : NULL, error)) {
+    case CHANGE_DONE:
+        reply.token = change->after;
+        reply.value = creation->value;
+        const Jeton__V1__CreateTokenRequest *message = request_message (request);
+        if (message->outside_party && message->kind == SERVICE && reply.token->expires_at == 0) {
+            reply.n_warnings = 1;
+            reply.warnings = &warning;
+        }
+        change_log (request, "token created", "token", reply.token->id);
+        request_reply (request, &reply.base); // the arena, and the value in it, are wiped with this
+        break;
+    case CHANGE_OVERTAKEN:
+        admin_create_token (request);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
+}

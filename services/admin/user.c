@@ -1,0 +1,425 @@
+// Users, and the hashing of their passwords, which is slow by design and happens in worker threads.
+#include "common/crypto/crypto.h"
+#include "common/token/id.h"
+#include "envelope.pb-c.h"
+#include "services/admin/admin.h"
+#include "services/admin/change.h"
+#include "services/admin/check.h"
+#include "services/admin/page.h"
+#include "services/admin/store.h"
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ACTIVE   JETON__V1__USER_STATUS__USER_STATUS_ACTIVE
+#define DISABLED JETON__V1__USER_STATUS__USER_STATUS_DISABLED
+
+// A creation under way: the change's own. A worker touches `password`, `hash` and `hashed` only.
+struct creation {
+    struct request *request;
+    int64_t account;
+    char *password; // in the message; wiped once it is hashed
+    bool hashed;    // `hash` is there; it is made once, however often the insert is tried
+    char hash[CRYPTO_PASSWORD_HASH_SIZE];
+};
+
+static void admin_create_user_read (void *context, enum db_outcome outcome,
+                                    PGresult *const *results, const struct db_error *error);
+static void admin_create_user_done (void *context, enum db_outcome outcome,
+                                    PGresult *const *results, const struct db_error *error);
+
+static void user_create_begin (struct request *request, struct creation *creation);
+static void user_create_write (struct request *request);
+
+void
+admin_create_user (struct request *request)
+{
+    const Jeton__V1__CreateUserRequest *message = request_message (request);
+    struct creation *creation = arena_alloc (request_arena (request), sizeof *creation);
+    if (!creation) {
+        change_no_memory (request);
+        return;
+    }
+    if (!check_id (request, "account_id", "ACC", message->account_id, &creation->account) ||
+        !check_username (request, "username", message->username) ||
+        !check_name (request, "name", message->name) ||
+        !check_password (request, "password", message->password))
+        return;
+    if ((int) message->role < 0 || message->role > JETON__V1__USER_ROLE__USER_ROLE_INTEGRATION) {
+        request_fail_field (request, "role",
+                            "must be member, administrator, operator or integration");
+        return;
+    }
+    creation->request = request;
+    if (*message->password)
+        creation->password = message->password;
+    user_create_begin (request, creation);
+}
+
+// Begins, or begins again: a read, for the guards.
+static void
+user_create_begin (struct request *request, struct creation *creation)
+{
+    const Jeton__V1__CreateUserRequest *message = request_message (request);
+    struct change *change = change_begin (request);
+    if (!change)
+        return;
+    change->own = creation;
+    store_user_prepare (request, creation->account, message->username, admin_create_user_read);
+}
+
+// Runs in a worker thread.
+static void
+user_hash (void *job)
+{
+    struct creation *creation = job;
+    creation->hashed = password_hash (creation->password, creation->hash);
+}
+
+static void user_hashed (void *job);
+
+static void
+admin_create_user_read (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__CreateUserRequest *message = request_message (request);
+    struct change *change = request_context (request);
+    struct creation *creation = change->own;
+    struct admin *admin = request_owner (request);
+    if (!change_read (request, outcome, error))
+        return;
+    if (PQntuples (results[0]) == 0) {
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
+                      message->account_id);
+        return;
+    }
+    struct row row = row_of (request_arena (request), results[0], 0);
+    change->number = row_int (&row);
+    bool taken = row_bool (&row);
+    if (!row_good (request, &row))
+        return;
+    if (taken)
+        request_fail (request, JETON__V1__CODE__CODE_ALREADY_EXISTS,
+                      "username: there is a user \"%s\" already", message->username);
+    else if (!creation->password || creation->hashed)
+        user_create_write (request);
+    else if (!worker_submit (admin->workers, user_hash, user_hashed, creation))
+        request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "too many passwords wait to be hashed: try again later");
+}
+
+static void
+user_hashed (void *job)
+{
+    struct creation *creation = job;
+    sodium_memzero (creation->password, strlen (creation->password));
+    if (creation->hashed)
+        user_create_write (creation->request);
+    else
+        request_fail (creation->request, JETON__V1__CODE__CODE_UNAVAILABLE,
+                      "no memory to hash the password, or the process is ending: try again");
+}
+
+// The user as it will be.
+static Jeton__V1__User *
+user_of (struct request *request)
+{
+    const Jeton__V1__CreateUserRequest *message = request_message (request);
+    const struct change *change = request_context (request);
+    Jeton__V1__User *user = arena_alloc (request_arena (request), sizeof *user);
+    char *id = arena_alloc (request_arena (request), ID_SIZE);
+    if (!user || !id) {
+        change_no_memory (request);
+        return NULL;
+    }
+    id_format ("USR", change->number, id);
+    jeton__v1__user__init (user);
+    user->id = id;
+    user->account_id = message->account_id;
+    user->username = message->username;
+    user->name = message->name;
+    user->role = message->role ? message->role : JETON__V1__USER_ROLE__USER_ROLE_MEMBER;
+    user->status = ACTIVE;
+    user->revision = 1;
+    user->created_at = change->at;
+    return user;
+}
+
+static bool
+user_record (struct request *request, const Jeton__V1__User *before, const Jeton__V1__User *after,
+             const char *verb)
+{
+    char event[64];
+    snprintf (event, sizeof event, "platform.users.user.%s", verb);
+    struct audit_change audit = {.event = event,
+                                 .object_type = "user",
+                                 .object_id = after->id,
+                                 .object_name = after->username,
+                                 .account_id = after->account_id,
+                                 .revision = after->revision,
+                                 .before = before ? &before->base : NULL,
+                                 .after = &after->base};
+    return change_record (request, &audit, "User %s (%s) was %s.", after->id, after->username,
+                          verb);
+}
+
+static void
+user_create_write (struct request *request)
+{
+    struct change *change = request_context (request);
+    const struct creation *creation = change->own;
+    Jeton__V1__User *user = user_of (request);
+    if (user && user_record (request, NULL, user, "created"))
+        store_user_create (request, change, creation->account, user,
+                           creation->hashed ? creation->hash : NULL, admin_create_user_done);
+}
+
+static void
+admin_create_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    struct request *request = context;
+    const struct change *change = request_context (request);
+    Jeton__V1__CreateUserReply reply = JETON__V1__CREATE_USER_REPLY__INIT;
+    switch (change_end (request, outcome, results, error)) {
+    case CHANGE_DONE:
+        reply.user = change->after;
+        change_log (request, "user created", "user", reply.user->id);
+        request_reply (request, &reply.base);
+        break;
+    case CHANGE_OVERTAKEN:
+        user_create_begin (request, change->own);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
+}
+
+// What a read of one user gave; NULL: the request was answered.
+static Jeton__V1__User *
+user_read (struct request *request, const char *id, enum db_outcome outcome,
+           PGresult *const *results, const struct db_error *error)
+{
+    if (!change_read (request, outcome, error))
+        return NULL;
+    if (PQntuples (results[0]) == 0) {
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no user %s", id);
+        return NULL;
+    }
+    struct row row = row_of (request_arena (request), results[0], 0);
+    Jeton__V1__User *user = (Jeton__V1__User *) view_user (&row);
+    return row_good (request, &row) ? user : NULL;
+}
+
+static void admin_get_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                                 const struct db_error *error);
+
+void
+admin_get_user (struct request *request)
+{
+    const Jeton__V1__GetUserRequest *message = request_message (request);
+    int64_t number;
+    if (check_id (request, "id", "USR", message->id, &number))
+        store_user_get (request, number, admin_get_user_done);
+}
+
+static void
+admin_get_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                     const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__GetUserRequest *message = request_message (request);
+    Jeton__V1__GetUserReply reply = JETON__V1__GET_USER_REPLY__INIT;
+    reply.user = user_read (request, message->id, outcome, results, error);
+    if (reply.user)
+        request_reply (request, &reply.base);
+}
+
+static void admin_list_users_of_account (void *context, enum db_outcome outcome,
+                                         PGresult *const *results, const struct db_error *error);
+static void admin_list_users_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                                   const struct db_error *error);
+
+void
+admin_list_users (struct request *request)
+{
+    const Jeton__V1__ListUsersRequest *message = request_message (request);
+    int64_t account = 0;
+    if (*message->account_id &&
+        !check_id (request, "account_id", "ACC", message->account_id, &account))
+        return;
+    char text[PAGE_FILTER_SIZE];
+    snprintf (text, sizeof text, "users %" PRId64, account);
+    struct page *page = page_begin (request, message->page, text);
+    if (page)
+        store_user_list (request, page, account, admin_list_users_done);
+}
+
+static void
+admin_list_users_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                       const struct db_error *error)
+{
+    struct request *request = context;
+    if (!change_read (request, outcome, error))
+        return;
+    const Jeton__V1__ListUsersRequest *message = request_message (request);
+    int64_t account;
+    if (PQntuples (results[0]) == 0 && id_parse ("ACC", message->account_id, &account)) {
+        store_account_get (request, account, admin_list_users_of_account);
+        return;
+    }
+    Jeton__V1__ListUsersReply reply = JETON__V1__LIST_USERS_REPLY__INIT;
+    reply.users = (Jeton__V1__User **) page_read (request, results[0], view_user, &reply.n_users,
+                                                  &reply.next_cursor);
+    if (reply.users)
+        request_reply (request, &reply.base);
+}
+
+// Nothing was listed: because the account has none, or because there is no such account?
+static void
+admin_list_users_of_account (void *context, enum db_outcome outcome, PGresult *const *results,
+                             const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__ListUsersRequest *message = request_message (request);
+    Jeton__V1__ListUsersReply reply = JETON__V1__LIST_USERS_REPLY__INIT;
+    if (!change_read (request, outcome, error))
+        return;
+    if (PQntuples (results[0]) == 0)
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
+                      message->account_id);
+    else
+        request_reply (request, &reply.base);
+}
+
+// Begins, or begins again, what disable and enable have in common: a read, for the guard.
+static void
+user_change_begin (struct request *request, const char *id, db_callback *callback)
+{
+    int64_t number;
+    if (!check_id (request, "id", "USR", id, &number))
+        return;
+    struct change *change = change_begin (request);
+    if (!change)
+        return;
+    change->number = number;
+    store_user_get (request, number, callback);
+}
+
+// Writes a user's new status. `verb` is the last part of the event: "disabled".
+static void
+user_change_write (struct request *request, const Jeton__V1__User *before,
+                   Jeton__V1__UserStatus status, const char *verb, db_callback *callback)
+{
+    struct change *change = request_context (request);
+    Jeton__V1__User *after = arena_memdup (request_arena (request), before, sizeof *before);
+    if (!after) {
+        change_no_memory (request);
+        return;
+    }
+    change->revision = before->revision;
+    after->status = status;
+    after->revision++;
+    if (user_record (request, before, after, verb))
+        store_user_status (request, change, status, callback);
+}
+
+static void admin_disable_user_read (void *context, enum db_outcome outcome,
+                                     PGresult *const *results, const struct db_error *error);
+static void admin_disable_user_done (void *context, enum db_outcome outcome,
+                                     PGresult *const *results, const struct db_error *error);
+
+void
+admin_disable_user (struct request *request)
+{
+    const Jeton__V1__DisableUserRequest *message = request_message (request);
+    user_change_begin (request, message->id, admin_disable_user_read);
+}
+
+static void
+admin_disable_user_read (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__DisableUserRequest *message = request_message (request);
+    Jeton__V1__User *user = user_read (request, message->id, outcome, results, error);
+    if (!user)
+        return;
+    if (user->status != ACTIVE)
+        request_fail (request, JETON__V1__CODE__CODE_FAILED_PRECONDITION,
+                      "user %s is disabled: disable is for an active one", user->id);
+    else
+        user_change_write (request, user, DISABLED, "disabled", admin_disable_user_done);
+}
+
+static void
+admin_disable_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                         const struct db_error *error)
+{
+    struct request *request = context;
+    const struct change *change = request_context (request);
+    Jeton__V1__DisableUserReply reply = JETON__V1__DISABLE_USER_REPLY__INIT;
+    switch (change_end (request, outcome, results, error)) {
+    case CHANGE_DONE:
+        reply.user = change->after;
+        change_log (request, "user disabled", "user", reply.user->id);
+        request_reply (request, &reply.base);
+        break;
+    case CHANGE_OVERTAKEN:
+        admin_disable_user (request);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
+}
+
+static void admin_enable_user_read (void *context, enum db_outcome outcome,
+                                    PGresult *const *results, const struct db_error *error);
+static void admin_enable_user_done (void *context, enum db_outcome outcome,
+                                    PGresult *const *results, const struct db_error *error);
+
+void
+admin_enable_user (struct request *request)
+{
+    const Jeton__V1__EnableUserRequest *message = request_message (request);
+    user_change_begin (request, message->id, admin_enable_user_read);
+}
+
+static void
+admin_enable_user_read (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__EnableUserRequest *message = request_message (request);
+    Jeton__V1__User *user = user_read (request, message->id, outcome, results, error);
+    if (!user)
+        return;
+    if (user->status != DISABLED)
+        request_fail (request, JETON__V1__CODE__CODE_FAILED_PRECONDITION,
+                      "user %s is active: enable is for a disabled one", user->id);
+    else
+        user_change_write (request, user, ACTIVE, "enabled", admin_enable_user_done);
+}
+
+static void
+admin_enable_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    struct request *request = context;
+    const struct change *change = request_context (request);
+    Jeton__V1__EnableUserReply reply = JETON__V1__ENABLE_USER_REPLY__INIT;
+    switch (change_end (request, outcome, results, error)) {
+    case CHANGE_DONE:
+        reply.user = change->after;
+        change_log (request, "user enabled", "user", reply.user->id);
+        request_reply (request, &reply.base);
+        break;
+    case CHANGE_OVERTAKEN:
+        admin_enable_user (request);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
+}

@@ -1,0 +1,235 @@
+#include "services/admin/view.h"
+#include "common/db/db.h"
+#include "common/log/log.h"
+#include "common/token/id.h"
+#include "envelope.pb-c.h"
+#include "services/admin/change.h"
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+
+static char nothing[] = "";
+
+struct row
+row_of (struct arena *arena, const PGresult *result, int row)
+{
+    return (struct row){.arena = arena, .result = result, .row = row};
+}
+
+int64_t
+row_int (struct row *row)
+{
+    int64_t value = 0;
+    if (!db_get_int (row->result, row->row, row->column++, &value))
+        row->wrong = true;
+    return value;
+}
+
+bool
+row_bool (struct row *row)
+{
+    bool value = false;
+    if (!db_get_bool (row->result, row->row, row->column++, &value))
+        row->wrong = true;
+    return value;
+}
+
+char *
+row_text (struct row *row)
+{
+    const char *text;
+    if (!db_get_text (row->result, row->row, row->column++, &text)) {
+        row->wrong = true;
+        return nothing;
+    }
+    char *copy = arena_strdup (row->arena, text);
+    if (!copy)
+        row->full = true;
+    return copy ? copy : nothing;
+}
+
+char *
+row_id (struct row *row, const char *prefix)
+{
+    int64_t number = row_int (row);
+    if (number == 0)
+        return nothing;
+    char *id = arena_alloc (row->arena, ID_SIZE);
+    if (number < 0 || number > ID_NUMBER_MAX)
+        row->wrong = true;
+    else if (!id)
+        row->full = true;
+    else {
+        id_format (prefix, number, id);
+        return id;
+    }
+    return nothing;
+}
+
+char **
+row_list (struct row *row, size_t *n_r)
+{
+    char *text = row_text (row);
+    size_t n = *text ? 1 : 0;
+    for (const char *p = text; (p = strchr (p, ',')); p++)
+        n++;
+    char **list = arena_alloc (row->arena, (n + 1) * sizeof *list);
+    *n_r = 0;
+    if (!list) {
+        row->full = true;
+        return NULL;
+    }
+    for (char *rest = text; *n_r < n;)
+        list[(*n_r)++] = strsep (&rest, ",");
+    return list;
+}
+
+bool
+row_good (struct request *request, const struct row *row)
+{
+    if (!row->wrong && !row->full)
+        return true;
+    if (row->wrong) {
+        log_error ("stored row is not of the form it should have", "request",
+                   request_correlation (request), "method", request_method (request), NULL);
+        request_fail (request, JETON__V1__CODE__CODE_DATA_LOSS,
+                      "what is stored does not hold together: the log of jeton-admin tells more "
+                      "under request %s",
+                      request_correlation (request));
+    } else
+        change_no_memory (request);
+    return false;
+}
+
+// Room for a message, zeroed.
+static void *
+row_alloc (struct row *row, size_t size)
+{
+    void *room = arena_alloc (row->arena, size);
+    if (!room)
+        row->full = true;
+    return room;
+}
+
+ProtobufCMessage *
+view_account (struct row *row)
+{
+    Jeton__V1__Account *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__account__init (view);
+    view->id = row_id (row, "ACC");
+    view->name = row_text (row);
+    view->status = (Jeton__V1__AccountStatus) row_int (row);
+    view->revision = row_int (row);
+    view->created_at = row_int (row);
+    view->token_limit = (int32_t) row_int (row);
+    view->modules = row_list (row, &view->n_modules);
+    return &view->base;
+}
+
+ProtobufCMessage *
+view_user (struct row *row)
+{
+    Jeton__V1__User *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__user__init (view);
+    view->id = row_id (row, "USR");
+    view->account_id = row_id (row, "ACC");
+    view->username = row_text (row);
+    view->name = row_text (row);
+    view->role = (Jeton__V1__UserRole) row_int (row);
+    view->status = (Jeton__V1__UserStatus) row_int (row);
+    view->revision = row_int (row);
+    view->created_at = row_int (row);
+    return &view->base;
+}
+
+ProtobufCMessage *
+view_module (struct row *row)
+{
+    Jeton__V1__Module *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__module__init (view);
+    view->id = row_id (row, "MOD");
+    view->name = row_text (row);
+    view->title = row_text (row);
+    view->created_at = row_int (row);
+    view->revision = row_int (row);
+    return &view->base;
+}
+
+// "orders:2,stock:1" as grants.
+static void
+view_grants (struct row *row, Jeton__V1__Token *token)
+{
+    size_t n;
+    char **list = row_list (row, &n);
+    Jeton__V1__ModuleGrant *grants = arena_alloc (row->arena, (n + 1) * sizeof *grants);
+    token->modules = arena_alloc (row->arena, (n + 1) * sizeof (Jeton__V1__ModuleGrant *));
+    if (!list || !grants || !token->modules) {
+        row->full = true;
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        char *access = strchr (list[i], ':');
+        if (!access || (access[1] != '1' && access[1] != '2')) {
+            row->wrong = true;
+            return;
+        }
+        *access = '\0';
+        jeton__v1__module_grant__init (&grants[i]);
+        grants[i].module = list[i];
+        grants[i].access =
+            access[1] == '2' ? JETON__V1__ACCESS__ACCESS_WRITE : JETON__V1__ACCESS__ACCESS_READ;
+        token->modules[i] = &grants[i];
+    }
+    token->n_modules = n;
+}
+
+static Jeton__V1__Actor *
+view_actor (struct row *row)
+{
+    Jeton__V1__Actor *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__actor__init (view);
+    view->id = row_text (row);
+    view->name = row_text (row);
+    return view;
+}
+
+ProtobufCMessage *
+view_token (struct row *row)
+{
+    Jeton__V1__Token *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__token__init (view);
+    view->id = row_id (row, "TKN");
+    view->account_id = row_id (row, "ACC");
+    view->owner_id = row_id (row, "USR");
+    view->name = row_text (row);
+    view->description = row_text (row);
+    view->kind = (Jeton__V1__TokenKind) row_int (row);
+    view->environment = (Jeton__V1__Environment) row_int (row);
+    view->status = (Jeton__V1__TokenStatus) row_int (row);
+    view->created_by = view_actor (row);
+    view->created_at = row_int (row);
+    view->updated_at = row_int (row);
+    view->expires_at = row_int (row);
+    view->last_access_at = row_int (row);
+    view->revision = row_int (row);
+    view_grants (row, view);
+    view->expired = view_expired (view);
+    return &view->base;
+}
+
+bool
+view_expired (const Jeton__V1__Token *token)
+{
+    return token->status == JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE && token->expires_at &&
+           token->expires_at <= time (NULL);
+}

@@ -1,0 +1,45 @@
+// Rows of the database as messages of proto/types.proto, in a request's arena.
+#ifndef JETON_ADMIN_VIEW_H
+#define JETON_ADMIN_VIEW_H
+
+#include "common/memory/memory.h"
+#include "common/rpc/request.h"
+#include "types.pb-c.h"
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// A row that is read column by column. The first thing that goes wrong is kept, so that it need be asked for once only.
+struct row {
+    struct arena *arena;
+    const PGresult *result;
+    int row, column; // the next column
+    bool wrong;      // a column was not of the form it should have
+    bool full;       // the arena was
+};
+
+struct row row_of (struct arena *arena, const PGresult *result, int row);
+
+// row_int (row), row_bool (row), row_text (row): The next column; 0, false and "" when there is an error. Text is in the arena.
+// row_id (row, prefix): The display id of a number; "" for 0.
+int64_t row_int (struct row *row);
+bool row_bool (struct row *row);
+char *row_text (struct row *row);
+char *row_id (struct row *row, const char *prefix);
+// row_list (row, &n_r): A comma-separated text, as its parts.
+char **row_list (struct row *row, size_t *n_r);
+
+// row_good (request, row): False: something was wrong: the request was answered (DATA_LOSS, RESOURCE_EXHAUSTED) and logged.
+bool row_good (struct request *request, const struct row *row) __attribute__ ((warn_unused_result));
+
+// The objects, from the columns that the statements of store.c select for them; NULL when the arena is full. Ask row_good before
+// looking at one.
+ProtobufCMessage *view_account (struct row *row);
+ProtobufCMessage *view_user (struct row *row);
+ProtobufCMessage *view_module (struct row *row);
+ProtobufCMessage *view_token (struct row *row);
+
+// view_expired (token): Is it active, but past its expiry?
+bool view_expired (const Jeton__V1__Token *token);
+
+#endif

@@ -1,0 +1,320 @@
+// The admin process's handlers under test: a request, a store and a pool of workers that do what a test tells them to. Included once by a
+// test's only source file.
+#ifndef JETON_TEST_ADMIN_H
+#define JETON_TEST_ADMIN_H
+
+#include "audit.pb-c.h"
+#include "common/crypto/crypto.h"
+#include "common/token/id.h"
+#include "envelope.pb-c.h"
+#include "services/admin/admin.h"
+#include "services/admin/check.h"
+#include "services/admin/page.h"
+#include "services/admin/store.h"
+#include <check.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+// protobuf-c's fields are char *, literals would be const.
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wincompatible-pointer-types-discards-qualifiers"
+#else
+#pragma GCC diagnostic ignored "-Wdiscarded-qualifiers"
+#endif
+
+// ---- a request --------------------------------------------------------------------------------------------------------
+struct request {
+    struct arena *arena;
+    const void *message;
+    void *context;
+    int answers; // must end up as 1
+    int code;
+    char field[64], text[512];
+    uint8_t *body;
+    size_t size;
+};
+static struct admin admin;
+static struct request call;
+static const struct peer alice = {.name = "alice", .roles = ROLE_OPERATOR};
+
+const void *
+request_message (const struct request *request)
+{
+    return request->message;
+}
+void *
+request_owner (const struct request *request)
+{
+    (void) request;
+    return &admin;
+}
+struct arena *
+request_arena (struct request *request)
+{
+    return request->arena;
+}
+const struct peer *
+request_peer (const struct request *request)
+{
+    (void) request;
+    return &alice;
+}
+const char *
+request_method (const struct request *request)
+{
+    (void) request;
+    return "jeton.v1.Admin/Test";
+}
+const char *
+request_correlation (const struct request *request)
+{
+    (void) request;
+    return "0123456789abcdef0123456789abcdef";
+}
+const char *
+request_metadata (const struct request *request, const char *key)
+{
+    (void) request;
+    (void) key;
+    return NULL;
+}
+void *
+request_context (const struct request *request)
+{
+    return request->context;
+}
+void
+request_context_set (struct request *request, void *context)
+{
+    request->context = context;
+}
+void
+request_reply (struct request *request, const ProtobufCMessage *reply)
+{
+    request->answers++;
+    request->size = protobuf_c_message_get_packed_size (reply);
+    request->body = xcalloc (1, request->size + 1);
+    protobuf_c_message_pack (reply, request->body);
+}
+void
+request_fail (struct request *request, int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start (arguments, format);
+    vsnprintf (request->text, sizeof request->text, format, arguments);
+    va_end (arguments);
+    request->code = code;
+    request->answers++;
+}
+void
+request_fail_field (struct request *request, const char *field, const char *format, ...)
+{
+    va_list arguments;
+    va_start (arguments, format);
+    vsnprintf (request->text, sizeof request->text, format, arguments);
+    va_end (arguments);
+    snprintf (request->field, sizeof request->field, "%s", field);
+    request->code = JETON__V1__CODE__CODE_INVALID_ARGUMENT;
+    request->answers++;
+}
+
+// ---- a store ----------------------------------------------------------------------------------------------------------
+// What the store was asked last; the test answers it when it likes.
+static struct {
+    const char *name;
+    db_callback *callback;
+    struct change change;
+    int status;
+    struct store_token_new new;
+    char text[256]; // the names or numbers of modules, or the hash
+} asked;
+
+static void
+ask (const char *name, struct request *request, db_callback *callback)
+{
+    ck_assert_ptr_eq (request, &call);
+    asked.name = name;
+    asked.callback = callback;
+}
+
+static void
+ask_text (const char *text)
+{
+    snprintf (asked.text, sizeof asked.text, "%s", text ? text : "none");
+}
+
+#define STORE(function, ...)                                                                       \
+    void function (struct request *request, __VA_ARGS__, db_callback *callback)                    \
+    {                                                                                              \
+        ask (#function, request, callback);                                                        \
+        STORE_KEEP
+#define STORE_KEEP(...)                                                                            \
+    __VA_ARGS__;                                                                                   \
+    }
+#define UNUSED(x) (void) (x)
+
+// clang-format off
+STORE (store_account_get, int64_t number) (UNUSED (number))
+STORE (store_account_list, const struct page *page) (UNUSED (page))
+STORE (store_account_prepare, const char *modules) (ask_text (modules))
+STORE (store_account_create, const struct change *change, const Jeton__V1__Account *account, const char *modules)
+    (asked.change = *change; ask_text (modules); UNUSED (account))
+STORE (store_account_status, const struct change *change, Jeton__V1__AccountStatus status)
+    (asked.change = *change; asked.status = (int) status)
+STORE (store_module_list, const struct page *page) (UNUSED (page))
+STORE (store_module_prepare, const char *name) (ask_text (name))
+STORE (store_module_create, const struct change *change, const Jeton__V1__Module *module)
+    (asked.change = *change; UNUSED (module))
+STORE (store_module_get_of_account, int64_t account, const char *name) (UNUSED (account); ask_text (name))
+STORE (store_module_set, const struct change *change, int64_t module, bool enabled)
+    (asked.change = *change; UNUSED (module); asked.status = enabled)
+STORE (store_user_get, int64_t number) (UNUSED (number))
+STORE (store_user_list, const struct page *page, int64_t account) (UNUSED (page); UNUSED (account))
+STORE (store_user_prepare, int64_t account, const char *username) (UNUSED (account); ask_text (username))
+STORE (store_user_create, const struct change *change, int64_t account, const Jeton__V1__User *user, const char *hash)
+    (asked.change = *change; UNUSED (account); UNUSED (user); ask_text (hash))
+STORE (store_user_status, const struct change *change, Jeton__V1__UserStatus status)
+    (asked.change = *change; asked.status = (int) status)
+STORE (store_token_get, int64_t number) (UNUSED (number))
+STORE (store_token_list, const struct page *page, const struct store_token_filter *filter)
+    (UNUSED (page); UNUSED (filter))
+STORE (store_token_prepare, int64_t account, int64_t owner, const char *modules)
+    (UNUSED (account); UNUSED (owner); ask_text (modules))
+STORE (store_token_create, const struct change *change, const Jeton__V1__Token *token, const struct store_token_new *new)
+    (asked.change = *change; asked.new = *new; UNUSED (token); ask_text (new->modules))
+STORE (store_token_status, const struct change *change, Jeton__V1__TokenStatus status)
+    (asked.change = *change; asked.status = (int) status)
+    // clang-format on
+
+    // A pool of workers of which none has time until the test says so.
+    static struct {
+    bool full;
+    worker_work *work;
+    worker_done *done;
+    void *job;
+} pool;
+
+bool
+worker_submit (struct worker_pool *workers, worker_work *work, worker_done *done, void *job)
+{
+    UNUSED (workers);
+    pool.work = work;
+    pool.done = done;
+    pool.job = job;
+    return !pool.full;
+}
+
+// A result of rows of `columns` texts each.
+static PGresult *
+rows (int n, int columns, const char *const *texts)
+{
+    PGresult *result = PQmakeEmptyPGresult (NULL, PGRES_TUPLES_OK);
+    PGresAttDesc attributes[24] = {0};
+    for (int i = 0; i < columns; i++)
+        attributes[i].name = "column";
+    PQsetResultAttrs (result, columns, attributes);
+    for (int i = 0; i < n * columns; i++)
+        PQsetvalue (result, i / columns, i % columns, (char *) texts[i], (int) strlen (texts[i]));
+    return result;
+}
+
+// Answers the last question.
+static void
+answer (enum db_outcome outcome, int n, int columns, const char *const *texts)
+{
+    PGresult *result = outcome == DB_OK ? rows (n, columns, texts) : NULL;
+    PGresult *results[] = {result, result};
+    struct db_error error = {"23505", "users_username", "duplicate key"};
+    db_callback *callback = asked.callback;
+    asked.name = NULL;
+    asked.callback = NULL;
+    callback (&call, outcome, outcome == DB_OK ? results : NULL, &error);
+    PQclear (result);
+}
+
+static void
+answer_nothing (void)
+{
+    answer (DB_OK, 0, 1, NULL);
+}
+
+static void
+begin (rpc_handler *handler, const void *message)
+{
+    arena_destroy (&call.arena);
+    free (call.body);
+    memset (&call, 0, sizeof call);
+    memset (&asked, 0, sizeof asked);
+    memset (&pool, 0, sizeof pool);
+    call.arena = arena_new (1 << 20);
+    call.message = message;
+    handler (&call);
+}
+
+static void
+ends_with (int code)
+{
+    ck_assert_int_eq (call.answers, 1);
+    ck_assert_msg (call.code == code, "code %d, not %d: %s", call.code, code, call.text);
+}
+
+static void
+refused (const char *field)
+{
+    ends_with (JETON__V1__CODE__CODE_INVALID_ARGUMENT);
+    ck_assert_str_eq (call.field, field);
+    ck_assert_ptr_null (asked.callback);
+}
+
+static void
+was_asked (const char *name)
+{
+    ck_assert_int_eq (call.answers, 0);
+    ck_assert_msg (asked.name, "the store was not asked");
+    ck_assert_str_eq (asked.name, name);
+}
+
+static char token_id[ID_SIZE], account_id[ID_SIZE], user_id[ID_SIZE];
+
+static void
+set_up (void)
+{
+    id_format ("TKN", 7, token_id);
+    id_format ("ACC", 3, account_id);
+    id_format ("USR", 5, user_id);
+    admin.keys.n = 1;
+}
+
+static void
+tear_down (void)
+{
+    arena_destroy (&call.arena);
+    free (call.body);
+    memset (&call, 0, sizeof call);
+}
+
+// main's work: run the tests of one case.
+static int
+run (const char *name, void (*add) (TCase *tests))
+{
+    struct error error;
+    if (!crypto_start (&error))
+        return EXIT_FAILURE;
+    TCase *tests = tcase_create (name);
+    tcase_set_timeout (tests, 60);
+    tcase_add_checked_fixture (tests, set_up, tear_down);
+    add (tests);
+    Suite *suite = suite_create (name);
+    suite_add_tcase (suite, tests);
+    SRunner *runner = srunner_create (suite);
+    srunner_run_all (runner, CK_NORMAL);
+    int failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
