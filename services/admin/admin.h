@@ -20,6 +20,7 @@ struct admin_settings {
 struct admin {
     struct process process;
     struct admin_settings settings;
+    struct rpc_service service;
     struct token_keys keys;
     struct worker_pool *workers;
 };

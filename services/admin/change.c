@@ -101,8 +101,11 @@ change_end (struct request *request, enum db_outcome outcome, PGresult *const *r
     case DB_OK:
         return PQntuples (results[0]) == 1 ? CHANGE_DONE : CHANGE_OVERTAKEN;
     case DB_CONFLICT:
-        // What the guards had seen free was taken since: they will see it now, and name it.
-        return CHANGE_OVERTAKEN;
+        // What the guards had seen free was taken since: they will see it now, and name it. A check constraint is stricter than ours
+        // only by a defect.
+        if (!error || strcmp (error->sqlstate, "23514") != 0)
+            return CHANGE_OVERTAKEN;
+        break;
     case DB_UNAVAILABLE:
         fail_unavailable (request);
         return CHANGE_ANSWERED;

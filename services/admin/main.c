@@ -33,7 +33,6 @@ reloaded (struct process *process)
 static bool
 admin_start (struct admin *admin)
 {
-    static struct rpc_service service = {&jeton__v1__admin__descriptor, admin_methods, NULL};
     struct error error;
     if (!crypto_start (&error) ||
         !token_keys_load (admin->settings.token_keys, &admin->keys, &error)) {
@@ -44,8 +43,8 @@ admin_start (struct admin *admin)
                                       (size_t) admin->settings.worker_queue);
     admin->process.owner = admin;
     admin->process.reloaded = reloaded;
-    service.owner = admin;
-    rpc_server_add (admin->process.server, &service);
+    admin->service = (struct rpc_service){&jeton__v1__admin__descriptor, admin_methods, admin};
+    rpc_server_add (admin->process.server, &admin->service);
     return true;
 }
 

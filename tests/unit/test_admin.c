@@ -8,9 +8,10 @@
 static void
 repeat (char *text_r, const char *character, size_t n)
 {
-    *text_r = '\0';
+    size_t length = strlen (character);
     for (size_t i = 0; i < n; i++)
-        strcat (text_r, character);
+        memcpy (text_r + i * length, character, length);
+    text_r[n * length] = '\0';
 }
 
 START_TEST (test_characters)
