@@ -1,5 +1,4 @@
 // jeton-admin: accounts, users, modules and tokens, and every change of them with its audit record.
-#include "common/crypto/crypto.h"
 #include "common/log/log.h"
 #include "services/admin/admin.h"
 #include "services/admin/store.h"
@@ -7,8 +6,8 @@
 #include <sysexits.h>
 
 static const struct config_row settings_table[] = {
-    {"token_keys", CONFIG_PATH, offsetof (struct admin_settings, token_keys), "token-check.keys", 0,
-     0, true, "file with the keys of the check part of token values; the first makes them"},
+    {"token_keys", CONFIG_PATH, offsetof (struct admin_settings, token_keys), "", 0, 0, true,
+     "file with the keys of token values' check part, as `jeton keys init` makes it; required"},
     {"worker_threads", CONFIG_NUMBER, offsetof (struct admin_settings, worker_threads), "2", 1, 64,
      false, "threads that hash passwords"},
     {"worker_queue", CONFIG_NUMBER, offsetof (struct admin_settings, worker_queue), "256", 1, 65536,
@@ -34,9 +33,8 @@ static bool
 admin_start (struct admin *admin)
 {
     struct error error;
-    if (!crypto_start (&error) ||
-        !token_keys_load (admin->settings.token_keys, &admin->keys, &error)) {
-        log_error ("cannot start", "error", error.text, NULL);
+    if (!token_keys_load (admin->settings.token_keys, &admin->keys, &error)) {
+        log_error ("cannot start", "setting", "token_keys", "error", error.text, NULL);
         return false;
     }
     admin->workers = worker_pool_new (admin->process.loop, (size_t) admin->settings.worker_threads,
