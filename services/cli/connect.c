@@ -1,0 +1,455 @@
+#include "services/cli/connect.h"
+#include "admin.pb-c.h"
+#include "audit.pb-c.h"
+#include "common/json/json.h"
+#include "common/memory/memory.h"
+#include "common/rpc/peers.h"
+#include "envelope.pb-c.h"
+#include "issuer.pb-c.h"
+#include "services/cli/print.h"
+#include "services/cli/settings.h"
+#include "validator.pb-c.h"
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { CLIENTS_MAX = 64, STREAM_TIMEOUT_MS = 600000, LIMIT_DEFAULT = 100, PAGE_SIZE_MAX = 500 };
+
+struct connection {
+    struct connect_settings *settings;
+    zloop_t *loop;
+    struct resolver *resolver;
+    zcert_t *certificate;
+    struct peers *peers;
+    int signal_fd;
+    int interrupted; // the signal's number
+    bool stopped;    // connect_stop was called
+    struct {
+        enum service service;
+        char *endpoints;
+        struct rpc_client *client;
+    } clients[CLIENTS_MAX];
+    size_t nclients;
+};
+
+static const struct {
+    const char *name;
+    const ProtobufCServiceDescriptor *descriptor;
+} services[SERVICE_COUNT] = {
+    [SERVICE_ADMIN] = {"admin", &jeton__v1__admin__descriptor},
+    [SERVICE_ISSUER] = {"issuer", &jeton__v1__issuer__descriptor},
+    [SERVICE_VALIDATOR] = {"validator", &jeton__v1__validator__descriptor},
+    [SERVICE_AUDITOR] = {"auditor", &jeton__v1__audit_logger__descriptor},
+};
+
+const char *
+connect_service_name (enum service service)
+{
+    return services[service].name;
+}
+
+enum service
+connect_service_find (const char *name)
+{
+    size_t i = 0;
+
+    while (i < SERVICE_COUNT && strcmp (services[i].name, name) != 0) {
+        i++;
+    }
+    return (enum service) i;
+}
+
+const char *
+connect_endpoints (const struct connect_settings *settings, enum service service)
+{
+    switch (service) {
+    case SERVICE_ADMIN:
+        return settings->admin;
+    case SERVICE_ISSUER:
+        return settings->issuer;
+    case SERVICE_VALIDATOR:
+        return settings->validator;
+    case SERVICE_AUDITOR:
+        return settings->auditor;
+    case SERVICE_COUNT:
+        break;
+    }
+    return "";
+}
+
+static struct connection *
+connection_of (struct cli *cli)
+{
+    if (cli->connection == NULL) {
+        cli->connection = xcalloc (1, sizeof *cli->connection);
+        cli->connection->signal_fd = -1;
+    }
+    return cli->connection;
+}
+
+const struct connect_settings *
+connect_settings (struct cli *cli)
+{
+    struct connection *connection = connection_of (cli);
+
+    if (connection->settings == NULL) {
+        connection->settings = settings_load (cli);
+    }
+    return connection->settings;
+}
+
+// ---- the loop
+
+static int
+on_signal (zloop_t *loop, zmq_pollitem_t *item, void *argument)
+{
+    struct connection *connection = argument;
+    struct signalfd_siginfo info;
+
+    (void) loop;
+    if (read (item->fd, &info, sizeof info) == (ssize_t) sizeof info) {
+        connection->interrupted = (int) info.ssi_signo;
+        return -1;
+    }
+    return 0;
+}
+
+static int
+on_stop (zloop_t *loop, int timer, void *argument)
+{
+    (void) loop;
+    (void) timer;
+    (void) argument;
+    return -1;
+}
+
+// Before there are threads, so that they inherit the mask and the signal comes to the loop.
+static void
+loop_start (struct connection *connection)
+{
+    sigset_t set;
+
+    sigemptyset (&set);
+    sigaddset (&set, SIGINT);
+    sigaddset (&set, SIGTERM);
+    pthread_sigmask (SIG_BLOCK, &set, NULL);
+    connection->loop = zloop_new ();
+    connection->signal_fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (connection->signal_fd >= 0) {
+        zmq_pollitem_t item = {.fd = connection->signal_fd, .events = ZMQ_POLLIN};
+        zloop_poller (connection->loop, &item, on_signal, connection);
+    }
+    connection->resolver = resolver_new (connection->loop);
+}
+
+bool
+connect_run (struct cli *cli, size_t timeout_ms)
+{
+    struct connection *connection = cli->connection;
+    int timer = -1;
+
+    connection->stopped = false;
+    if (timeout_ms > 0) {
+        timer = zloop_timer (connection->loop, timeout_ms, 1, on_stop, NULL);
+    }
+    zloop_start (connection->loop);
+    if (timer >= 0) {
+        zloop_timer_end (connection->loop, timer);
+    }
+    return connection->interrupted == 0;
+}
+
+// A callback of a call cannot end the loop by what it returns; a timer can.
+void
+connect_stop (struct cli *cli)
+{
+    if (!cli->connection->stopped) {
+        cli->connection->stopped = true;
+        zloop_timer (cli->connection->loop, 0, 1, on_stop, NULL);
+    }
+}
+
+// ---- clients
+
+static bool
+connection_open (struct cli *cli)
+{
+    struct connection *connection = connection_of (cli);
+
+    if (connect_settings (cli) == NULL) {
+        return false;
+    }
+    if (connection->certificate == NULL &&
+        !settings_keys (cli, connection->settings, &connection->peers, &connection->certificate)) {
+        return false;
+    }
+    if (connection->loop == NULL) {
+        loop_start (connection);
+    }
+    return true;
+}
+
+struct rpc_client *
+connect_client (struct cli *cli, enum service service, const char *endpoints, bool by_home,
+                int *status_r)
+{
+    struct connection *connection = connection_of (cli);
+    const struct peer *peer;
+    struct rpc_client *client;
+    struct error error;
+
+    *status_r = EX_CONFIG;
+    if (!connection_open (cli)) {
+        return NULL;
+    }
+    if (endpoints == NULL) {
+        endpoints = connect_endpoints (connection->settings, service);
+    }
+    for (size_t i = 0; i < connection->nclients; i++) {
+        if (connection->clients[i].service == service &&
+            strcmp (connection->clients[i].endpoints, endpoints) == 0) {
+            return connection->clients[i].client;
+        }
+    }
+    peer = peers_by_name (connection->peers, services[service].name);
+    if (*endpoints == '\0' || peer == NULL || connection->nclients == CLIENTS_MAX) {
+        print_fail (cli, EX_CONFIG, "SETTINGS",
+                    *endpoints == '\0' ? "the settings name no endpoint for \"%s\""
+                    : peer == NULL     ? "the peers file has no line for \"%s\""
+                                       : "too many endpoints for \"%s\"",
+                    services[service].name);
+        return NULL;
+    }
+    client = rpc_client_new (connection->loop, connection->resolver,
+                             &(struct rpc_client_options){
+                                 .endpoints = endpoints,
+                                 .server_key = peer->key,
+                                 .certificate = connection->certificate,
+                                 .timeout_ms = cli->timeout_ms,
+                                 .by_home = by_home,
+                             },
+                             &error);
+    if (client == NULL) {
+        print_fail (cli, EX_CONFIG, "SETTINGS", "%s: %s", services[service].name, error.text);
+        return NULL;
+    }
+    connection->clients[connection->nclients].service = service;
+    connection->clients[connection->nclients].endpoints = xstrdup (endpoints);
+    connection->clients[connection->nclients++].client = client;
+    return client;
+}
+
+// ---- calls
+
+// Does the method only look? Then it may be repeated, and an unknown outcome changes nothing.
+static bool
+only_reads (const char *method)
+{
+    static const char *const beginnings[] = {"Get", "List", "Check", "Validate", "Tail", "Export"};
+
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        if (strncmp (method, beginnings[i], strlen (beginnings[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+print_interrupted (struct cli *cli, bool write)
+{
+    return print_fail (cli, 128 + cli->connection->interrupted, "CANCELLED", "interrupted%s",
+                       write ? "; it may have happened all the same: look before repeating it"
+                             : "");
+}
+
+struct waiting {
+    struct cli *cli;
+    bool write;
+    int status;
+    json_t *reply;
+};
+
+static void
+on_reply (void *context, const struct rpc_result *result)
+{
+    struct waiting *waiting = context;
+
+    if (result->code != JETON__V1__CODE__CODE_OK) {
+        waiting->status = print_result (waiting->cli, waiting->write, result);
+    } else if (result->reply == NULL ||
+               (waiting->reply = json_from_message (result->reply)) == NULL) {
+        waiting->status =
+            print_fail (waiting->cli, EX_SOFTWARE, "INTERNAL", "the reply cannot be read");
+    } else {
+        waiting->status = EX_OK;
+    }
+    connect_stop (waiting->cli);
+}
+
+int
+connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
+{
+    struct waiting waiting = {.cli = cli, .write = !only_reads (call->method), .status = -1};
+    struct rpc_call_options options = {.timeout_ms = cli->timeout_ms, .idempotent = !waiting.write};
+    int status;
+    struct rpc_client *client =
+        connect_client (cli, call->service, call->endpoints, call->home != NULL, &status);
+    uint64_t id;
+
+    *reply_r = NULL;
+    if (client == NULL) {
+        return status;
+    }
+    if (call->home != NULL) {
+        options.key = call->home;
+        options.key_size = strlen (call->home);
+    }
+    id = rpc_client_call (client, services[call->service].descriptor, call->method, call->request,
+                          &options, on_reply, &waiting);
+    while (waiting.status < 0) {
+        if (!connect_run (cli, 0) && waiting.status < 0) {
+            rpc_client_cancel (client, id);
+            return print_interrupted (cli, waiting.write);
+        }
+    }
+    *reply_r = waiting.reply;
+    return waiting.status;
+}
+
+int
+connect_pages (struct cli *cli, const struct call *call, Jeton__V1__PageRequest *page,
+               const char *member, json_t **rows_r)
+{
+    int64_t limit = LIMIT_DEFAULT;
+    json_t *rows = json_array (), *reply = NULL;
+    int status = EX_OK;
+    bool more = true;
+
+    *rows_r = NULL;
+    if (!option_number (cli, "limit", 1, 1000000000, &limit)) {
+        json_decref (rows);
+        return EX_USAGE;
+    }
+    limit = option_given (cli, "all") ? INT64_MAX : limit;
+    while (more && (int64_t) json_array_size (rows) < limit) {
+        int64_t left = limit - (int64_t) json_array_size (rows);
+        json_t *before = reply; // the cursor is in it
+        page->size = left < PAGE_SIZE_MAX ? (uint32_t) left : PAGE_SIZE_MAX;
+        status = connect_call (cli, call, &reply);
+        json_decref (before);
+        if (status != EX_OK) {
+            json_decref (rows);
+            return status;
+        }
+        page->cursor = (char *) json_string_value (json_object_get (reply, "next_cursor"));
+        json_array_extend (rows, json_object_get (reply, member));
+        // A page without rows that goes on would go on for ever.
+        more = page->cursor != NULL && *page->cursor != '\0' &&
+               json_array_size (json_object_get (reply, member)) > 0;
+    }
+    if (more) {
+        print_note (cli, "There are more than these %zu: --limit N or --all shows them.",
+                    json_array_size (rows));
+    }
+    page->cursor = (char *) protobuf_c_empty_string;
+    json_decref (reply);
+    *rows_r = rows;
+    return EX_OK;
+}
+
+// ---- streams
+
+struct streaming {
+    struct cli *cli;
+    connect_item *item;
+    void *context;
+    enum stream_end end;
+    int status;
+    struct error *error;
+    bool ended;
+};
+
+static void
+on_item (void *context, const struct rpc_result *result)
+{
+    struct streaming *streaming = context;
+    int code = result->code;
+
+    if (streaming->ended) {
+        return; // items that were under way when it was enough
+    }
+    if (code == JETON__V1__CODE__CODE_OK && result->more) {
+        if (result->reply == NULL || streaming->item (streaming->context, result->reply)) {
+            return;
+        }
+        streaming->end = STREAM_STOPPED;
+    } else if (code == JETON__V1__CODE__CODE_OK) {
+        streaming->end = STREAM_DONE;
+    } else if (code == JETON__V1__CODE__CODE_UNAVAILABLE ||
+               code == JETON__V1__CODE__CODE_DEADLINE_EXCEEDED) {
+        streaming->end = STREAM_BROKEN;
+        streaming->status = print_status (code);
+        error_set (streaming->error, "%s (%s)", result->message, rpc_code_name (code));
+    } else {
+        streaming->end = STREAM_FAILED;
+        streaming->status = print_result (streaming->cli, false, result);
+    }
+    streaming->ended = true;
+    connect_stop (streaming->cli);
+}
+
+enum stream_end
+connect_stream (struct cli *cli, const struct call *call, connect_item *item, void *context,
+                int *status_r, struct error *error_r)
+{
+    struct streaming streaming = {.cli = cli, .item = item, .context = context, .error = error_r};
+    struct rpc_client *client =
+        connect_client (cli, call->service, call->endpoints, false, status_r);
+    uint64_t id;
+
+    if (client == NULL) {
+        return STREAM_FAILED;
+    }
+    id = rpc_client_call (client, services[call->service].descriptor, call->method, call->request,
+                          &(struct rpc_call_options){.timeout_ms = STREAM_TIMEOUT_MS}, on_item,
+                          &streaming);
+    while (!streaming.ended) {
+        if (!connect_run (cli, 0) && !streaming.ended) {
+            streaming.end = STREAM_STOPPED;
+            streaming.ended = true;
+            streaming.status = 128 + cli->connection->interrupted;
+        }
+    }
+    // After its end this does nothing; before, the server may stop.
+    rpc_client_cancel (client, id);
+    *status_r = streaming.status;
+    return streaming.end;
+}
+
+void
+connect_end (struct cli *cli)
+{
+    struct connection *connection = cli->connection;
+
+    if (connection == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < connection->nclients; i++) {
+        rpc_client_destroy (&connection->clients[i].client);
+        free (connection->clients[i].endpoints);
+    }
+    resolver_destroy (&connection->resolver);
+    zloop_destroy (&connection->loop);
+    if (connection->signal_fd >= 0) {
+        close (connection->signal_fd);
+    }
+    zcert_destroy (&connection->certificate);
+    peers_destroy (&connection->peers);
+    settings_free (&connection->settings);
+    free (connection);
+    cli->connection = NULL;
+}

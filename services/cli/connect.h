@@ -1,0 +1,82 @@
+// Calls to Jeton's processes: where they are, with which key, and a loop that runs until the answer is there.
+#ifndef JETON_CLI_CONNECT_H
+#define JETON_CLI_CONNECT_H
+
+#include "common/rpc/client.h"
+#include "services/cli/command.h"
+#include "types.pb-c.h"
+#include <jansson.h>
+#include <protobuf-c/protobuf-c.h>
+
+enum service { SERVICE_ADMIN, SERVICE_ISSUER, SERVICE_VALIDATOR, SERVICE_AUDITOR, SERVICE_COUNT };
+
+// Settings of the connection; see connect_settings.
+struct connect_settings {
+    char *admin, *issuer, *validator, *auditor; // endpoints
+    char *peers;                                // the peers file, for the services' public keys
+    char *key;            // our certificate, with its secret part in <key>_secret
+    char *checkpoint_key; // the public key of the trail's checkpoints
+};
+
+// connect_settings (cli): From the settings file (--config, $JETON_CONFIG, var/jeton.conf here or in a directory above or in the tree that
+// the program was built in, ~/.config/jeton/jeton.conf, /etc/jeton/jeton.conf: the first that exists) and the environment (JETON_ADMIN,
+// …), which goes before. Paths in the file are relative to its directory. NULL: the reason has been printed, exit with EX_CONFIG.
+const struct connect_settings *connect_settings (struct cli *cli);
+
+// connect_service_name (service), connect_service_find (name): "admin", …; SERVICE_COUNT when there is none of that name.
+const char *connect_service_name (enum service service);
+enum service connect_service_find (const char *name);
+// connect_endpoints (settings, service): As configured; "" when there is none.
+const char *connect_endpoints (const struct connect_settings *settings, enum service service);
+
+// One call.
+struct call {
+    enum service service;
+    const char *method; // of the service's own descriptor
+    const ProtobufCMessage *request;
+    const char *endpoints; // NULL: as configured
+    const char *home;      // what to choose a validator by, or NULL
+};
+
+// connect_call (cli, call, &reply_r): Call and wait. 0: reply_r is the reply's JSON form, the caller releases it. Otherwise: the exit
+// status; the reason has been printed.
+int connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
+    __attribute__ ((warn_unused_result));
+
+// connect_pages (cli, call, page, member, &rows_r): Follow a list's cursors up to --limit objects (100), or all with --all. `page` is the
+// PageRequest that the request points to. rows_r is an array of the objects found in `member` of the replies.
+int connect_pages (struct cli *cli, const struct call *call, Jeton__V1__PageRequest *page,
+                   const char *member, json_t **rows_r) __attribute__ ((warn_unused_result));
+#define CONNECT_PAGE_OPTIONS                                                                       \
+    {.name = "limit", .value = "N", .help = "at most so many (100)"},                              \
+    {                                                                                              \
+        .name = "all", .help = "all there are"                                                     \
+    }
+
+// Called for each item of a stream. False: that is enough.
+typedef bool connect_item (void *context, const ProtobufCMessage *message);
+
+enum stream_end {
+    STREAM_DONE,    // the server has sent all
+    STREAM_STOPPED, // by connect_item or by an interrupt
+    STREAM_BROKEN,  // the connection or the deadline ended it: it can be continued
+    STREAM_FAILED,  // *status_r; the reason has been printed
+};
+
+// connect_stream (cli, call, item, context, status_r, error_r): Run one streaming call to its end. STREAM_BROKEN prints nothing: *status_r
+// and error_r say what to exit with and why, if it cannot be continued. STREAM_STOPPED sets *status_r to 0, or to what an interrupt ends with.
+enum stream_end connect_stream (struct cli *cli, const struct call *call, connect_item *item,
+                                void *context, int *status_r, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+
+// For several calls at once (health): connect_client (cli, service, endpoints, status_r) gives a client, NULL when the reason has been
+// printed; connect_run (cli) runs the loop until connect_stop (cli), or timeout_ms (0: none); false when interrupted.
+struct rpc_client *connect_client (struct cli *cli, enum service service, const char *endpoints,
+                                   bool by_home, int *status_r);
+bool connect_run (struct cli *cli, size_t timeout_ms) __attribute__ ((warn_unused_result));
+void connect_stop (struct cli *cli);
+
+// connect_end (cli): Close all. Idempotent.
+void connect_end (struct cli *cli);
+
+#endif

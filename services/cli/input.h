@@ -1,0 +1,37 @@
+// What people type: secrets, times, enum values.
+#ifndef JETON_CLI_INPUT_H
+#define JETON_CLI_INPUT_H
+
+#include "services/cli/command.h"
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { INPUT_SECRET_MAX = 60000 };
+
+// input_secret (cli, variable, prompt, repeat, &secret_r): From the environment variable, else the first line of standard input: asked for
+// without echo on a terminal (twice with `repeat`). 0: secret_r is a text, without its newline; end it with input_forget. Otherwise the
+// exit status; the reason has been printed.
+int input_secret (const struct cli *cli, const char *variable, const char *prompt, bool repeat,
+                  char **secret_r) __attribute__ ((warn_unused_result));
+// input_forget (&secret): Wipe and free. NULL-safe.
+void input_forget (char **secret);
+
+// input_confirm (cli, format, …): Ask on a terminal; true without one.
+bool input_confirm (const struct cli *cli, const char *format, ...)
+    __attribute__ ((format (printf, 2, 3)));
+
+// input_looks_secret (text): Is there a token, or a URL with a password, in it?
+bool input_looks_secret (const char *text);
+
+// input_time (text, future, now, seconds_r): "2026-12-31" (its first moment), "2026-12-31T23:59:59Z" or with an offset (RFC 3339), seconds
+// since the epoch, or a period from now ("90d"; w, d, h, m, s), into the future or the past. False: none of these.
+bool input_time (const char *text, bool future, int64_t now, int64_t *seconds_r)
+    __attribute__ ((warn_unused_result));
+
+// input_enum (cli, name, descriptor, text, value_r): A value by its name. False: there is none; the choices have been printed.
+bool input_enum (const struct cli *cli, const char *name, const ProtobufCEnumDescriptor *descriptor,
+                 const char *text, int *value_r) __attribute__ ((warn_unused_result));
+
+#endif

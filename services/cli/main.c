@@ -1,0 +1,77 @@
+// jeton: the command line.
+#include "services/cli/command.h"
+#include "services/cli/connect.h"
+#include "services/cli/input.h"
+#include "services/cli/print.h"
+#include <czmq.h>
+#include <locale.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct noun nouns[] = {
+    {"account", "tenants, and what they may use", account_commands},
+    {"user", "people and integrations of an account", user_commands},
+    {"module", "groups of API endpoints, enabled per account", module_commands},
+    {"token", "API tokens", token_commands},
+    {"login", "a signed token for a user's name and password", login_commands},
+    {"validate", "may a token do this?", validate_commands},
+    {"audit", "the audit trail", audit_commands},
+    {"health", "how the processes are", health_commands},
+    {"stats", "their counters", stats_commands},
+    {"keys", "signing keys, and the key files of a system", keys_commands},
+    {"db", "the database", database_commands},
+    {NULL, NULL, NULL},
+};
+
+// Everyone on the machine can read the arguments of a process: what was given there must be overwritten, and its owner told.
+static bool
+refuse_secrets (const struct cli *cli, int argc, char **argv)
+{
+    bool found = false;
+
+    for (int i = 1; i < argc; i++) {
+        if (input_looks_secret (argv[i])) {
+            memset (argv[i], 'x', strlen (argv[i]));
+            found = true;
+        }
+    }
+    if (found) {
+        print_usage (cli,
+                     "there is a token or a password among the arguments, where every user of this "
+                     "machine can read it and the shell's history keeps it. Give a token by "
+                     "standard input or in $JETON_TOKEN, a password by standard input or in "
+                     "$JETON_PASSWORD, a database URL in $JETON_DATABASE_URL. If others use "
+                     "this machine, replace that secret");
+    }
+    return !found;
+}
+
+int
+main (int argc, char **argv)
+{
+    struct cli cli = {.timeout_ms = 10000};
+    int status;
+
+    // czmq would catch signals for itself; an interrupt ends this program, or a stream (connect.c).
+    zsys_handler_set (NULL);
+    setlocale (LC_CTYPE, "");
+    cli.color = isatty (STDOUT_FILENO) && getenv ("NO_COLOR") == NULL;
+    // Mistakes that come before --json is met are told as JSON too.
+    for (int i = 1; i < argc && strcmp (argv[i], "--") != 0; i++) {
+        if (strcmp (argv[i], "--json") == 0) {
+            cli.json = true;
+        }
+    }
+
+    if (!refuse_secrets (&cli, argc, argv)) {
+        return EX_USAGE;
+    }
+    status = command_run (&cli, nouns, argc, argv);
+    if (fflush (stdout) != 0 || ferror (stdout)) {
+        status = print_fail (&cli, EX_IOERR, "OUTPUT", "standard output cannot be written: %s",
+                             strerror (errno));
+    }
+    connect_end (&cli);
+    free (cli.options);
+    return status;
+}

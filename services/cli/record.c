@@ -1,0 +1,67 @@
+#include "services/cli/record.h"
+#include "common/json/json.h"
+#include "common/memory/memory.h"
+#include "issuer.pb-c.h"
+#include "types.pb-c.h"
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const ProtobufCMessageDescriptor *const known[] = {
+    &jeton__v1__token__descriptor,       &jeton__v1__account__descriptor,
+    &jeton__v1__user__descriptor,        &jeton__v1__module__descriptor,
+    &jeton__v1__signing_key__descriptor,
+};
+
+static const ProtobufCMessageDescriptor *
+find_message (const char *name)
+{
+    for (size_t i = 0; name != NULL && i < sizeof known / sizeof *known; i++) {
+        if (strcmp (known[i]->name, name) == 0) {
+            return known[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+decode_member (json_t *record, const char *name, const ProtobufCMessageDescriptor *descriptor)
+{
+    const char *text = json_string_value (json_object_get (record, name));
+    size_t length = text != NULL ? strlen (text) : 0, size;
+    cleanup_free uint8_t *data = xcalloc (1, length + 1);
+    ProtobufCMessage *message;
+
+    if (length == 0) {
+        json_object_set_new (record, name, json_null ());
+        return;
+    }
+    if (descriptor == NULL || sodium_base642bin (data, length, text, length, NULL, &size, NULL,
+                                                 sodium_base64_VARIANT_ORIGINAL) != 0) {
+        return;
+    }
+    message = protobuf_c_message_unpack (descriptor, NULL, size, data);
+    if (message != NULL) {
+        json_object_set_new (record, name, json_from_message (message));
+        protobuf_c_message_free_unpacked (message, NULL);
+    }
+}
+
+void
+record_decode (json_t *record)
+{
+    const ProtobufCMessageDescriptor *descriptor =
+        find_message (json_string_value (json_object_get (record, "object_message")));
+
+    decode_member (record, "before", descriptor);
+    decode_member (record, "after", descriptor);
+}
+
+json_t *
+record_json (const Jeton__V1__AuditRecord *record)
+{
+    json_t *json = json_from_message (&record->base);
+
+    record_decode (json);
+    return json;
+}

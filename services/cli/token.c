@@ -1,0 +1,352 @@
+#include "admin.pb-c.h"
+#include "common/memory/memory.h"
+#include "services/cli/command.h"
+#include "services/cli/connect.h"
+#include "services/cli/input.h"
+#include "services/cli/print.h"
+#include "services/cli/table.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct column columns[] = {
+    {.title = "ID", .member = "id"},
+    {.title = "NAME", .member = "name"},
+    {.title = "DESCRIPTION", .member = "description", .detail = true},
+    {.title = "ACCOUNT", .member = "account_id"},
+    {.title = "KIND", .member = "kind"},
+    {.title = "ENVIRONMENT", .member = "environment", .detail = true},
+    {.title = "STATUS", .member = "status", .form = COLUMN_STATUS},
+    {.title = "MODULES", .member = "modules", .form = COLUMN_COUNT},
+    {.title = "GRANTS", .member = "modules", .form = COLUMN_GRANTS, .detail = true},
+    {.title = "OWNER", .member = "owner_id", .detail = true},
+    {.title = "CREATED BY", .member = "created_by.name"},
+    {.title = "CREATED", .member = "created_at", .form = COLUMN_TIME},
+    {.title = "UPDATED", .member = "updated_at", .form = COLUMN_TIME, .detail = true},
+    {.title = "EXPIRES", .member = "expires_at", .form = COLUMN_EXPIRY},
+    {.title = "LAST ACCESS", .member = "last_access_at", .form = COLUMN_EXPIRY},
+    {.title = "REVISION", .member = "revision", .detail = true},
+    {.title = NULL},
+};
+
+static int
+show_reply (struct cli *cli, const char *method, const ProtobufCMessage *request)
+{
+    json_t *reply;
+    int status =
+        connect_call (cli, &(struct call){SERVICE_ADMIN, method, request, NULL, NULL}, &reply);
+
+    if (status == EX_OK) {
+        table_object (cli, columns, json_object_get (reply, "token"));
+    }
+    json_decref (reply);
+    return status;
+}
+
+// "orders:read", "stock:write" or "orders" (read). False: it is none; that has been printed.
+static bool
+parse_grant (const struct cli *cli, char *text, Jeton__V1__ModuleGrant *grant)
+{
+    char *colon = strrchr (text, ':');
+    int access = JETON__V1__ACCESS__ACCESS_READ;
+
+    if (colon != NULL) {
+        if (!input_enum (cli, "module", &jeton__v1__access__descriptor, colon + 1, &access)) {
+            return false;
+        }
+        *colon = '\0';
+    }
+    jeton__v1__module_grant__init (grant);
+    grant->module = text;
+    grant->access = (Jeton__V1__Access) access;
+    return true;
+}
+
+static bool
+parse_expiry (const struct cli *cli, int kind, int64_t *expires_r)
+{
+    const char *text = option_text (cli, "expires");
+    bool always = kind == JETON__V1__TOKEN_KIND__TOKEN_KIND_BASE ||
+                  kind == JETON__V1__TOKEN_KIND__TOKEN_KIND_TEST;
+
+    *expires_r = 0;
+    if (text == NULL) {
+        return true;
+    }
+    if (strcmp (text, "never") == 0) {
+        if (always) {
+            print_usage (cli, "--expires: a base or test token always expires, after 180 days "
+                              "unless you say when");
+        }
+        return !always;
+    }
+    if (!input_time (text, true, time (NULL), expires_r)) {
+        print_usage (
+            cli,
+            "--expires: \"%s\" is no time; write 2026-12-31, 2026-12-31T12:00:00Z, 90d, seconds "
+            "since the epoch, or never",
+            text);
+        return false;
+    }
+    return true;
+}
+
+// Where the value will go. Made before the token is, so that no value is lost to a file that cannot be written.
+static int
+open_value_file (struct cli *cli, int *fd_r)
+{
+    const char *path = option_text (cli, "value-file");
+
+    *fd_r = -1;
+    if (path == NULL) {
+        return EX_OK;
+    }
+    *fd_r = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return *fd_r >= 0 ? EX_OK
+                      : print_fail (cli, EX_IOERR, "OUTPUT", "%s: %s", path, strerror (errno));
+}
+
+// Returns false when the value did not get into the file, so that it has to be shown.
+static bool
+write_value_file (int fd, const char *value)
+{
+    size_t length = strlen (value);
+
+    return write (fd, value, length) == (ssize_t) length && write (fd, "\n", 1) == 1 &&
+           fsync (fd) == 0;
+}
+
+static void
+print_created (struct cli *cli, json_t *reply, const char *value_file)
+{
+    json_t *token = json_object_get (reply, "token"),
+           *warnings = json_object_get (reply, "warnings");
+    const char *value = json_string_value (json_object_get (reply, "value"));
+
+    if (cli->json) {
+        if (value_file != NULL) {
+            json_object_set_new (token, "value_file", json_string (value_file));
+        } else {
+            json_object_set (token, "value", json_object_get (reply, "value"));
+        }
+        json_object_set (token, "warnings", warnings);
+        print_json (stdout, token, JSON_INDENT (2));
+        return;
+    }
+    table_object (cli, columns, token);
+    if (value_file == NULL) {
+        fputs ("\n", stdout);
+        print_color (cli, "bold");
+        print_text (stdout, value != NULL ? value : "");
+        print_color (cli, NULL);
+        fputs ("\n", stdout);
+        print_note (cli, "\nThis is the token's value. It is shown only now: keep it where only "
+                         "its user can read it.");
+    } else {
+        print_note (cli, "\nThe token's value is in %s. It cannot be shown again.", value_file);
+    }
+    for (size_t i = 0; i < json_array_size (warnings); i++) {
+        print_note (cli, "Warning: %s", json_string_value (json_array_get (warnings, i)));
+    }
+}
+
+static int
+create_and_print (struct cli *cli, const Jeton__V1__CreateTokenRequest *request)
+{
+    const char *path = option_text (cli, "value-file");
+    json_t *reply;
+    int fd, status = open_value_file (cli, &fd);
+
+    if (status != EX_OK) {
+        return status;
+    }
+    status = connect_call (
+        cli, &(struct call){SERVICE_ADMIN, "CreateToken", &request->base, NULL, NULL}, &reply);
+    if (fd >= 0 && status != EX_OK) {
+        unlink (path);
+    }
+    if (fd >= 0 && status == EX_OK &&
+        !write_value_file (fd, json_string_value (json_object_get (reply, "value")))) {
+        status = print_fail (cli, EX_IOERR, "OUTPUT", "%s: %s; the value is shown instead", path,
+                             strerror (errno));
+        unlink (path);
+        path = NULL;
+    }
+    if (reply != NULL) {
+        print_created (cli, reply, path);
+    }
+    if (fd >= 0) {
+        close (fd);
+    }
+    json_decref (reply);
+    return status;
+}
+
+static int
+create (struct cli *cli)
+{
+    Jeton__V1__CreateTokenRequest request = JETON__V1__CREATE_TOKEN_REQUEST__INIT;
+    Jeton__V1__ModuleGrant *grants;
+    size_t n;
+    char **modules;
+    int kind, status = EX_OK;
+
+    if (!input_enum (cli, "kind", &jeton__v1__token_kind__descriptor, option_text (cli, "kind"),
+                     &kind) ||
+        !parse_expiry (cli, kind, &request.expires_at)) {
+        return EX_USAGE;
+    }
+    modules = option_list (cli, "module", &n);
+    grants = xcalloc (n + 1, sizeof *grants);
+    request.modules = xcalloc (n + 1, sizeof *request.modules);
+    for (size_t i = 0; i < n && status == EX_OK; i++) {
+        status = parse_grant (cli, modules[i], &grants[i]) ? EX_OK : EX_USAGE;
+        request.modules[request.n_modules++] = &grants[i];
+    }
+    if (status == EX_OK) {
+        request.account_id = (char *) option_text (cli, "account");
+        request.owner_id = (char *) option_or (cli, "owner", "");
+        request.name = (char *) option_text (cli, "name");
+        request.description = (char *) option_or (cli, "description", "");
+        request.kind = (Jeton__V1__TokenKind) kind;
+        request.outside_party = option_given (cli, "outside-party");
+        status = create_and_print (cli, &request);
+    }
+    free (request.modules);
+    free (grants);
+    free (modules);
+    return status;
+}
+
+static int
+list (struct cli *cli)
+{
+    Jeton__V1__ListTokensRequest request = JETON__V1__LIST_TOKENS_REQUEST__INIT;
+    Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
+    const char *state = option_text (cli, "status"), *kind = option_text (cli, "kind");
+    int state_value = 0, kind_value = 0, status;
+    json_t *rows;
+
+    if ((state != NULL &&
+         !input_enum (cli, "status", &jeton__v1__token_status__descriptor, state, &state_value)) ||
+        (kind != NULL &&
+         !input_enum (cli, "kind", &jeton__v1__token_kind__descriptor, kind, &kind_value))) {
+        return EX_USAGE;
+    }
+    request.page = &page;
+    request.account_id = (char *) option_or (cli, "account", "");
+    request.status = (Jeton__V1__TokenStatus) state_value;
+    request.kind = (Jeton__V1__TokenKind) kind_value;
+    status =
+        connect_pages (cli, &(struct call){SERVICE_ADMIN, "ListTokens", &request.base, NULL, NULL},
+                       &page, "tokens", &rows);
+    if (status == EX_OK) {
+        table_list (cli, columns, rows);
+    }
+    json_decref (rows);
+    return status;
+}
+
+static int
+show (struct cli *cli)
+{
+    Jeton__V1__GetTokenRequest request = JETON__V1__GET_TOKEN_REQUEST__INIT;
+
+    request.id = cli->arguments[0];
+    return show_reply (cli, "GetToken", &request.base);
+}
+
+static int
+disable (struct cli *cli)
+{
+    Jeton__V1__DisableTokenRequest request = JETON__V1__DISABLE_TOKEN_REQUEST__INIT;
+
+    request.id = cli->arguments[0];
+    return show_reply (cli, "DisableToken", &request.base);
+}
+
+static int
+enable (struct cli *cli)
+{
+    Jeton__V1__EnableTokenRequest request = JETON__V1__ENABLE_TOKEN_REQUEST__INIT;
+
+    request.id = cli->arguments[0];
+    return show_reply (cli, "EnableToken", &request.base);
+}
+
+static int delete (struct cli *cli)
+{
+    Jeton__V1__DeleteTokenRequest request = JETON__V1__DELETE_TOKEN_REQUEST__INIT;
+
+    if (!input_confirm (cli, "Delete %s? This is final.", cli->arguments[0])) {
+        return print_fail (cli, EX_USAGE, "CANCELLED", "nothing was deleted");
+    }
+    request.id = cli->arguments[0];
+    return show_reply (cli, "DeleteToken", &request.base);
+}
+
+static const struct option_row create_options[] = {
+    {.name = "account", .value = "ACC-…", .required = true, .help = "the account it belongs to"},
+    {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
+    {.name = "kind", .value = "KIND", .required = true, .help = "personal, service, base or test"},
+    {.name = "module",
+     .value = "M:ACCESS",
+     .many = true,
+     .help = "a module to grant: orders:read, stock:write"},
+    {.name = "owner",
+     .value = "USR-…",
+     .help = "the user it belongs to; a personal token needs one"},
+    {.name = "description", .value = "TEXT", .help = "up to 1024 characters"},
+    {.name = "expires",
+     .value = "WHEN",
+     .help = "2026-12-31, 2026-12-31T12:00:00Z, 90d, seconds since 1970, never"},
+    {.name = "outside-party", .help = "it will be handed to somebody else"},
+    {.name = "value-file",
+     .value = "FILE",
+     .help = "write the value there (new, mode 0600), do not show it"},
+    {.name = NULL},
+};
+static const struct option_row list_options[] = {
+    {.name = "account", .value = "ACC-…", .help = "of this account only"},
+    {.name = "status", .value = "STATUS", .help = "active or disabled"},
+    {.name = "kind", .value = "KIND", .help = "personal, service, base or test"},
+    CONNECT_PAGE_OPTIONS,
+    {.name = NULL},
+};
+static const struct option_row delete_options[] = {
+    {.name = "yes", .help = "do not ask, on a terminal either"}, {.name = NULL}};
+
+const struct command token_commands[] = {
+    {"token", "create", "", 0, 0, create_options, create,
+     "Make a token; its value is shown this once",
+     "personal  reaches everything its account is authorised for; takes no modules\n"
+     "service   reaches the modules granted; made to be handed to a third party\n"
+     "base      reaches the modules granted, at the account's lower rate limit; expires after 180 "
+     "days\n"
+     "test      for the sandbox only; expires after 180 days\n"
+     "\n"
+     "A date alone is its first moment, UTC.",
+     "jeton token create --account ACC-0123-4567 --name \"Stock sync\" --kind service --module "
+     "stock:write\n"
+     "jeton token create --account ACC-0123-4567 --name Partner --kind service --module "
+     "orders:read "
+     "--expires 90d --outside-party\n"
+     "jeton token create --account ACC-0123-4567 --name Alice --kind personal --owner "
+     "USR-0123-4567 --json\n"},
+    {"token", "list", "", 0, 0, list_options, list,
+     "Tokens that are not deleted, in order of creation", NULL,
+     "jeton token list --account ACC-0123-4567\n"
+     "jeton token list --status disabled --all --json\n"},
+    {"token", "show", "TKN-…", 1, 1, NULL, show, "One token, without its value", NULL,
+     "jeton token show TKN-0123-4567\n"},
+    {"token", "disable", "TKN-…", 1, 1, NULL, disable,
+     "Refuse every use, until it is enabled again", NULL, "jeton token disable TKN-0123-4567\n"},
+    {"token", "enable", "TKN-…", 1, 1, NULL, enable, "End that", NULL,
+     "jeton token enable TKN-0123-4567\n"},
+    {"token", "delete", "TKN-…", 1, 1, delete_options, delete, "Refuse every use, for ever", NULL,
+     "jeton token delete TKN-0123-4567\n"},
+    {.noun = NULL},
+};

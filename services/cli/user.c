@@ -1,0 +1,151 @@
+#include "admin.pb-c.h"
+#include "services/cli/command.h"
+#include "services/cli/connect.h"
+#include "services/cli/input.h"
+#include "services/cli/print.h"
+#include "services/cli/table.h"
+#include <stdlib.h>
+
+static const struct column columns[] = {
+    {.title = "ID", .member = "id"},
+    {.title = "USERNAME", .member = "username"},
+    {.title = "NAME", .member = "name"},
+    {.title = "ACCOUNT", .member = "account_id"},
+    {.title = "ROLE", .member = "role"},
+    {.title = "STATUS", .member = "status", .form = COLUMN_STATUS},
+    {.title = "CREATED", .member = "created_at", .form = COLUMN_TIME},
+    {.title = "REVISION", .member = "revision", .detail = true},
+    {.title = NULL},
+};
+
+static int
+show_reply (struct cli *cli, const char *method, const ProtobufCMessage *request)
+{
+    json_t *reply;
+    int status =
+        connect_call (cli, &(struct call){SERVICE_ADMIN, method, request, NULL, NULL}, &reply);
+
+    if (status == EX_OK) {
+        table_object (cli, columns, json_object_get (reply, "user"));
+    }
+    json_decref (reply);
+    return status;
+}
+
+static int
+create (struct cli *cli)
+{
+    Jeton__V1__CreateUserRequest request = JETON__V1__CREATE_USER_REQUEST__INIT;
+    const char *role = option_text (cli, "role");
+    char *password = NULL;
+    int value = 0, status;
+
+    if (role != NULL &&
+        !input_enum (cli, "role", &jeton__v1__user_role__descriptor, role, &value)) {
+        return EX_USAGE;
+    }
+    if (!option_given (cli, "no-password")) {
+        status = input_secret (cli, "JETON_PASSWORD", "Password", true, &password);
+        if (status != EX_OK) {
+            return status;
+        }
+        if (*password == '\0') {
+            input_forget (&password);
+            return print_usage (cli,
+                                "no password was given on standard input or in $JETON_PASSWORD; "
+                                "--no-password makes a user who cannot sign in");
+        }
+        request.password = password;
+    }
+    request.account_id = (char *) option_text (cli, "account");
+    request.username = (char *) option_text (cli, "username");
+    request.name = (char *) option_or (cli, "name", request.username);
+    request.role = (Jeton__V1__UserRole) value;
+    status = show_reply (cli, "CreateUser", &request.base);
+    input_forget (&password);
+    return status;
+}
+
+static int
+list (struct cli *cli)
+{
+    Jeton__V1__ListUsersRequest request = JETON__V1__LIST_USERS_REQUEST__INIT;
+    Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
+    json_t *rows;
+    int status;
+
+    request.page = &page;
+    request.account_id = (char *) option_or (cli, "account", "");
+    status =
+        connect_pages (cli, &(struct call){SERVICE_ADMIN, "ListUsers", &request.base, NULL, NULL},
+                       &page, "users", &rows);
+    if (status == EX_OK) {
+        table_list (cli, columns, rows);
+    }
+    json_decref (rows);
+    return status;
+}
+
+static int
+show (struct cli *cli)
+{
+    Jeton__V1__GetUserRequest request = JETON__V1__GET_USER_REQUEST__INIT;
+
+    request.id = cli->arguments[0];
+    return show_reply (cli, "GetUser", &request.base);
+}
+
+static int
+disable (struct cli *cli)
+{
+    Jeton__V1__DisableUserRequest request = JETON__V1__DISABLE_USER_REQUEST__INIT;
+
+    request.id = cli->arguments[0];
+    return show_reply (cli, "DisableUser", &request.base);
+}
+
+static int
+enable (struct cli *cli)
+{
+    Jeton__V1__EnableUserRequest request = JETON__V1__ENABLE_USER_REQUEST__INIT;
+
+    request.id = cli->arguments[0];
+    return show_reply (cli, "EnableUser", &request.base);
+}
+
+static const struct option_row create_options[] = {
+    {.name = "account", .value = "ACC-…", .required = true, .help = "the account it belongs to"},
+    {.name = "username",
+     .value = "NAME",
+     .required = true,
+     .help = "what it signs in with; no blanks"},
+    {.name = "name", .value = "NAME", .help = "what people call it (the username)"},
+    {.name = "role",
+     .value = "ROLE",
+     .help = "member, administrator, operator or integration (member)"},
+    {.name = "no-password", .help = "cannot sign in"},
+    {.name = NULL},
+};
+static const struct option_row list_options[] = {
+    {.name = "account", .value = "ACC-…", .help = "of this account only"},
+    CONNECT_PAGE_OPTIONS,
+    {.name = NULL}};
+
+const struct command user_commands[] = {
+    {"user", "create", "", 0, 0, create_options, create, "Make a user of an account",
+     "The password, of 8 bytes and more, is read from standard input (asked for twice on a "
+     "terminal) or from\n"
+     "$JETON_PASSWORD.",
+     "jeton user create --account ACC-0123-4567 --username alice --name \"Alice Adams\"\n"
+     "jeton user create --account ACC-0123-4567 --username erp --role integration < password\n"
+     "jeton user create --account ACC-0123-4567 --username bot --no-password\n"},
+    {"user", "list", "", 0, 0, list_options, list, "Users, in order of creation", NULL,
+     "jeton user list --account ACC-0123-4567\n"},
+    {"user", "show", "USR-…", 1, 1, NULL, show, "One user", NULL,
+     "jeton user show USR-0123-4567\n"},
+    {"user", "disable", "USR-…", 1, 1, NULL, disable, "Refuse sign-in and the user's login tokens",
+     NULL, "jeton user disable USR-0123-4567\n"},
+    {"user", "enable", "USR-…", 1, 1, NULL, enable, "End that", NULL,
+     "jeton user enable USR-0123-4567\n"},
+    {.noun = NULL},
+};
