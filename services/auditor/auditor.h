@@ -1,0 +1,169 @@
+// The auditor: keeps the audit trail. See DESIGN.md.
+#ifndef AUDITOR_H
+#define AUDITOR_H
+
+#include "audit.pb-c.h"
+#include "common/crypto/crypto.h"
+#include "common/memory/memory.h"
+#include "common/process/process.h"
+#include "services/auditor/store.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct auditor_settings {
+    struct process_settings process;
+    char *checkpoint_key;
+    int64_t checkpoint_interval_s, outbox_poll_ms, outbox_batch, tail_poll_ms, tail_limit;
+};
+
+// Counters, for Stats.
+struct auditor_stats {
+    uint64_t appended;    // records that this process appended
+    uint64_t unreadable;  // of these: outbox rows that were no audit records
+    uint64_t batches;     // transactions that appended
+    uint64_t conflicts;   // that found somebody else's records in their place
+    uint64_t uncertain;   // whose outcome was looked up
+    uint64_t checkpoints; // signed
+    uint64_t elections;   // times that this process became the writer
+    uint64_t streams;     // tails and exports now open
+    uint64_t streamed;    // records, entries and checkpoints sent on streams
+};
+
+struct auditor {
+    struct process process;
+    struct auditor_settings settings;
+    struct sign_key key; // of checkpoints
+    uint8_t key_id[CHAIN_KEY_ID_SIZE];
+    struct rpc_service service;
+    struct writer *writer;
+    zlistx_t *streams; // struct stream *: tails and exports
+    int64_t head;      // the last sequence number that tails have heard of
+    bool head_reading; // a read of the head for tails is in flight
+    struct auditor_stats stats;
+};
+
+extern const struct config_row auditor_settings_table[];
+
+// auditor_start (auditor, error_r): What comes after process_start: key, writer, timers, methods, counters. auditor_finish (auditor):
+// after process_run: the last checkpoint; takes 2 s at most. auditor_stop (auditor): after process_end. Idempotent, copes with
+// half-started.
+bool auditor_start (struct auditor *auditor, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+void auditor_finish (struct auditor *auditor);
+void auditor_stop (struct auditor *auditor);
+
+// auditor_health (auditor): Tell the server how it is, after something changed.
+void auditor_health (struct auditor *auditor);
+
+// auditor_add (auditor): Serve the methods of AuditLogger (dispatch.c).
+void auditor_add (struct auditor *auditor);
+
+// The methods: one handler each, called by the server.
+void auditor_list_records (struct request *request);
+void auditor_get_record (struct request *request);
+void auditor_tail_records (struct request *request);
+void auditor_export_trail (struct request *request);
+void auditor_get_checkpoint_key (struct request *request);
+
+// auditor_fail (request, outcome): Answer for a query that ended otherwise than DB_OK.
+void auditor_fail (struct request *request, enum db_outcome outcome);
+
+// auditor_number (number, text_r): As decimal digits: for logs.
+enum { NUMBER_SIZE = 24 };
+void auditor_number (int64_t number, char text_r[NUMBER_SIZE]);
+
+// auditor_now_us (): Microseconds since the epoch.
+int64_t auditor_now_us (void);
+
+// ---- entries: from the outbox to the trail --------------------------------------------------------------------------
+
+// Longer texts do not fit into the trail's indexes (PostgreSQL: 2,704 bytes for a row of a B-tree).
+enum { ENTRY_TEXT_MAX = 512 };
+
+// entry_make (sequence, previous, data, size, trust, entry_r):
+// Make the entry that follows `previous` (a digest) from a row of the outbox: number the record, pack it, chain it. A row that is no
+// well-formed record, or whose texts do not fit, becomes a record of the event ENTRY_UNREADABLE that holds its bytes in `after`: it
+// must neither be lost nor stop those behind it. Without `trust`, any row is taken so. False when that happened; entry_r is
+// complete all the same; the caller frees it with entry_clear.
+#define ENTRY_UNREADABLE "platform.audit.record.unreadable"
+bool entry_make (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE], const uint8_t *data,
+                 size_t size, bool trust, Jeton__V1__TrailEntry *entry_r);
+void entry_clear (Jeton__V1__TrailEntry *entry);
+
+// entry_record (arena, row): The record that a row of the trail holds. One that cannot be read (somebody changed the row) comes as an
+// ENTRY_UNREADABLE with the bytes in `after`, so that it hides nothing of the rest. NULL: the arena is full.
+Jeton__V1__AuditRecord *entry_record (struct arena *arena, const struct store_row *row)
+    __attribute__ ((warn_unused_result));
+
+// ---- writer: outbox -> chain -> trail -------------------------------------------------------------------------------
+
+enum { BATCH_MAX = 4096 }; // records in one transaction, whatever the setting
+
+// writer_new (auditor): Connect, and begin to stand for election. writer_destroy (&writer): The lock goes with the connection.
+struct writer *writer_new (struct auditor *auditor) __attribute__ ((returns_nonnull));
+void writer_destroy (struct writer **writer);
+
+// writer_state (writer, reason_r): Does it write? If not, reason_r says why: another does, no connection, the database refuses it.
+bool writer_state (const struct writer *writer, struct error *reason_r)
+    __attribute__ ((warn_unused_result));
+
+// writer_finish (writer): Take no more from the outbox, and sign a checkpoint for what has none. writer_finished (writer): That is done,
+// or cannot be done now.
+void writer_finish (struct writer *writer);
+bool writer_finished (const struct writer *writer) __attribute__ ((warn_unused_result));
+
+// ---- checkpoints ----------------------------------------------------------------------------------------------------
+
+// checkpoint_store (auditor, db, head, callback, context): Sign a checkpoint of `head` and store it.
+void checkpoint_store (struct auditor *auditor, struct db *db, const struct store_head *head,
+                       store_callback *callback, void *context);
+
+// ---- streams: tails and exports -------------------------------------------------------------------------------------
+
+enum { STREAM_BATCH = 64 }; // rows that a stream reads at once
+
+// A stream reads a batch, sends what there is credit for, and forgets the rest: a slow client costs a position, not memory.
+struct stream {
+    struct auditor *auditor;
+    struct request *request; // NULL: it has ended, but a read is still in flight
+    void *handle;            // in auditor->streams
+    bool tail;               // a tail, which has no end; otherwise an export
+    bool reading;            // a read is in flight
+    bool blocked;            // waits for credit
+    size_t limit;            // rows to read next: as many as the last credit was good for
+    char *account_id;        // tails: "" is all
+    struct store_span
+        span; // where it is and where it ends; of tails only the entries' part; -1: not known yet
+    void (*step) (struct stream *stream); // go on, unless it is reading or blocked
+};
+
+// stream_new (request, tail, step): Open a stream for this request. NULL: too many are open; the request has been answered.
+struct stream *stream_new (struct request *request, bool tail, void (*step) (struct stream *stream))
+    __attribute__ ((warn_unused_result));
+
+// stream_begin (stream): Before a read. stream_arrived (stream, outcome): In the callback of a read. False: the stream is over or has to wait,
+// the rows are of no use; it may be gone.
+void stream_begin (struct stream *stream);
+bool stream_arrived (struct stream *stream, enum db_outcome outcome)
+    __attribute__ ((warn_unused_result));
+
+// stream_send (stream, item): False: no credit; the stream is blocked until there is some.
+bool stream_send (struct stream *stream, const ProtobufCMessage *item)
+    __attribute__ ((warn_unused_result));
+
+// stream_sent (stream, n): How many items of a read were sent: sets the size of the next one.
+void stream_sent (struct stream *stream, size_t n);
+
+// stream_end (&stream, code, text): Answer, and free it. CODE_OK: no text.
+void stream_end (struct stream **stream, int code, const char *text);
+
+// stream_free_all (streams): At the end, when no request and no database is left.
+void stream_free_all (zlistx_t *streams);
+
+// tail_advance (auditor, head): The trail has grown; let those who tail it know.
+void tail_advance (struct auditor *auditor, int64_t head);
+// tail_poll (auditor): Look how far the trail has grown, if anybody tails it.
+void tail_poll (struct auditor *auditor);
+
+#endif

@@ -1,0 +1,92 @@
+// The auditor's statements, and a function for each job that they do. Callers see rows, never results of libpq; whatever a row holds
+// has been checked for its form. What a callback is given is valid during the callback only.
+//
+// A row that is not of the form it must have (a NULL, a number that is none) ends the call with DB_FAILED.
+#ifndef AUDITOR_STORE_H
+#define AUDITOR_STORE_H
+
+#include "audit.pb-c.h"
+#include "common/audit/chain.h"
+#include "common/db/db.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+extern const struct db_statement store_statements[];
+
+// Where the trail ends.
+struct store_head {
+    int64_t sequence;                  // of the last entry; 0: there is none
+    uint8_t digest[CHAIN_DIGEST_SIZE]; // its digest; zero where there is none
+    int64_t covered;                   // of the last checkpoint; 0: there is none
+};
+
+// A record and its number: the outbox row's id, or the sequence number.
+struct store_row {
+    int64_t number;
+    uint8_t *data;
+    size_t size;
+};
+
+typedef void store_callback (void *context, enum db_outcome outcome, const struct db_error *error);
+typedef void store_lock_callback (void *context, enum db_outcome outcome, bool locked);
+typedef void store_head_callback (void *context, enum db_outcome outcome,
+                                  const struct store_head *head);
+typedef void store_rows_callback (void *context, enum db_outcome outcome,
+                                  const struct store_row *rows, size_t n);
+
+// store_lock (db, callback, context): Try to become the writer. The lock belongs to the connection; `db` must have one only. Having it
+// already is success.
+void store_lock (struct db *db, store_lock_callback *callback, void *context);
+
+// store_head (db, callback, context): All of it from one snapshot.
+void store_head (struct db *db, store_head_callback *callback, void *context);
+
+// store_outbox (db, limit, callback, context): The oldest rows of the outbox, in order.
+void store_outbox (struct db *db, size_t limit, store_rows_callback *callback, void *context);
+
+// store_append (db, entries, ids, n, callback, context): In one transaction: append n entries to the trail and delete the outbox rows
+// that they were made from. DB_CONFLICT: the trail has entries of these sequence numbers; nothing was done.
+void store_append (struct db *db, const Jeton__V1__TrailEntry *entries, const int64_t *ids,
+                   size_t n, store_callback *callback, void *context);
+
+// store_checkpoint (db, checkpoint, callback, context): DB_CONFLICT: there is one of this sequence number.
+void store_checkpoint (struct db *db, const Jeton__V1__Checkpoint *checkpoint,
+                       store_callback *callback, void *context);
+
+// Which records to list: NULL and 0 are no filter.
+struct store_filter {
+    int64_t before; // sequence numbers below this
+    int64_t limit;
+    const char *object_id, *actor_id, *account_id;
+    const char *event; // the whole name, or a prefix that ends in '.'
+    int64_t from_us, until_us;
+};
+
+// store_list (db, filter, callback, context): Newest first. The statement is chosen by the filter that narrows most; each reads an
+// index in the order of the answer, so that a page costs what it holds, not what the trail holds. The exception is a filter of time
+// alone, which sorts what it finds.
+void store_list (struct db *db, const struct store_filter *filter, store_rows_callback *callback,
+                 void *context);
+
+// store_record (db, sequence, callback, context): One row, or none.
+void store_record (struct db *db, int64_t sequence, store_rows_callback *callback, void *context);
+
+// store_follow (db, after, until, account_id, limit, callback, context): Records after one sequence number up to another, in order; of
+// one account unless account_id is "".
+void store_follow (struct db *db, int64_t after, int64_t until, const char *account_id,
+                   size_t limit, store_rows_callback *callback, void *context);
+
+// A part of an export.
+struct store_span {
+    int64_t entry, entry_end;           // entries after, up to
+    int64_t checkpoint, checkpoint_end; // checkpoints after, up to
+};
+typedef void store_items_callback (void *context, enum db_outcome outcome,
+                                   const Jeton__V1__ExportTrailReply *items, size_t n);
+
+// store_export (db, span, limit, callback, context): The next entries and checkpoints, a checkpoint after the entry of its number.
+void store_export (struct db *db, const struct store_span *span, size_t limit,
+                   store_items_callback *callback, void *context);
+
+#endif

@@ -1,0 +1,128 @@
+// What tails and exports have in common.
+#include "envelope.pb-c.h"
+#include "services/auditor/auditor.h"
+#include <inttypes.h>
+
+static void
+stream_free (struct stream **stream)
+{
+    free ((*stream)->account_id);
+    free (*stream);
+    *stream = NULL;
+}
+
+// leave (stream): It counts no more. What is in flight for it comes back to nobody.
+static void
+leave (struct stream *stream)
+{
+    zlistx_delete (stream->auditor->streams, stream->handle);
+    stream->auditor->stats.streams = zlistx_size (stream->auditor->streams);
+    stream->request = NULL;
+    if (!stream->reading)
+        stream_free (&stream);
+}
+
+static void
+stream_credit (struct request *request)
+{
+    struct stream *stream = request_context (request);
+    stream->blocked = false;
+    stream->step (stream);
+}
+
+static void
+stream_ended (struct request *request)
+{
+    leave (request_context (request));
+    request_reply (request, NULL);
+}
+
+struct stream *
+stream_new (struct request *request, bool tail, void (*step) (struct stream *stream))
+{
+    struct auditor *auditor = request_owner (request);
+    if (zlistx_size (auditor->streams) >= (size_t) auditor->settings.tail_limit) {
+        request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "%" PRId64 " tails and exports are open (tail_limit): try later",
+                      auditor->settings.tail_limit);
+        return NULL;
+    }
+    struct stream *stream = xcalloc (1, sizeof *stream);
+    stream->auditor = auditor;
+    stream->request = request;
+    stream->tail = tail;
+    stream->limit = STREAM_BATCH;
+    stream->account_id = xstrdup ("");
+    stream->step = step;
+    stream->handle = zlistx_add_end (auditor->streams, stream);
+    auditor->stats.streams = zlistx_size (auditor->streams);
+    request_context_set (request, stream);
+    request_stream (request, stream_credit, stream_ended);
+    return stream;
+}
+
+void
+stream_begin (struct stream *stream)
+{
+    stream->reading = true;
+}
+
+bool
+stream_arrived (struct stream *stream, enum db_outcome outcome)
+{
+    stream->reading = false;
+    if (stream->request == NULL) {
+        stream_free (&stream);
+        return false;
+    }
+    if (outcome == DB_OK)
+        return true;
+    // A tail outlives a restart of the database: it goes on at the next poll. An export says that it could not go on.
+    if (!stream->tail || outcome == DB_FAILED || outcome == DB_CONFLICT) {
+        struct request *request = stream->request;
+        leave (stream);
+        auditor_fail (request, outcome);
+    }
+    return false;
+}
+
+bool
+stream_send (struct stream *stream, const ProtobufCMessage *item)
+{
+    if (!request_send (stream->request, item)) {
+        stream->blocked = true;
+        return false;
+    }
+    stream->auditor->stats.streamed++;
+    return true;
+}
+
+// A client that grants credit one by one should not cost a batch each time.
+void
+stream_sent (struct stream *stream, size_t n)
+{
+    if (stream->blocked)
+        stream->limit = n + 1 < STREAM_BATCH ? n + 1 : STREAM_BATCH;
+    else
+        stream->limit = 2 * stream->limit < STREAM_BATCH ? 2 * stream->limit : STREAM_BATCH;
+}
+
+void
+stream_end (struct stream **stream, int code, const char *text)
+{
+    struct request *request = (*stream)->request;
+    leave (*stream);
+    *stream = NULL;
+    if (code == JETON__V1__CODE__CODE_OK)
+        request_reply (request, NULL);
+    else
+        request_fail (request, code, "%s", text);
+}
+
+void
+stream_free_all (zlistx_t *streams)
+{
+    for (struct stream *stream = zlistx_first (streams); stream != NULL;
+         stream = zlistx_next (streams))
+        stream_free (&stream);
+}

@@ -1,0 +1,441 @@
+// Outbox -> chain -> trail, by one process at a time. DESIGN.md says why the order is right and why nothing is taken twice.
+//
+// The writer has one call in flight at most; when its answer comes, it does the next thing that its state asks for.
+#include "common/db/schema_version.h"
+#include "common/log/log.h"
+#include "common/token/id.h"
+#include "services/auditor/auditor.h"
+
+enum { ELECTION_MS = 1000, RETRY_MS = 1000 };
+
+enum writer_phase {
+    WRITER_OFFLINE, // no connection
+    WRITER_STANDBY, // another has the lock, or we have not asked yet
+    WRITER_ELECTED, // has the lock; does not know (any more) where the trail ends
+    WRITER_WRITING, // has the lock and knows the end of the trail
+};
+
+struct writer {
+    struct auditor *auditor;
+    struct db *db;
+    int timer;
+    enum writer_phase phase;
+    bool failed;           // the last call was refused by the database
+    bool busy;             // a call is in flight
+    bool finishing;        // take no more
+    uint64_t connection;   // counts connections lost and made
+    uint64_t called_on;    // `connection` when the call in flight began
+    int64_t wait_until_ms; // nothing before this (monotonic)
+    int64_t checkpoint_ms; // when the next checkpoint is due (monotonic)
+    struct store_head head;
+    // The batch under way.
+    Jeton__V1__TrailEntry *entries;
+    int64_t *ids;
+    size_t n, unreadable;
+    bool full;
+    // After a batch was refused for what is in it, rows are taken one by one until the row at fault is found, and
+    // that row is taken without being looked into.
+    size_t careful; // rows still to be taken one by one
+    bool distrust;  // the next row
+};
+
+static void step (struct writer *writer);
+
+static void
+phase_set (struct writer *writer, enum writer_phase phase)
+{
+    if (writer->phase == phase)
+        return;
+    if (phase == WRITER_WRITING && writer->phase != WRITER_WRITING)
+        writer->failed = false;
+    writer->phase = phase;
+    auditor_health (writer->auditor);
+}
+
+static void
+call_begin (struct writer *writer)
+{
+    writer->busy = true;
+    writer->called_on = writer->connection;
+}
+
+// call_end (writer): False: the connection that the call was made on is gone, and the lock with it; the answer is of no use.
+static bool
+call_end (struct writer *writer)
+{
+    writer->busy = false;
+    return writer->called_on == writer->connection;
+}
+
+// refused (writer, what, outcome): Try again in a while.
+static void
+refused (struct writer *writer, const char *what, enum db_outcome outcome)
+{
+    writer->wait_until_ms = zclock_mono () + RETRY_MS;
+    if (outcome == DB_FAILED && !writer->failed) {
+        writer->failed = true;
+        log_error ("the database refuses the writer", "call", what, NULL);
+        auditor_health (writer->auditor);
+    }
+}
+
+// ---- election -------------------------------------------------------------------------------------------------------
+
+static void
+lock_done (void *context, enum db_outcome outcome, bool locked)
+{
+    struct writer *writer = context;
+    if (!call_end (writer))
+        return;
+    writer->wait_until_ms = zclock_mono () + ELECTION_MS;
+    if (outcome != DB_OK) {
+        refused (writer, "lock", outcome);
+        return;
+    }
+    if (!locked)
+        return;
+    writer->auditor->stats.elections++;
+    writer->wait_until_ms = 0;
+    phase_set (writer, WRITER_ELECTED);
+    step (writer);
+}
+
+static void
+head_log (const struct store_head *head)
+{
+    char sequence[NUMBER_SIZE], covered[NUMBER_SIZE];
+    auditor_number (head->sequence, sequence);
+    auditor_number (head->covered, covered);
+    if (head->covered > head->sequence)
+        log_error ("the trail ends before its last checkpoint: it was cut; verify it", "sequence",
+                   sequence, "checkpoint", covered, NULL);
+    else
+        log_info ("this process writes the trail", "sequence", sequence, "checkpoint", covered,
+                  NULL);
+}
+
+static void
+head_done (void *context, enum db_outcome outcome, const struct store_head *head)
+{
+    struct writer *writer = context;
+    if (!call_end (writer))
+        return;
+    // Whoever owns the database may have put any number there; ours must stay numbers that an id can show.
+    if (outcome == DB_OK && (head->sequence < 0 || head->sequence > ID_AUDIT_MAX - BATCH_MAX))
+        outcome = DB_FAILED;
+    if (outcome != DB_OK) {
+        refused (writer, "head", outcome);
+        return;
+    }
+    writer->head = *head;
+    head_log (head);
+    phase_set (writer, WRITER_WRITING);
+    step (writer);
+}
+
+// ---- taking ---------------------------------------------------------------------------------------------------------
+
+static void
+batch_clear (struct writer *writer)
+{
+    for (size_t i = 0; i < writer->n; i++)
+        entry_clear (&writer->entries[i]);
+    free (writer->entries);
+    free (writer->ids);
+    writer->entries = NULL;
+    writer->ids = NULL;
+    writer->n = writer->unreadable = 0;
+}
+
+static void
+appended (struct writer *writer)
+{
+    struct auditor *auditor = writer->auditor;
+    const Jeton__V1__TrailEntry *last = &writer->entries[writer->n - 1];
+    writer->head.sequence = last->sequence;
+    memcpy (writer->head.digest, last->digest.data, CHAIN_DIGEST_SIZE);
+    writer->careful -= writer->careful < writer->n ? writer->careful : writer->n;
+    writer->distrust = false;
+    if (writer->failed) {
+        writer->failed = false;
+        auditor_health (auditor);
+    }
+    auditor->stats.appended += writer->n;
+    auditor->stats.unreadable += writer->unreadable;
+    auditor->stats.batches++;
+    tail_advance (auditor, writer->head.sequence);
+}
+
+// suspect (writer, error): A batch was refused. If that is for a value in it (a class of SQLSTATE that says so), and not for
+// rights or space, find the row that has it.
+static void
+suspect (struct writer *writer, const struct db_error *error)
+{
+    bool data = error != NULL && (strncmp (error->sqlstate, "22", 2) == 0 ||
+                                  strncmp (error->sqlstate, "54", 2) == 0);
+    if (data && writer->n > 1)
+        writer->careful = writer->n;
+    else if (data && !writer->distrust)
+        writer->distrust = true;
+    else
+        refused (writer, "append", DB_FAILED);
+}
+
+static void
+append_done (void *context, enum db_outcome outcome, const struct db_error *error)
+{
+    struct writer *writer = context;
+    struct auditor_stats *stats = &writer->auditor->stats;
+    bool current = call_end (writer);
+    if (outcome == DB_UNCERTAIN)
+        stats->uncertain++;
+    if (current) {
+        switch (outcome) {
+        case DB_OK:
+            appended (writer);
+            break;
+        case DB_CONFLICT:
+            stats->conflicts++;
+            log_warn ("the trail has grown behind the writer's back", NULL);
+            phase_set (writer, WRITER_ELECTED);
+            break;
+        case DB_UNCERTAIN:
+        case DB_UNAVAILABLE:
+            refused (writer, "append", outcome);
+            phase_set (writer, WRITER_ELECTED);
+            break;
+        case DB_FAILED:
+            suspect (writer, error);
+            break;
+        }
+    }
+    batch_clear (writer);
+    if (current && (outcome != DB_OK || writer->full || writer->finishing))
+        step (writer);
+}
+
+static void
+unreadable_log (int64_t outbox_id, int64_t sequence)
+{
+    char id[ID_AUDIT_SIZE], outbox[NUMBER_SIZE];
+    id_audit_format (sequence, id);
+    auditor_number (outbox_id, outbox);
+    log_error ("an outbox row could not be read; its bytes are kept in the trail", "outbox", outbox,
+               "record", id, NULL);
+}
+
+static void
+batch_make (struct writer *writer, const struct store_row *rows, size_t n)
+{
+    const uint8_t *previous = writer->head.digest;
+    int64_t sequence = writer->head.sequence;
+    writer->entries = xcalloc (n, sizeof *writer->entries);
+    writer->ids = xcalloc (n, sizeof *writer->ids);
+    for (size_t i = 0; i < n; i++) {
+        sequence++;
+        if (!entry_make (sequence, previous, rows[i].data, rows[i].size, !writer->distrust,
+                         &writer->entries[i])) {
+            writer->unreadable++;
+            unreadable_log (rows[i].number, sequence);
+        }
+        writer->ids[i] = rows[i].number;
+        writer->n++;
+        previous = writer->entries[i].digest.data;
+    }
+}
+
+static size_t
+batch_limit (const struct writer *writer)
+{
+    if (writer->careful > 0 || writer->distrust)
+        return 1;
+    return (size_t) writer->auditor->settings.outbox_batch;
+}
+
+static void
+outbox_done (void *context, enum db_outcome outcome, const struct store_row *rows, size_t n)
+{
+    struct writer *writer = context;
+    if (!call_end (writer))
+        return;
+    if (outcome != DB_OK) {
+        refused (writer, "outbox", outcome);
+        return;
+    }
+    writer->full = n == batch_limit (writer);
+    if (writer->finishing)
+        step (writer);
+    if (n == 0 || writer->finishing)
+        return;
+    batch_make (writer, rows, n);
+    call_begin (writer);
+    store_append (writer->db, writer->entries, writer->ids, writer->n, append_done, writer);
+}
+
+// ---- checkpoints ----------------------------------------------------------------------------------------------------
+
+static bool
+checkpoint_due (const struct writer *writer)
+{
+    if (writer->phase != WRITER_WRITING || writer->head.sequence <= writer->head.covered)
+        return false;
+    return writer->finishing || zclock_mono () >= writer->checkpoint_ms;
+}
+
+static void
+checkpoint_done (void *context, enum db_outcome outcome, const struct db_error *error)
+{
+    struct writer *writer = context;
+    (void) error;
+    if (!call_end (writer))
+        return;
+    writer->checkpoint_ms = zclock_mono () + writer->auditor->settings.checkpoint_interval_s * 1000;
+    switch (outcome) {
+    case DB_OK:
+        writer->head.covered = writer->head.sequence;
+        writer->auditor->stats.checkpoints++;
+        break;
+    case DB_CONFLICT:
+        phase_set (writer, WRITER_ELECTED); // where it reads which checkpoints there are
+        break;
+    case DB_UNCERTAIN:
+    case DB_UNAVAILABLE:
+    case DB_FAILED:
+        refused (writer, "checkpoint", outcome);
+        phase_set (writer, WRITER_ELECTED);
+        break;
+    }
+    step (writer);
+}
+
+// ---- steps ----------------------------------------------------------------------------------------------------------
+
+static void
+step (struct writer *writer)
+{
+    if (writer->busy || zclock_mono () < writer->wait_until_ms)
+        return;
+    switch (writer->phase) {
+    case WRITER_OFFLINE:
+        return;
+    case WRITER_STANDBY:
+        if (writer->finishing)
+            return;
+        call_begin (writer);
+        store_lock (writer->db, lock_done, writer);
+        return;
+    case WRITER_ELECTED:
+        call_begin (writer);
+        store_head (writer->db, head_done, writer);
+        return;
+    case WRITER_WRITING:
+        if (checkpoint_due (writer)) {
+            call_begin (writer);
+            checkpoint_store (writer->auditor, writer->db, &writer->head, checkpoint_done, writer);
+        } else if (!writer->finishing) {
+            call_begin (writer);
+            store_outbox (writer->db, batch_limit (writer), outbox_done, writer);
+        }
+        return;
+    }
+}
+
+static int
+tick (zloop_t *loop, int timer, void *context)
+{
+    (void) loop;
+    (void) timer;
+    step (context);
+    return 0;
+}
+
+static void
+connection_changed (void *context, bool ready)
+{
+    struct writer *writer = context;
+    if (writer->phase == WRITER_ELECTED || writer->phase == WRITER_WRITING)
+        log_warn ("the writer's connection was lost, and the lock with it", NULL);
+    writer->connection++;
+    writer->wait_until_ms = 0;
+    phase_set (writer, ready ? WRITER_STANDBY : WRITER_OFFLINE);
+    auditor_health (writer->auditor);
+}
+
+// ---- life -----------------------------------------------------------------------------------------------------------
+
+struct writer *
+writer_new (struct auditor *auditor)
+{
+    const struct process_settings *settings = &auditor->settings.process;
+    struct writer *writer = xcalloc (1, sizeof *writer);
+    // One connection, because the lock is the connection's.
+    struct db_options options = {
+        .url = settings->database_url,
+        .password = settings->database_password[0] != '\0' ? settings->database_password : NULL,
+        .application = "jeton-auditor-writer",
+        .connections = 1,
+        .queue_limit = 4,
+        .group_limit = 1,
+        .timeout_ms = settings->database_timeout_ms,
+        .schema_version = JETON_SCHEMA_VERSION,
+        .statements = store_statements,
+    };
+    writer->auditor = auditor;
+    writer->phase = WRITER_OFFLINE;
+    writer->checkpoint_ms = zclock_mono () + auditor->settings.checkpoint_interval_s * 1000;
+    writer->db = db_new (auditor->process.loop, auditor->process.resolver, &options);
+    db_on_change (writer->db, connection_changed, writer);
+    writer->timer = zloop_timer (auditor->process.loop, (size_t) auditor->settings.outbox_poll_ms,
+                                 0, tick, writer);
+    return writer;
+}
+
+void
+writer_destroy (struct writer **writer)
+{
+    if (*writer == NULL)
+        return;
+    zloop_timer_end ((*writer)->auditor->process.loop, (*writer)->timer);
+    db_destroy (&(*writer)->db);
+    batch_clear (*writer);
+    free (*writer);
+    *writer = NULL;
+}
+
+bool
+writer_state (const struct writer *writer, struct error *reason_r)
+{
+    switch (writer->phase) {
+    case WRITER_OFFLINE:
+        if (db_ready (writer->db, reason_r))
+            error_set (reason_r, "connecting for writing");
+        return false;
+    case WRITER_STANDBY:
+        error_set (reason_r, writer->failed ? "the database refuses the writer: see the log"
+                                            : "another auditor writes the trail");
+        return false;
+    case WRITER_ELECTED:
+        error_set (reason_r, "reading where the trail ends");
+        return false;
+    case WRITER_WRITING:
+        if (writer->failed)
+            error_set (reason_r, "the database refuses the writer: see the log");
+        return !writer->failed;
+    }
+    return false;
+}
+
+void
+writer_finish (struct writer *writer)
+{
+    writer->finishing = true;
+    writer->wait_until_ms = 0;
+    step (writer);
+}
+
+bool
+writer_finished (const struct writer *writer)
+{
+    // Each answer begins the next call, as long as there is something to do.
+    return writer->finishing && !writer->busy;
+}
