@@ -1,0 +1,171 @@
+#include "audit.pb-c.h"
+#include "common/json/json.h"
+#include "envelope.pb-c.h"
+#include "health.pb-c.h"
+#include "types.pb-c.h"
+#include "validator.pb-c.h"
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+assert_json (const ProtobufCMessage *message, const char *expected)
+{
+    json_t *object = json_from_message (message);
+    char *text = json_dumps (object, JSON_COMPACT);
+    ck_assert_str_eq (text, expected);
+    free (text);
+    json_decref (object);
+}
+
+START_TEST (test_empty)
+{
+    Jeton__V1__Token token = JETON__V1__TOKEN__INIT;
+    assert_json (
+        &token.base,
+        "{\"id\":\"\",\"account_id\":\"\",\"name\":\"\",\"description\":\"\",\"kind\":null,"
+        "\"environment\":null,\"status\":null,\"expired\":false,\"modules\":[],"
+        "\"owner_id\":\"\",\"created_by\":null,\"created_at\":null,\"updated_at\":null,"
+        "\"expires_at\":null,\"last_access_at\":null,\"revision\":0}");
+}
+END_TEST
+
+START_TEST (test_full)
+{
+    char id[] = "TKN-0123-4567", name[] = "grün \"x\"", orders[] = "orders", stock[] = "stock";
+    Jeton__V1__ModuleGrant one = JETON__V1__MODULE_GRANT__INIT, two = one;
+    one.module = orders;
+    one.access = JETON__V1__ACCESS__ACCESS_WRITE;
+    two.module = stock;
+    two.access = 77; // of a later version
+    Jeton__V1__ModuleGrant *modules[] = {&one, &two};
+    Jeton__V1__Actor actor = JETON__V1__ACTOR__INIT;
+    actor.id = name;
+    Jeton__V1__Token token = JETON__V1__TOKEN__INIT;
+    token.id = id;
+    token.name = name;
+    token.kind = JETON__V1__TOKEN_KIND__TOKEN_KIND_PERSONAL;
+    token.environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
+    token.status = JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DISABLED;
+    token.expired = 1;
+    token.modules = modules;
+    token.n_modules = 2;
+    token.created_by = &actor;
+    token.created_at = -1;
+    token.expires_at = INT64_MAX;
+    assert_json (&token.base,
+                 "{\"id\":\"TKN-0123-4567\",\"account_id\":\"\",\"name\":\"grün \\\"x\\\"\","
+                 "\"description\":\"\",\"kind\":\"personal\",\"environment\":\"live\","
+                 "\"status\":\"disabled\",\"expired\":true,\"modules\":[{\"module\":\"orders\","
+                 "\"access\":\"write\"},{\"module\":\"stock\",\"access\":77}],\"owner_id\":\"\","
+                 "\"created_by\":{\"id\":\"grün \\\"x\\\"\",\"name\":\"\",\"account_id\":\"\","
+                 "\"type\":\"\"},\"created_at\":-1,\"updated_at\":null,"
+                 "\"expires_at\":9223372036854775807,\"last_access_at\":null,\"revision\":0}");
+}
+END_TEST
+
+START_TEST (test_repeated_text)
+{
+    char orders[] = "orders", broken[] = "a\xff\x80z";
+    char *modules[] = {orders, broken};
+    Jeton__V1__Account account = JETON__V1__ACCOUNT__INIT;
+    account.modules = modules;
+    account.n_modules = 2;
+    account.token_limit = INT32_MIN;
+    assert_json (&account.base,
+                 "{\"id\":\"\",\"name\":\"\",\"status\":null,\"revision\":0,\"created_at\":null,"
+                 "\"token_limit\":-2147483648,\"modules\":[\"orders\",\"a??z\"]}");
+}
+END_TEST
+
+START_TEST (test_numbers_and_bytes)
+{
+    char name[] = "x";
+    Jeton__V1__Stat stat = JETON__V1__STAT__INIT;
+    stat.name = name;
+    stat.value = INT64_MAX;
+    assert_json (&stat.base, "{\"name\":\"x\",\"value\":9223372036854775807}");
+    stat.value = UINT64_MAX;
+    assert_json (&stat.base, "{\"name\":\"x\",\"value\":\"18446744073709551615\"}");
+
+    uint8_t bytes[] = {0xfb, 0xff, 0xfe, 0x00};
+    Jeton__V1__GetCheckpointKeyReply key = JETON__V1__GET_CHECKPOINT_KEY_REPLY__INIT;
+    assert_json (&key.base, "{\"public_key\":\"\"}");
+    key.public_key = (ProtobufCBinaryData){sizeof bytes, bytes};
+    assert_json (&key.base, "{\"public_key\":\"+//+AA==\"}");
+
+    Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
+    page.size = UINT32_MAX;
+    assert_json (&page.base, "{\"size\":4294967295,\"cursor\":\"\"}");
+}
+END_TEST
+
+START_TEST (test_oneof)
+{
+    Jeton__V1__ClientMessage message = JETON__V1__CLIENT_MESSAGE__INIT;
+    assert_json (&message.base, "{\"request\":null,\"credit\":null,\"cancel\":null}");
+    Jeton__V1__Cancel cancel = JETON__V1__CANCEL__INIT;
+    cancel.id = 5;
+    message.kind_case = JETON__V1__CLIENT_MESSAGE__KIND_CANCEL;
+    message.cancel = &cancel;
+    assert_json (&message.base, "{\"request\":null,\"credit\":null,\"cancel\":{\"id\":5}}");
+}
+END_TEST
+
+START_TEST (test_enum_names)
+{
+    char text[64];
+    json_enum_name (&jeton__v1__decision__descriptor, 1, text, sizeof text);
+    ck_assert_str_eq (text, "allow");
+    json_enum_name (&jeton__v1__reason__descriptor, 10, text, sizeof text);
+    ck_assert_str_eq (text, "module_not_granted");
+    json_enum_name (&jeton__v1__token_kind__descriptor, 0, text, sizeof text);
+    ck_assert_str_eq (text, "unspecified");
+    json_enum_name (&jeton__v1__code__descriptor, 8, text, sizeof text);
+    ck_assert_str_eq (text, "resource_exhausted");
+    json_enum_name (&jeton__v1__code__descriptor, -3, text, sizeof text);
+    ck_assert_str_eq (text, "-3");
+    json_enum_name (&jeton__v1__code__descriptor, 8, text, 4);
+    ck_assert_str_eq (text, "res");
+}
+END_TEST
+
+START_TEST (test_enum_values)
+{
+    const ProtobufCEnumDescriptor *reason = &jeton__v1__reason__descriptor;
+    for (unsigned i = 0; i < reason->n_values; i++) {
+        char text[64];
+        int value = -1;
+        json_enum_name (reason, reason->values[i].value, text, sizeof text);
+        ck_assert (json_enum_value (reason, text, &value));
+        ck_assert_int_eq (value, reason->values[i].value);
+    }
+    int value = -1;
+    ck_assert (json_enum_value (reason, "Rate-Limited", &value));
+    ck_assert_int_eq (value, JETON__V1__REASON__REASON_RATE_LIMITED);
+    static const char *const bad[] = {"",          "rate", "rate_limited_", "rate limited",
+                                      "REASON_OK", "1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert (!json_enum_value (reason, bad[i], &value));
+}
+END_TEST
+
+int
+main (void)
+{
+    Suite *suite = suite_create ("json");
+    TCase *tcase = tcase_create ("json");
+    tcase_add_test (tcase, test_empty);
+    tcase_add_test (tcase, test_full);
+    tcase_add_test (tcase, test_repeated_text);
+    tcase_add_test (tcase, test_numbers_and_bytes);
+    tcase_add_test (tcase, test_oneof);
+    tcase_add_test (tcase, test_enum_names);
+    tcase_add_test (tcase, test_enum_values);
+    suite_add_tcase (suite, tcase);
+    SRunner *runner = srunner_create (suite);
+    srunner_run_all (runner, CK_NORMAL);
+    int failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
