@@ -143,7 +143,7 @@ START_TEST (test_changed_bytes)
     make_trail (&trail);
     for (int i = 0; i < ENTRIES; i++) {
         struct row *row = &trail.rows[i];
-        char name[32];
+        char name[64];
         snprintf (name, sizeof name, "AUD-0000-0000-0000-000%d: ", i + 1);
         for (size_t j = 0; j < 8 * (row->entry.record.len + CHAIN_DIGEST_SIZE); j++) {
             size_t at = j / 8;
