@@ -13,12 +13,13 @@ struct rpc_client_options {
     // Comma-separated: "tcp://127.0.0.1:7102,tcp://validator:7102". A host name may stand for many addresses: it is resolved again
     // every resolve_interval_ms, and each address gets a connection of its own.
     const char *endpoints;
-    const char *server_key;      // the service's CURVE public key, Z85
-    zcert_t *certificate;        // the client's key pair; borrowed
-    uint32_t timeout_ms;         // of calls that give none; 0: 5,000
-    uint32_t in_flight_limit;    // calls in progress; more end with RESOURCE_EXHAUSTED; 0: 4,096
+    const char *server_key;       // the service's CURVE public key, Z85
+    zcert_t *certificate;         // the client's key pair; borrowed
+    uint32_t timeout_ms;          // of calls that give none; 0: 5,000
+    uint32_t in_flight_limit;     // calls in progress; more end with RESOURCE_EXHAUSTED; 0: 4,096
     uint32_t resolve_interval_ms; // 0: 2,000
-    bool by_home;                // choose the endpoint by rendezvous hashing of the call's key; otherwise least outstanding
+    bool
+        by_home; // choose the endpoint by rendezvous hashing of the call's key; otherwise least outstanding
 };
 
 struct rpc_client;
@@ -42,15 +43,17 @@ typedef void rpc_callback (void *context, const struct rpc_result *result);
 struct rpc_client *rpc_client_new (zloop_t *loop, struct resolver *resolver,
                                    const struct rpc_client_options *options, struct error *error_r)
     __attribute__ ((warn_unused_result));
-// rpc_client_destroy (&client): Open calls end without a callback. NULL-safe.
+// rpc_client_destroy (&client): Open calls end without a callback. NULL-safe. Not in a callback of the client.
 void rpc_client_destroy (struct rpc_client **client);
 
 struct rpc_call_options {
-    uint32_t timeout_ms;       // 0: the client's
-    const char *key;           // by_home: what to hash; not sent
+    uint32_t timeout_ms; // 0: the client's
+    const char *key;     // by_home: what to hash; not sent
     size_t key_size;
-    bool idempotent;           // may be sent once more elsewhere when a connection is lost
-    uint32_t credit;           // streams: items in flight; 0: 64. It is renewed as items are taken.
+    bool idempotent; // may be sent once more elsewhere when a connection is lost
+    // Streams: items in flight; it is renewed as items are taken. A call with credit is known to be a stream from the start: without
+    // timeout_ms it has no deadline, and its end has no reply even if no item came. 0: 64, for what turns out to be a stream.
+    uint32_t credit;
     const char *const *metadata; // key, value, key, value, …, NULL; or NULL
 };
 

@@ -15,7 +15,8 @@
 
 // Roles are bits; a method's row has those that may call it. A peer may have several.
 enum role {
-    ROLE_SERVICE = 1 << 0,  // "service": a process of Jeton; may ask health and stats like every known peer
+    ROLE_SERVICE =
+        1 << 0, // "service": a process of Jeton; may ask health and stats like every known peer
     ROLE_OPERATOR = 1 << 1, // "operator": manages everything
     ROLE_CALLER = 1 << 2,   // "caller": a service of the mesh; validates tokens
     ROLE_GATEWAY = 1 << 3,  // "gateway": calls on behalf of end users
@@ -33,7 +34,8 @@ struct peers;
 
 // peers_load (path, error_r): Read and check a file of at most 1 MiB and 10,000 lines. NULL: error_r names file, line and what
 // is wrong. The caller destroys the result.
-struct peers *peers_load (const char *path, struct error *error_r) __attribute__ ((warn_unused_result));
+struct peers *peers_load (const char *path, struct error *error_r)
+    __attribute__ ((warn_unused_result));
 // peers_parse (text, size, error_r): The same from memory.
 struct peers *peers_parse (const char *text, size_t size, struct error *error_r)
     __attribute__ ((warn_unused_result));

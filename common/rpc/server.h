@@ -23,12 +23,12 @@ typedef void rpc_handler (struct request *request);
 
 // One row a method.
 struct rpc_method {
-    const char *name;     // as in the .proto
+    const char *name; // as in the .proto
     rpc_handler *handler;
-    unsigned roles;       // enum role: who may call it
-    unsigned flags;       // enum rpc_flags
-    uint32_t timeout_ms;  // default deadline; 0: 5,000
-    uint32_t body_limit;  // bytes; 0: 65,536
+    unsigned roles;      // enum role: who may call it
+    unsigned flags;      // enum rpc_flags
+    uint32_t timeout_ms; // default deadline; 0: 5,000
+    uint32_t body_limit; // bytes; 0: 65,536
 };
 
 // One table a service. rpc_server_add aborts when a method of the descriptor has no row, or a row no method.
@@ -41,14 +41,15 @@ struct rpc_service {
 enum rpc_health { RPC_STARTING, RPC_SERVING, RPC_DRAINING, RPC_STALE, RPC_STANDBY };
 
 struct rpc_server_options {
-    const char *bind;          // "tcp://0.0.0.0:7101"
-    const char *service;       // "admin": for Health
-    zcert_t *certificate;      // the server's CURVE key pair; borrowed
-    const char *peers_path;    // the peers file
-    uint32_t in_flight_limit;  // requests in progress, all peers together; more: RESOURCE_EXHAUSTED
-    uint32_t peer_limit;       // requests in progress of one connection
-    uint32_t high_water_mark;  // messages per connection in each direction (ZMQ_SNDHWM, ZMQ_RCVHWM)
-    uint32_t message_limit;    // bytes of one frame (ZMQ_MAXMSGSIZE); a larger one costs its sender the connection
+    const char *bind;         // "tcp://0.0.0.0:7101"
+    const char *service;      // "admin": for Health
+    zcert_t *certificate;     // the server's CURVE key pair; borrowed
+    const char *peers_path;   // the peers file
+    uint32_t in_flight_limit; // requests in progress, all peers together; more: RESOURCE_EXHAUSTED
+    uint32_t peer_limit;      // requests in progress of one connection
+    uint32_t high_water_mark; // messages per connection in each direction (ZMQ_SNDHWM, ZMQ_RCVHWM)
+    uint32_t
+        message_limit; // bytes of one frame (ZMQ_MAXMSGSIZE); a larger one costs its sender the connection
     uint32_t connection_limit; // connections at most that pass the key check; 0: no limit
     size_t arena_limit;        // bytes that one request may use in memory once unpacked
 };
@@ -59,6 +60,8 @@ struct rpc_server;
 // why (address in use: by what setting to change it; peers file; …). `options` is copied. One server a process: it binds the ZAP endpoint.
 struct rpc_server *rpc_server_new (zloop_t *loop, const struct rpc_server_options *options,
                                    struct error *error_r) __attribute__ ((warn_unused_result));
+// rpc_server_destroy (&server): Requests that have not been ended go with it, without a word to peers or handlers: nobody may touch them
+// afterwards (drain first). NULL-safe. Not in a handler.
 void rpc_server_destroy (struct rpc_server **server);
 
 // rpc_server_add (server, service): Serve one more service. `service` is not copied.

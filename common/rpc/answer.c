@@ -1,0 +1,99 @@
+#include "common/memory/memory.h"
+#include "common/rpc/internal.h"
+#include "common/rpc/wire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { REPLY_BODY_TAG = 5 << 3 | 2 };
+
+// The body is packed behind the other fields, straight into the frame: fields may come in any order.
+static bool
+frame_pack (const struct rpc_answer *answer, zmq_msg_t *frame_r)
+{
+    Jeton__V1__FieldViolation violation = JETON__V1__FIELD_VIOLATION__INIT;
+    Jeton__V1__FieldViolation *details[] = {&violation};
+    Jeton__V1__Reply reply = JETON__V1__REPLY__INIT;
+    reply.id = answer->id;
+    reply.code = (Jeton__V1__Code) answer->code;
+    reply.more = answer->more;
+    if (answer->message != NULL)
+        reply.message = (char *) answer->message;
+    if (answer->field != NULL) {
+        violation.field = (char *) answer->field;
+        violation.description = reply.message;
+        reply.details = details;
+        reply.n_details = 1;
+    }
+    size_t head = jeton__v1__reply__get_packed_size (&reply);
+    size_t body = answer->body != NULL ? protobuf_c_message_get_packed_size (answer->body) : 0;
+    if (body > RPC_REPLY_LIMIT) {
+        errno = EMSGSIZE;
+        return false;
+    }
+    size_t size = head + (body > 0 ? 1 + wire_varint_size (body) + body : 0);
+    if (zmq_msg_init_size (frame_r, size) != 0)
+        return false;
+    uint8_t *at = zmq_msg_data (frame_r);
+    at += jeton__v1__reply__pack (&reply, at);
+    if (body > 0) {
+        *at++ = REPLY_BODY_TAG;
+        at += wire_varint_write (body, at);
+        at += protobuf_c_message_pack (answer->body, at);
+    }
+    assert (at == (uint8_t *) zmq_msg_data (frame_r) + size);
+    return true;
+}
+
+static bool
+frame_send (zmq_msg_t *frame, void *socket, int flags)
+{
+    int rc;
+    do
+        rc = zmq_msg_send (frame, socket, flags | ZMQ_DONTWAIT);
+    while (rc == -1 && errno == EINTR);
+    return rc != -1;
+}
+
+bool
+rpc_answer_send (struct rpc_server *server, const uint8_t *routing, size_t routing_size,
+                 const struct rpc_answer *answer)
+{
+    zmq_msg_t frame, address;
+    if (!frame_pack (answer, &frame))
+        return false;
+    void *socket = zsock_resolve (server->socket);
+    if (zmq_msg_init_size (&address, routing_size) != 0) {
+        zmq_msg_close (&frame);
+        return false;
+    }
+    memcpy (zmq_msg_data (&address), routing, routing_size);
+    // ROUTER tells with the first frame whether it can take the message, and never refuses the second.
+    bool sent = frame_send (&address, socket, ZMQ_SNDMORE) && frame_send (&frame, socket, 0);
+    int reason = errno;
+    zmq_msg_close (&address);
+    zmq_msg_close (&frame);
+    if (sent) {
+        server->counters.replies++;
+        server->counters.failures += answer->code != JETON__V1__CODE__CODE_OK;
+    }
+    errno = reason;
+    return sent;
+}
+
+void
+rpc_answer_refuse (struct rpc_server *server, const struct rpc_sender *sender, uint64_t id,
+                   int code, const char *field, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start (arguments, format);
+    vsnprintf (text, sizeof text, format, arguments);
+    va_end (arguments);
+    wire_text_clean (text);
+    struct rpc_answer answer = {.id = id, .code = code, .message = text, .field = field};
+    if (!rpc_answer_send (server, sender->routing, sender->routing_size, &answer))
+        server->counters.lost++;
+}

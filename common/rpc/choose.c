@@ -1,0 +1,61 @@
+#include "common/rpc/client_internal.h"
+
+#include <sodium.h>
+#include <string.h>
+
+static_assert (crypto_shorthash_BYTES == 8, "SipHash-2-4");
+
+// The same for every client: they must agree on the home of a key.
+static const uint8_t home_key[crypto_shorthash_KEYBYTES] = "jeton home 1....";
+
+void
+rpc_choose_hash (const void *data, size_t size, uint8_t hash_r[8])
+{
+    crypto_shorthash (hash_r, data, size, home_key);
+}
+
+// Rendezvous hashing (Thaler, Ravishankar 1998): the highest score of a key and an address is the key's home. When it is not up,
+// the next highest is.
+static uint64_t
+score (const struct rpc_call *call, const struct rpc_outlet *outlet)
+{
+    uint8_t both[16], hash[8];
+    uint64_t value;
+    memcpy (both, call->key_hash, 8);
+    memcpy (both + 8, outlet->hash, 8);
+    rpc_choose_hash (both, sizeof both, hash);
+    memcpy (&value, hash, sizeof value);
+    return value;
+}
+
+struct rpc_outlet *
+rpc_choose (struct rpc_client *client, const struct rpc_call *call, const struct rpc_outlet *except)
+{
+    struct rpc_outlet *best = NULL;
+    uint64_t best_score = 0;
+    size_t place = 0, best_distance = 0;
+    client->rotation += !call->by_home;
+    for (struct node *node = client->outlets.next; node != &client->outlets;
+         node = node->next, place++) {
+        struct rpc_outlet *outlet = NODE_OWNER (node, struct rpc_outlet, link);
+        if (outlet->state != RPC_UP || outlet->leaving || outlet == except)
+            continue;
+        bool better;
+        uint64_t its_score = call->by_home ? score (call, outlet) : 0;
+        // Among equals each comes first in turn: the distance from a place that moves on decides.
+        size_t distance = (place ^ client->rotation) & 63;
+        if (best == NULL)
+            better = true;
+        else if (call->by_home)
+            better = its_score > best_score;
+        else
+            better = outlet->outstanding < best->outstanding ||
+                     (outlet->outstanding == best->outstanding && distance < best_distance);
+        if (better) {
+            best = outlet;
+            best_score = its_score;
+            best_distance = distance;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,71 @@
+#include "common/rpc/client_internal.h"
+#include "common/rpc/wire.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    CLIENT_MESSAGE_REQUEST_TAG = 1 << 3 | 2,
+    REQUEST_TIMEOUT_TAG = 3 << 3 | 0,
+    REQUEST_BODY_TAG = 5 << 3 | 2,
+    TIMEOUT_SIZE = 5, // a varint of fixed size, so that it can be written again
+};
+
+// A call may wait for a connection: what is left of its time is known only when it is sent.
+void
+rpc_frame_timeout (struct rpc_call *call, uint32_t timeout_ms)
+{
+    uint8_t *at = call->frame + call->timeout_at;
+    for (int i = 0; i < TIMEOUT_SIZE; i++)
+        at[i] = (uint8_t) ((timeout_ms >> (7 * i) & 0x7f) | (i < TIMEOUT_SIZE - 1 ? 0x80 : 0));
+}
+
+static size_t
+metadata_fill (const char *const *pairs, Jeton__V1__Metadata *metadata, Jeton__V1__Metadata **list)
+{
+    size_t n = 0;
+    for (; pairs != NULL && pairs[0] != NULL; pairs += 2, n++) {
+        assert (n < 16 && pairs[1] != NULL);
+        jeton__v1__metadata__init (&metadata[n]);
+        metadata[n].key = (char *) pairs[0];
+        metadata[n].value = (char *) pairs[1];
+        list[n] = &metadata[n];
+    }
+    return n;
+}
+
+// The same as packing a ClientMessage, without packing the body twice.
+void
+rpc_frame_pack (struct rpc_call *call, const char *method, const ProtobufCMessage *message,
+                const struct rpc_call_options *options, uint32_t timeout_ms)
+{
+    Jeton__V1__Metadata metadata[16], *list[16];
+    Jeton__V1__Request request = JETON__V1__REQUEST__INIT;
+    request.id = call->id;
+    request.method = (char *) method;
+    request.credit = call->credit;
+    request.metadata = list;
+    request.n_metadata = metadata_fill (options->metadata, metadata, list);
+
+    size_t head = jeton__v1__request__get_packed_size (&request);
+    size_t body = protobuf_c_message_get_packed_size (message);
+    size_t size = head + 1 + TIMEOUT_SIZE;
+    size += body > 0 ? 1 + wire_varint_size (body) + body : 0;
+    call->frame_size = 1 + wire_varint_size (size) + size;
+    call->frame = xcalloc (1, call->frame_size);
+
+    uint8_t *at = call->frame;
+    *at++ = CLIENT_MESSAGE_REQUEST_TAG;
+    at += wire_varint_write (size, at);
+    at += jeton__v1__request__pack (&request, at);
+    *at++ = REQUEST_TIMEOUT_TAG;
+    call->timeout_at = (size_t) (at - call->frame);
+    rpc_frame_timeout (call, timeout_ms);
+    at += TIMEOUT_SIZE;
+    if (body > 0) {
+        *at++ = REQUEST_BODY_TAG;
+        at += wire_varint_write (body, at);
+        at += protobuf_c_message_pack (message, at);
+    }
+    assert (at == call->frame + call->frame_size);
+}

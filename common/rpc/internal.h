@@ -1,0 +1,197 @@
+// How the files of the server share its state: server.c (life), receive.c (socket to requests), dispatch.c (checks), request.c (what
+// handlers call), inflight.c (requests in progress), answer.c (replies), zap.c (who may connect), builtin.c (Health, Stats).
+#ifndef JETON_RPC_INTERNAL_H
+#define JETON_RPC_INTERNAL_H
+
+#include "common/net/alarm.h"
+#include "common/rpc/deadline.h"
+#include "common/rpc/list.h"
+#include "common/rpc/monitor.h"
+#include "common/rpc/server.h"
+#include "envelope.pb-c.h"
+
+enum {
+    RPC_METHOD_LENGTH_MAX = 128,
+    RPC_METADATA_MAX = 16,
+    RPC_METADATA_KEY_MAX = 64,
+    RPC_METADATA_VALUE_MAX = 4096,
+    RPC_TIMEOUT_MS = 5000,
+    RPC_TIMEOUT_MAX_MS = 600000,
+    RPC_BODY_LIMIT = 65536,
+    RPC_REPLY_LIMIT = 8 << 20, // of one packed reply message; clients accept no larger frame
+    RPC_ROUTING_SIZE = 5,      // of the routing ids that ROUTER makes
+    RPC_BATCH = 64,            // messages taken from a socket in one turn of the loop
+    RPC_CREDIT_MAX = 1 << 20,
+    RPC_STALLED_MS = 20, // until a stream whose peer's queue was full is tried again
+};
+
+// One method, found by name.
+struct rpc_route {
+    char name[RPC_METHOD_LENGTH_MAX + 1]; // "jeton.v1.Admin/CreateToken"
+    const struct rpc_method *row;
+    const ProtobufCMessageDescriptor *input;
+    void *owner;
+    bool always; // Health and Stats: served while starting, draining and overloaded
+};
+
+// One connection, by its file descriptor.
+struct rpc_connection {
+    bool open;  // accepted, not disconnected
+    bool known; // has sent a message: `routing` is set
+    uint8_t routing[RPC_ROUTING_SIZE];
+    unsigned in_flight;
+};
+
+struct rpc_counters {
+    uint64_t requests, replies, failures;          // failures: replies whose code is not CODE_OK
+    uint64_t malformed, denied, exhausted;         // refused: envelope or body; role; limits
+    uint64_t deadline_exceeded, cancelled, lost;   // ended early; lost: replies that nobody took
+    uint64_t in_flight, connections, unknown_keys; // two gauges; connections refused for their key
+};
+
+struct rpc_stat {
+    const char *name;
+    const uint64_t *value;
+};
+
+// Why connections are counted as they are: see zap.c.
+struct rpc_admission {
+    zsock_t *socket; // ROUTER at inproc://zeromq.zap.01
+    uint64_t open;   // TCP connections, in handshake or beyond
+    uint64_t failed; // those of them whose handshake has failed
+    uint64_t admitted;
+};
+
+struct rpc_server {
+    zloop_t *loop;
+    struct rpc_server_options options;
+    char *bind, *service, *peers_path; // copies of what the options point at
+    char *endpoint;
+    zsock_t *socket;
+    struct rpc_monitor *monitor;
+    struct rpc_admission admission;
+    struct peers *peers;
+    struct alarm *alarm;
+    int64_t started_ms;
+
+    struct rpc_route *routes; // by name
+    size_t nroutes;
+    struct rpc_service builtin[2];
+    struct rpc_stat *stats;
+    size_t nstats;
+    struct rpc_counters counters;
+
+    enum rpc_health health;
+    struct error reason;
+    bool draining;
+    void (*drained) (void *context);
+    void *drained_context;
+
+    struct rpc_connection *connections; // by file descriptor
+    size_t nconnections;
+    struct request **by_id; // hash table of requests that have not been answered
+    size_t by_id_mask;
+    struct node in_flight; // struct request.link: begun, not ended
+    struct node due;       // struct request.due: streams with something to be told
+    struct node stalled;   // struct request.due: streams whose peer's queue is full
+    struct node pool;      // struct request.link: not in use
+    struct deadlines deadlines;
+};
+
+enum { REQUEST_MAGIC = 0x7e90357a };
+
+struct request {
+    unsigned magic;
+    struct rpc_server *server;
+    struct node link;     // in_flight or pool
+    struct node due;      // due or stalled
+    struct request *next; // in its bucket of by_id
+    struct deadline deadline;
+    struct arena *arena;
+
+    uint8_t routing[RPC_ROUTING_SIZE];
+    int fd; // -1: the connection is gone
+    uint64_t id;
+    const struct rpc_route *route;
+    const Jeton__V1__Request *envelope;
+    const void *message;
+    struct peer peer;
+    char correlation[33]; // empty until someone asks for it
+    void *context;
+    bool answered;
+
+    bool streaming; // request_stream has been called
+    bool ended;     // and `on_ended` too
+    uint32_t credit;
+    bool credited; // credit came since the handler was last told
+    request_callback *on_credit, *on_ended;
+};
+
+// Who sent a message.
+struct rpc_sender {
+    const uint8_t *routing;
+    size_t routing_size;
+    int fd;
+    const char *key; // CURVE key, Z85
+};
+
+// What to answer. `field` names the one that `message` is about.
+struct rpc_answer {
+    uint64_t id;
+    int code;
+    const char *message, *field;
+    const ProtobufCMessage *body;
+    bool more;
+};
+
+// answer.c. rpc_answer_send (server, routing, size, answer): False, with errno: EAGAIN (the peer's queue is full), EHOSTUNREACH (gone),
+// EMSGSIZE (the body is larger than RPC_REPLY_LIMIT).
+bool rpc_answer_send (struct rpc_server *server, const uint8_t *routing, size_t routing_size,
+                      const struct rpc_answer *answer) __attribute__ ((warn_unused_result));
+// rpc_answer_refuse (server, sender, id, code, field, format, …): For what does not become a request.
+void rpc_answer_refuse (struct rpc_server *server, const struct rpc_sender *sender, uint64_t id,
+                        int code, const char *field, const char *format, ...)
+    __attribute__ ((format (printf, 6, 7)));
+
+// receive.c
+int rpc_receive_readable (zloop_t *loop, zsock_t *reader, void *context);
+
+// dispatch.c. rpc_dispatch (server, sender, request): Takes over the request, whose envelope has been unpacked.
+void rpc_dispatch (struct rpc_server *server, const struct rpc_sender *sender,
+                   struct request *request);
+
+// inflight.c
+void rpc_inflight_init (struct rpc_server *server);
+void rpc_inflight_free (struct rpc_server *server);
+struct request *rpc_request_take (struct rpc_server *server) __attribute__ ((returns_nonnull));
+void rpc_request_release (struct request *request);
+// rpc_request_begin (request, timeout_ms): It counts from now on. 0: no deadline.
+void rpc_request_begin (struct request *request, uint32_t timeout_ms);
+// rpc_request_settle (request): It has been answered, or need not be any more: forget its id and its deadline.
+void rpc_request_settle (struct request *request);
+// rpc_request_end (request): The handler is done with it.
+void rpc_request_end (struct request *request);
+struct request *rpc_request_find (struct rpc_server *server, int fd, uint64_t id);
+// rpc_request_due (request): Have its stream's callbacks called, in a turn of the loop of their own.
+void rpc_request_due (struct request *request);
+// rpc_connection_opened (server, fd), rpc_connection_gone (server, fd): Once gone, nobody waits for what it asked any more.
+void rpc_connection_opened (struct rpc_server *server, int fd);
+void rpc_connection_gone (struct rpc_server *server, int fd);
+// rpc_connection_see (server, sender): A message came. False: its connection is gone already.
+bool rpc_connection_see (struct rpc_server *server, const struct rpc_sender *sender)
+    __attribute__ ((warn_unused_result));
+void rpc_inflight_turn (void *server);
+
+// request.c. rpc_request_answer (request, answer): Send it unless it has been answered, and settle.
+void rpc_request_answer (struct request *request, const struct rpc_answer *answer);
+
+// zap.c. rpc_admission_open (server, error_r): Bind the ZAP endpoint. rpc_admission_event: a handler for rpc_monitor_new.
+bool rpc_admission_open (struct rpc_server *server, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+void rpc_admission_close (struct rpc_server *server);
+bool rpc_admission_event (void *server, unsigned event, uint32_t value);
+
+// builtin.c
+void rpc_builtin_add (struct rpc_server *server);
+
+#endif

@@ -1,0 +1,31 @@
+// What protobuf-c does not look at, and what packs the envelope around a message. Internal to rpc.
+#ifndef JETON_RPC_WIRE_H
+#define JETON_RPC_WIRE_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Where a message is wrong, and how.
+struct wire_violation {
+    char field[256]; // its path; empty for the message itself
+    const char *what;
+};
+
+// wire_check (descriptor, data, size, violation_r): See rpc_wire_check. When it returns true, protobuf-c unpacks the message, unless
+// its allocator refuses.
+bool wire_check (const ProtobufCMessageDescriptor *descriptor, const uint8_t *data, size_t size,
+                 struct wire_violation *violation_r) __attribute__ ((warn_unused_result));
+
+// wire_call_id (data, size): The id in a ClientMessage that is not well-formed as a whole; 0 where it cannot be told.
+uint64_t wire_call_id (const uint8_t *data, size_t size);
+
+// wire_text_clean (text): Replaces bytes that are not UTF-8, in place: receivers refuse a message for one.
+void wire_text_clean (char *text);
+
+// wire_varint_size (value), wire_varint_write (value, data_r): A varint; the size is returned.
+size_t wire_varint_size (uint64_t value);
+size_t wire_varint_write (uint64_t value, uint8_t *data_r);
+
+#endif
