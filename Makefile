@@ -62,7 +62,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 programs: $(PROGRAMS) ## build the programs into build/bin
+	@:
 tests: programs $(UNIT) $(SUPPORT) $(REPLAY) build/python/made ## build programs and tests
+	@:
 
 # ---- generated code -------------------------------------------------------------------------------------------------
 build/proto/%.pb-c.c build/proto/%.pb-c.h &: proto/%.proto $(PROTOS)
