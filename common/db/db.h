@@ -20,10 +20,10 @@
 // Of a call. Only OK carries a result.
 enum db_outcome {
     DB_OK,
-    DB_CONFLICT,    // a unique, foreign key or check constraint refused it (SQLSTATE class 23): nothing was changed
-    DB_UNAVAILABLE, // no connection, or it was lost before anything could be committed: nothing was changed
-    DB_UNCERTAIN,   // the connection was lost after a write was sent: it may have been committed
-    DB_FAILED,      // another error of SQL: a defect, or a right that is missing; logged by db. Nothing was changed.
+    DB_CONFLICT,    // a constraint refused it (SQLSTATE class 23): nothing was changed
+    DB_UNAVAILABLE, // no connection, or lost before anything could be committed: nothing changed
+    DB_UNCERTAIN,   // the connection was lost after a write was sent: it may be committed
+    DB_FAILED,      // another error of SQL: a defect, or a right that is missing; logged by db
 };
 
 // db_outcome_name (outcome): "ok", "conflict", …: for logs.
@@ -47,15 +47,16 @@ struct db_params {
 };
 
 // db_param_… (params, value): Append the next parameter.
-void db_param_text (struct db_params *params, const char *value);      // NULL: SQL NULL
-void db_param_int (struct db_params *params, int64_t value);           // for integer types of any width
+void db_param_text (struct db_params *params, const char *value); // NULL: SQL NULL
+void db_param_int (struct db_params *params, int64_t value);      // for integer types of any width
 void db_param_bool (struct db_params *params, bool value);
 void db_param_bytes (struct db_params *params, const void *data, size_t size); // bytea
 void db_param_null (struct db_params *params);
 
 // Called once for each call that was accepted, in the loop's thread, never before the starter has returned. `results` holds one
-// PGresult for each statement of the call, owned by db, valid during the callback; NULL unless the outcome is DB_OK. `error` has the
-// server's SQLSTATE, constraint name and primary message when there was one (for the log; not for the peer).
+// PGresult for each statement of the call, owned by db, valid during the callback; NULL unless the outcome is DB_OK. `error` is never
+// NULL; it has the server's SQLSTATE, constraint name and primary message when there was one, "" otherwise (for the log; not for the
+// peer; messages that quote values are left out). A callback may call db_call, and must not destroy the db.
 struct db_error {
     char sqlstate[6];
     char constraint[64];
@@ -65,14 +66,16 @@ typedef void db_callback (void *context, enum db_outcome outcome, PGresult *cons
                           const struct db_error *error);
 
 struct db_options {
-    const char *url;          // libpq connection string or postgresql:// URL; host names are resolved without blocking
-    const char *password;     // NULL: as the URL or libpq's passfile has it
-    const char *application;  // application_name
-    size_t connections;       // 1 and up
-    size_t queue_limit;       // calls that wait or are in flight, all together; more are refused as DB_UNAVAILABLE
-    size_t group_limit;       // calls in one group, at most
-    int64_t timeout_ms;       // a connection whose oldest call has waited that long is dropped and made anew
-    int schema_version;       // what `schema_migrations` must have reached; 0: no check
+    const char *url; // connection string or postgresql:// URL; names are resolved without blocking
+    const char *password;    // NULL: as the URL or libpq's passfile has it
+    const char *application; // application_name
+    size_t connections;      // 1 and up
+    size_t queue_limit;      // calls that wait or are in flight; more end as DB_UNAVAILABLE
+    size_t group_limit;      // calls in one group, at most
+    // A connection that owes a result for that long is dropped and made anew; a call that could not be sent for that long ends as
+    // DB_UNAVAILABLE, and so does one whose statement runs for 7/8 of it.
+    int64_t timeout_ms;
+    int schema_version; // what `schema_migrations` must have reached; 0: no check
     const struct db_statement *statements;
 };
 
@@ -98,7 +101,7 @@ struct db_step {
 };
 
 // db_transaction (db, steps, n, callback, context):
-// Run n statements of which each takes effect or none; at most one of them needs to be a write.
+// Run n statements (n > 0) of which each takes effect or none. One that is a write makes the whole a write.
 void db_transaction (struct db *db, const struct db_step *steps, size_t n, db_callback *callback,
                      void *context);
 
@@ -116,7 +119,8 @@ bool db_idle (const struct db *db);
 
 // Counters, for Stats.
 struct db_stats {
-    uint64_t calls, groups, regrouped, conflicts, unavailable, uncertain, failed, connects, in_flight;
+    uint64_t calls, groups, regrouped, conflicts, unavailable, uncertain, failed, connects,
+        in_flight;
 };
 const struct db_stats *db_stats (const struct db *db);
 

@@ -177,8 +177,9 @@ postgres_url (const struct postgres *postgres, const char *user, const char *dat
     static unsigned next;
     char *buffer = buffers[next++ % 4];
     const char *password = strcmp (user, "postgres") == 0 ? "none" : postgres_password (user);
-    snprintf (buffer, sizeof buffers[0], "host=%s user=%s password='%s' dbname=%s", postgres->dir,
-              user, password, database);
+    snprintf (buffer, sizeof buffers[0],
+              "host=%s user=%s password='%s' dbname=%s options='-c client_min_messages=error'",
+              postgres->dir, user, password, database);
     return buffer;
 }
 

@@ -1,0 +1,432 @@
+#include "common/db/internal.h"
+#include "common/memory/memory.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A time that has passed.
+enum { NEXT_TURN = 1 };
+
+// ---- lists of calls ------------------------------------------------------------------------------------------------
+
+void
+db_list_append (struct call_list *list, struct call *call)
+{
+    call->next = NULL;
+    if (list->last)
+        list->last->next = call;
+    else
+        list->first = call;
+    list->last = call;
+}
+
+void
+db_list_prepend (struct call_list *list, struct call *call)
+{
+    call->next = list->first;
+    list->first = call;
+    if (!list->last)
+        list->last = call;
+}
+
+struct call *
+db_list_take (struct call_list *list)
+{
+    struct call *call = list->first;
+    if (call) {
+        list->first = call->next;
+        if (!list->first)
+            list->last = NULL;
+        call->next = NULL;
+    }
+    return call;
+}
+
+void
+db_call_clear (struct call *call)
+{
+    for (size_t i = 0; i < call->n; i++) {
+        PQclear (call->results[i]);
+        call->results[i] = NULL;
+    }
+}
+
+static void
+call_destroy (struct call *call)
+{
+    db_call_clear (call);
+    // Parameters may be secrets (hashes of passwords, digests of tokens).
+    explicit_bzero (call, call->size);
+    free (call);
+}
+
+// ---- making a call -------------------------------------------------------------------------------------------------
+
+static size_t
+value_size (const struct db_params *params, int i)
+{
+    if (!params->values[i])
+        return 0;
+    return params->formats[i] ? (size_t) params->lengths[i] : strlen (params->values[i]) + 1;
+}
+
+// Take `size` bytes off the block of a call.
+static void *
+carve (char **at, size_t size)
+{
+    void *piece = *at;
+    *at += size;
+    return piece;
+}
+
+// Pointers first, then ints, then bytes: each is aligned without padding.
+static struct call *
+call_new (const struct db *db, const struct db_step *steps, size_t n)
+{
+    size_t values = 0, bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; steps[i].params && k < steps[i].params->n; k++, values++)
+            bytes += value_size (steps[i].params, k);
+    size_t size = sizeof (struct call) + n * (sizeof (struct call_step) + sizeof (PGresult *)) +
+                  values * (sizeof (char *) + 2 * sizeof (int)) + bytes;
+    char *at = xcalloc (1, size);
+    struct call *call = carve (&at, sizeof *call);
+    call->size = size;
+    call->n = n;
+    call->steps = carve (&at, n * sizeof *call->steps);
+    call->results = carve (&at, n * sizeof *call->results);
+    for (size_t i = 0; i < n; i++) {
+        assert (steps[i].statement >= 0 && (size_t) steps[i].statement < db->n_statements);
+        struct call_step *step = &call->steps[i];
+        step->statement = &db->options.statements[steps[i].statement];
+        step->n = steps[i].params ? steps[i].params->n : 0;
+        step->values = carve (&at, (size_t) step->n * sizeof *step->values);
+        call->write |= step->statement->write;
+    }
+    for (size_t i = 0; i < n; i++) {
+        call->steps[i].lengths = carve (&at, (size_t) call->steps[i].n * sizeof (int));
+        call->steps[i].formats = carve (&at, (size_t) call->steps[i].n * sizeof (int));
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct call_step *step = &call->steps[i];
+        for (int k = 0; k < step->n; k++) {
+            size_t length = value_size (steps[i].params, k);
+            step->lengths[k] = steps[i].params->lengths[k];
+            step->formats[k] = steps[i].params->formats[k];
+            if (steps[i].params->values[k])
+                step->values[k] = memcpy (carve (&at, length), steps[i].params->values[k], length);
+        }
+    }
+    return call;
+}
+
+// ---- time ----------------------------------------------------------------------------------------------------------
+
+// Writes and reads that waited too long end here; those in flight end with their connection.
+static void
+expire (struct db *db, struct call_list *list, int64_t now)
+{
+    while (list->first && list->first->since + db->options.timeout_ms <= now)
+        db_done (db, db_list_take (list), DB_UNAVAILABLE);
+}
+
+static int64_t
+next_deadline (const struct db *db)
+{
+    int64_t next = INT64_MAX;
+    const struct call *heads[] = {db->reads.first, db->writes.first};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (heads[i] && heads[i]->since + db->options.timeout_ms < next)
+            next = heads[i]->since + db->options.timeout_ms;
+    for (size_t i = 0; i < db->options.connections; i++) {
+        int64_t deadline = db_connection_deadline (&db->connections[i]);
+        if (deadline < next)
+            next = deadline;
+    }
+    return db->refused.first ? NEXT_TURN : next;
+}
+
+static void
+on_alarm (void *context)
+{
+    struct db *db = context;
+    int64_t now = zclock_mono ();
+    for (size_t i = 0; i < db->options.connections; i++)
+        db_connection_tick (&db->connections[i], now);
+    expire (db, &db->reads, now);
+    expire (db, &db->writes, now);
+    struct call *call;
+    while ((call = db_list_take (&db->refused)))
+        db_done (db, call, DB_UNAVAILABLE);
+    db_settle (db);
+}
+
+// ---- who runs what -------------------------------------------------------------------------------------------------
+
+// The ready connection with the fewest calls in flight. Reads evade one that a write holds up; of writes, each has one group.
+static struct connection *
+least_loaded (struct db *db, bool write)
+{
+    struct connection *best = NULL;
+    for (size_t i = 0; i < db->options.connections; i++) {
+        struct connection *c = &db->connections[i];
+        if (c->state != LINK_READY || (write && c->n_writes > 0))
+            continue;
+        if (!best || c->n_writes < best->n_writes ||
+            (c->n_writes == best->n_writes && c->n_calls < best->n_calls))
+            best = c;
+    }
+    return best;
+}
+
+static void
+send_reads (struct db *db)
+{
+    struct connection *connection;
+    while (db->reads.first && (connection = least_loaded (db, false)))
+        db_group_send (connection, &db->reads, db->options.group_limit);
+}
+
+static void
+send_writes (struct db *db)
+{
+    struct connection *connection;
+    while (db->writes.first && (connection = least_loaded (db, true))) {
+        // Calls that run alone need not wait for each other: each has its own Sync.
+        size_t n = 0;
+        bool alone;
+        do {
+            alone = db->writes.first->alone;
+            db_group_send (connection, &db->writes, db->options.group_limit);
+        } while (alone && ++n < db->options.group_limit && connection->state == LINK_READY &&
+                 db->writes.first && db->writes.first->alone);
+    }
+}
+
+static void
+send_waiting (struct db *db)
+{
+    send_reads (db);
+    send_writes (db);
+    struct call *call;
+    while (db->n_ready == 0 && (call = db_list_take (db->reads.first ? &db->reads : &db->writes)))
+        db_done (db, call, DB_UNAVAILABLE);
+}
+
+static void
+count (struct db *db, enum db_outcome outcome)
+{
+    switch (outcome) {
+    case DB_OK:
+        break;
+    case DB_CONFLICT:
+        db->stats.conflicts++;
+        break;
+    case DB_UNAVAILABLE:
+        db->stats.unavailable++;
+        break;
+    case DB_UNCERTAIN:
+        db->stats.uncertain++;
+        break;
+    case DB_FAILED:
+        db->stats.failed++;
+        break;
+    }
+}
+
+static void
+call_back (struct db *db)
+{
+    struct call *call;
+    while ((call = db_list_take (&db->done))) {
+        db->stats.in_flight--;
+        count (db, call->outcome);
+        call->callback (call->context, call->outcome, call->outcome == DB_OK ? call->results : NULL,
+                        &call->error);
+        call_destroy (call);
+    }
+}
+
+static void
+tell_listener (struct db *db)
+{
+    bool ready = db->n_ready > 0;
+    if (ready == db->was_ready && !db->lost)
+        return;
+    db->was_ready = ready;
+    db->lost = false;
+    if (db->change)
+        db->change (db->change_context, ready);
+}
+
+void
+db_settle (struct db *db)
+{
+    assert (!db->settling);
+    db->settling = true;
+    // Sending may lose a connection, and that may end calls.
+    do {
+        tell_listener (db);
+        call_back (db);
+        send_waiting (db);
+    } while (db->done.first || db->lost);
+    db->settling = false;
+    alarm_by (db->alarm, next_deadline (db));
+}
+
+void
+db_done (struct db *db, struct call *call, enum db_outcome outcome)
+{
+    call->outcome = outcome;
+    db_list_append (&db->done, call);
+}
+
+void
+db_requeue (struct db *db, struct call *call)
+{
+    db_list_prepend (call->write ? &db->writes : &db->reads, call);
+}
+
+// ---- public --------------------------------------------------------------------------------------------------------
+
+const char *
+db_outcome_name (enum db_outcome outcome)
+{
+    switch (outcome) {
+    case DB_OK:
+        return "ok";
+    case DB_CONFLICT:
+        return "conflict";
+    case DB_UNAVAILABLE:
+        return "unavailable";
+    case DB_UNCERTAIN:
+        return "uncertain";
+    case DB_FAILED:
+        return "failed";
+    }
+    return "?";
+}
+
+struct db *
+db_new (zloop_t *loop, struct resolver *resolver, const struct db_options *options)
+{
+    assert (options->connections && options->queue_limit && options->group_limit &&
+            options->timeout_ms > 0);
+    struct db *db = xcalloc (1, sizeof *db);
+    db->loop = loop;
+    db->resolver = resolver;
+    db->options = *options;
+    db->options.url = xstrdup (options->url);
+    db->options.password = options->password ? xstrdup (options->password) : NULL;
+    db->options.application = options->application ? xstrdup (options->application) : NULL;
+    while (options->statements[db->n_statements].name)
+        db->n_statements++;
+    error_set (&db->why, "not connected to the database yet");
+    if (!db_conninfo_parse (options->url, &db->conninfo, &db->why))
+        db_conninfo_free (&db->conninfo);
+
+    db->connections = xcalloc (options->connections, sizeof *db->connections);
+    for (size_t i = 0; i < options->connections; i++)
+        db->connections[i] =
+            (struct connection){.db = db, .fd = -1, .backoff_ms = DB_BACKOFF_FIRST_MS};
+
+    db->alarm = alarm_new (loop, on_alarm, db);
+    alarm_by (db->alarm, NEXT_TURN);
+    return db;
+}
+
+static void
+end_waiting (struct db *db, struct call_list *list)
+{
+    struct call *call;
+    while ((call = db_list_take (list)))
+        db_done (db, call, DB_UNAVAILABLE);
+}
+
+void
+db_destroy (struct db **db_p)
+{
+    struct db *db = *db_p;
+    if (!db)
+        return;
+    *db_p = NULL;
+    assert (!db->settling);
+    db->ending = true;
+    db->change = NULL;
+    for (size_t i = 0; i < db->options.connections; i++)
+        db_connection_close (&db->connections[i]);
+    // What a callback starts now ends at once as well.
+    do {
+        end_waiting (db, &db->reads);
+        end_waiting (db, &db->writes);
+        end_waiting (db, &db->refused);
+        call_back (db);
+    } while (db->refused.first);
+
+    alarm_destroy (&db->alarm);
+    db_conninfo_free (&db->conninfo);
+    free (db->connections);
+    if (db->options.password)
+        explicit_bzero ((char *) db->options.password, strlen (db->options.password));
+    explicit_bzero ((char *) db->options.url, strlen (db->options.url));
+    free ((char *) db->options.password);
+    free ((char *) db->options.url);
+    free ((char *) db->options.application);
+    free (db);
+}
+
+void
+db_call (struct db *db, int statement, const struct db_params *params, db_callback *callback,
+         void *context)
+{
+    struct db_step step = {.statement = statement, .params = params};
+    db_transaction (db, &step, 1, callback, context);
+}
+
+void
+db_transaction (struct db *db, const struct db_step *steps, size_t n, db_callback *callback,
+                void *context)
+{
+    assert (n > 0 && callback);
+    struct call *call = call_new (db, steps, n);
+    call->callback = callback;
+    call->context = context;
+    call->since = zclock_mono ();
+    db->stats.calls++;
+    bool refused = db->ending || db->n_ready == 0 || db->stats.in_flight >= db->options.queue_limit;
+    db->stats.in_flight++;
+    if (refused)
+        db_list_append (&db->refused, call);
+    else
+        db_list_append (call->write ? &db->writes : &db->reads, call);
+    // Runs in the next turn of the loop: until then, others may join.
+    alarm_by (db->alarm, NEXT_TURN);
+}
+
+bool
+db_ready (const struct db *db, struct error *error_r)
+{
+    if (db->n_ready > 0)
+        return true;
+    error_set (error_r, "%s", db->why.text);
+    return false;
+}
+
+void
+db_on_change (struct db *db, db_change_callback *callback, void *context)
+{
+    db->change = callback;
+    db->change_context = context;
+}
+
+bool
+db_idle (const struct db *db)
+{
+    return db->stats.in_flight == 0;
+}
+
+const struct db_stats *
+db_stats (const struct db *db)
+{
+    return &db->stats;
+}
