@@ -158,7 +158,7 @@ GRANT SELECT (number, account, owner, kind, environment, status, digest, expires
 GRANT SELECT ON token_modules, account_modules, modules, changes TO jeton_validator;
 GRANT SELECT (number, status, revision) ON accounts TO jeton_validator;
 GRANT SELECT (number, account, role, status, revision) ON users TO jeton_validator;
-GRANT SELECT (kid, algorithm, state, public_key, activated_at, retired_at) ON signing_keys TO jeton_validator;
+GRANT SELECT (kid, algorithm, state, public_key, created_at, activated_at, retired_at) ON signing_keys TO jeton_validator;
 
 GRANT SELECT, DELETE ON outbox TO jeton_auditor;
 GRANT SELECT, INSERT ON trail, checkpoints TO jeton_auditor;

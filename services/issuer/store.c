@@ -28,10 +28,11 @@ const struct db_statement store_statements[] = {
     [SIGNING_KEY_ADD] =
         {"signing_key_add",
          "WITH k AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key,"
-         "  activated_at) VALUES ($1, 'ES256', $2, $3, $4, CASE WHEN $2 = 2 THEN now() END)"
+         "  activated_at) VALUES ($1, 'ES256', $2::smallint, $3, $4,"
+         "  CASE WHEN $2::smallint = 2 THEN now() END)"
          "  RETURNING kid),"
          " c AS (INSERT INTO changes (kind, object, revision)"
-         "  SELECT 'signing_key', 0, $2 FROM k)"
+         "  SELECT 'signing_key', 0, 1 FROM k)"
          " INSERT INTO outbox (record) SELECT $5 FROM k",
          true},
     [SIGNING_KEY_ROTATE] =

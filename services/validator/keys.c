@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFRESH_PAUSE_MS = 100 };
+enum { REFRESH_PAUSE_MS = 100, RETRY_MS = 500 };
 
 struct wish {
     struct wish *next;
@@ -63,8 +63,9 @@ keys_plan (struct public_keys *keys)
         return;
     if (keys->timer != -1)
         zloop_timer_end (loop, keys->timer);
-    int64_t pause = keys->waiting || !keys->loaded ? REFRESH_PAUSE_MS
-                                                   : keys->validator->settings.keys_interval_ms;
+    int64_t pause = keys->waiting  ? REFRESH_PAUSE_MS
+                    : keys->loaded ? keys->validator->settings.keys_interval_ms
+                                   : RETRY_MS;
     int64_t wait = keys->last_query_ms + pause - zclock_mono ();
     keys->timer = zloop_timer (loop, wait > 0 ? (size_t) wait : 0, 1, keys_due, keys);
 }
@@ -126,7 +127,7 @@ keys_new (struct validator *validator)
     keys->validator = validator;
     keys->by_kid = table_new ();
     keys->timer = -1;
-    keys->last_query_ms = zclock_mono () - REFRESH_PAUSE_MS;
+    keys->last_query_ms = zclock_mono () - RETRY_MS;
     keys_plan (keys);
     return keys;
 }
