@@ -1,89 +1,20 @@
 #!/usr/bin/python3
-"""The admin process, each method and what it refuses (R1-R5, R7, R8, R11, R12, R37)."""
+"""The admin process, each method and what it refuses (R1-R5, R7, R8, R12, R37)."""
 # valgrind
 import hashlib
 import time
 
-import wire  # generates and finds what is imported next
+from administer import Admin, counts, envelope, grants, one_more, types
 from harness import SLOW, System, expect, expect_equal, main, test, wait_for
-
-import admin_pb2 as admin
-import audit_pb2 as audit
-import envelope_pb2 as envelope
-import types_pb2 as types
 
 DAY = 86400
 
 
-def name_of(code):
-    return envelope.Code.Name(code).replace("CODE_", "")
-
-
-class Admin:
-    """Calls of jeton.v1.Admin by hand: what the command line would refuse itself goes through as well."""
-
-    def __init__(self, system, keys="operator", service="admin"):
-        self.dealer = wire.Dealer(system, system[service], keys)
-
-    def start(self, method, **fields):
-        return self.dealer.send(f"jeton.v1.Admin/{method}", getattr(admin, f"{method}Request")(**fields), timeout_ms=int(20000 * SLOW))
-
-    def reply(self, method, **fields):
-        reply = self.dealer.call(f"jeton.v1.Admin/{method}", getattr(admin, f"{method}Request")(**fields), timeout=25, timeout_ms=int(20000 * SLOW))
-        expect(reply is not None, f"{method} was not answered")
-        return reply
-
-    def ok(self, method, **fields):
-        reply = self.reply(method, **fields)
-        expect(reply.code == envelope.CODE_OK, f"{method}: {name_of(reply.code)}: {reply.message} {list(reply.details)}")
-        return getattr(admin, f"{method}Reply").FromString(reply.body)
-
-    def refused(self, code, method, field=None, says="", **fields):
-        """The call fails with this code, naming this field, and says so."""
-        reply = self.reply(method, **fields)
-        text = " ".join([reply.message] + [f"{d.field}: {d.description}" for d in reply.details])
-        expect_equal(name_of(reply.code), code, f"{method}: {text}")
-        if field is not None:
-            expect_equal([d.field for d in reply.details], [field], f"{method}: {text}")
-        expect(says in text, f"{method} says {text!r}, without {says!r}")
-        return reply
-
-
-def grants(*modules):
-    return [types.ModuleGrant(module=m.split(":")[0], access=types.ACCESS_WRITE if m.endswith(":write") else types.ACCESS_READ) for m in modules]
-
-
-def counts(system):
-    """Rows that tell of changes, and records that do: these are equal, whatever the auditor has taken by now."""
-    numbers = system.sql("select (select count(*) from changes where kind <> 'signing_key'),"
-                         " (select count(*) from outbox) + (select count(*) from trail)").split("|")
-    return tuple(map(int, numbers))
-
-
-def with_auditor_stopped():
+def without_auditor():
     """The outbox keeps what is written to it: the auditor and the issuer, who writes too, are not needed here."""
     system = System({"issuer": 0, "validator": 0, "auditor": 0})
     system.admin = Admin(system)
     return system
-
-
-def records(system):
-    """All records of the outbox, in order."""
-    rows = system.sql("select encode(record, 'hex') from outbox order by id").split()
-    return [audit.AuditRecord.FromString(bytes.fromhex(row)) for row in rows]
-
-
-def one_more(system, before, event, object_id, revision):
-    """Exactly one change and one record came since `before`; the record tells this."""
-    after = counts(system)
-    expect_equal((after[0] - before[0], after[1] - before[1]), (1, 1), f"changes and records after {event}")
-    record = records(system)[-1]
-    expect_equal((record.event, record.object.id, record.object.revision), (event, object_id, revision))
-    expect_equal((record.actor.id, record.actor.type), ("operator", "operator"))
-    expect(abs(record.time_us / 1e6 - time.time()) < 600, "the record's time")
-    expect(record.request.correlation_id and record.request.method.startswith("jeton.v1.Admin/"), "the record's request")
-    expect(record.summary.endswith(".") and object_id in record.summary, record.summary)
-    return record
 
 
 @test("modules: create, list, refuse")
@@ -402,121 +333,12 @@ def lists(system):
         expect_equal(rest.next_cursor, "", method)
 
 
-@test("a page of large rows ends early, and the next goes on")
-def large_pages(system):
-    a = system.admin
-    account = a.ok("CreateAccount", name="Large", modules=["orders"]).account.id
-    started = [a.start("CreateToken", account_id=account, name="𝄞" * 128, description="𝄞" * 1024, kind=types.TOKEN_KIND_SERVICE,
-                       modules=grants("orders")) for _ in range(80)]
-    expect_equal({a.dealer.receive(20).code for _ in started}, {envelope.CODE_OK})
-    seen, cursor, pages = set(), "", 0
-    while pages == 0 or cursor:
-        page = a.ok("ListTokens", account_id=account, page=types.PageRequest(size=500, cursor=cursor))
-        seen, cursor, pages = seen | {t.id for t in page.tokens}, page.next_cursor, pages + 1
-    expect_equal(len(seen), 80)
-    expect(pages > 1, "the page was not cut")
-
-
-@test("an account's limit of tokens holds, also for many at once through two processes (R11)")
-def limit(system):
-    if "admin2" not in system.services:
-        system.add("admin", "admin2").start()
-    a, b = system.admin, Admin(system, service="admin2")
-    account = a.ok("CreateAccount", name="Small", token_limit=5, modules=["orders"]).account.id
-    fields = {"account_id": account, "name": "x", "kind": types.TOKEN_KIND_SERVICE, "modules": grants("orders")}
-    for caller in [a, b] * 10:
-        caller.start("CreateToken", **fields)
-    codes = [caller.dealer.receive(20).code for caller in [a, b] * 10]
-    expect_equal(codes.count(envelope.CODE_OK), 5, f"{codes}")
-    expect_equal(set(codes), {envelope.CODE_OK, envelope.CODE_RESOURCE_EXHAUSTED})
-    a.refused("RESOURCE_EXHAUSTED", "CreateToken", **fields, says=account)
-    a.ok("DeleteToken", id=a.ok("ListTokens", account_id=account).tokens[0].id)
-    a.ok("CreateToken", **fields)
-    a.refused("RESOURCE_EXHAUSTED", "CreateToken", **fields, says="limit is 5")
-
-
-@test("two change the same token at the same time: one wins, the other hears what is so by now")
-def races(system):
-    a, b = system.admin, Admin(system, service="admin2")
-    made = a.ok("CreateToken", account_id=system.account, name="x", kind=types.TOKEN_KIND_SERVICE, modules=grants("orders")).token
-    before, revision, won = counts(system), made.revision, 0
-    lost = {envelope.CODE_FAILED_PRECONDITION, envelope.CODE_ABORTED}
-    for i in range(30):
-        method = "EnableToken" if i % 2 else "DisableToken"
-        for caller in (a, b):
-            caller.start(method, id=made.id)
-        codes = [caller.dealer.receive(20).code for caller in (a, b)]
-        expect(codes.count(envelope.CODE_OK) == 1 and set(codes) - {envelope.CODE_OK} <= lost, f"{method}: {codes}")
-        won += 1
-    after = counts(system)
-    expect_equal((after[0] - before[0], after[1] - before[1]), (won, won), "changes and records")
-    expect_equal(a.ok("GetToken", id=made.id).token.revision, revision + won)
-    # Each record tells of the step from one revision to the next, in the order of the outbox.
-    steps = [(types.Token.FromString(r.before).revision, types.Token.FromString(r.after).revision)
-             for r in records(system) if r.object.id == made.id and r.before]
-    expect_equal(steps, [(revision + i, revision + i + 1) for i in range(won)])
-
-
-@test("many changes of one account at once: each is done or refused, none is lost")
-def contention(system):
-    a, b = system.admin, Admin(system, service="admin2")
-    account = a.ok("CreateAccount", name="Busy").account
-    before = counts(system)
-    names = [m.name for m in a.ok("ListModules").modules]
-    for i, name in enumerate(names):
-        (a, b)[i % 2].start("EnableModule", account_id=account.id, module=name)
-    codes = [(a, b)[i % 2].dealer.receive(20).code for i in range(len(names))]
-    done = codes.count(envelope.CODE_OK)
-    expect(done >= 1 and set(codes) <= {envelope.CODE_OK, envelope.CODE_ABORTED}, f"{codes}")
-    now, after = a.ok("GetAccount", id=account.id).account, counts(system)
-    expect_equal((len(now.modules), now.revision - 1, after[0] - before[0], after[1] - before[1]), (done,) * 4)
-
-
-@test("a call that fails in a group spoils no other")
-def groups(system):
-    a = system.admin
-    before = counts(system)
-    ids = {}
-    for i in range(40):
-        if i % 4 == 0:
-            ids[a.start("CreateModule", name="orders")] = envelope.CODE_ALREADY_EXISTS
-        elif i % 4 == 1:
-            ids[a.start("CreateModule", name=f"same{i // 8}")] = None  # two of each name: one is made
-        else:
-            ids[a.start("CreateModule", name=f"group{i}")] = envelope.CODE_OK
-    pairs = []
-    for _ in range(40):
-        reply = a.dealer.receive(20)
-        if ids[reply.id] is None:
-            pairs.append(reply.code)
-        else:
-            expect_equal(reply.code, ids[reply.id], reply.message)
-    expect_equal(sorted(pairs), [envelope.CODE_OK] * 5 + [envelope.CODE_ALREADY_EXISTS] * 5)
-    after = counts(system)
-    expect_equal((after[0] - before[0], after[1] - before[1]), (25, 25))
-
-
 @test("only operators and the gateway may call")
 def roles(system):
     for keys in ("caller", "validator", "issuer"):
         Admin(system, keys).refused("PERMISSION_DENIED", "ListAccounts")
         Admin(system, keys).refused("PERMISSION_DENIED", "CreateModule", name="forbidden")
     expect_equal(system.sql("select count(*) from modules where name = 'forbidden'"), "0")
-
-
-@test("no database: UNAVAILABLE and nothing done; back again by itself")
-def no_database(system):
-    a = system.admin
-    system.postgres.stop("immediate")
-    try:
-        a.refused("UNAVAILABLE", "CreateModule", name="later")
-        a.refused("UNAVAILABLE", "ListModules")
-        wait_for(lambda: system["admin"].health() == "starting", 5, "health without a database")
-    finally:
-        system.postgres.start()
-    wait_for(lambda: a.reply("ListModules").code == envelope.CODE_OK, 5, "recovery")
-    expect("later" not in [m.name for m in a.ok("ListModules").modules], "what was refused was done")
-    a.ok("CreateModule", name="later")
 
 
 @test("as many changes as records; one log line for each change; no secret in any")
@@ -535,28 +357,6 @@ def balance(system):
     system.check_logs()
 
 
-@test("the database ends amid changes: an answer tells what happened to each, or that nobody knows (R37, R44)")
-def cut_off(system):
-    a = system.admin
-    before = counts(system)
-    names = {a.start("CreateModule", name=f"cut{i}"): f"cut{i}" for i in range(300)}
-    first = a.dealer.receive(20)
-    system.postgres.stop("immediate")
-    codes = {names[first.id]: first.code}
-    while len(codes) < len(names):
-        reply = a.dealer.receive(20)
-        expect(reply is not None, f"{len(names) - len(codes)} calls were not answered")
-        codes[names[reply.id]] = reply.code
-    system.postgres.start()
-    expect(set(codes.values()) <= {envelope.CODE_OK, envelope.CODE_UNAVAILABLE, envelope.CODE_UNKNOWN}, f"{set(map(name_of, codes.values()))}")
-    made = set(system.sql("select name from modules where name like 'cut%'").split())
-    expect({name for name, code in codes.items() if code == envelope.CODE_OK} <= made, "what was acknowledged is lost")
-    expect(not {name for name, code in codes.items() if code == envelope.CODE_UNAVAILABLE} & made, "what was refused was done")
-    after = counts(system)
-    expect_equal((after[0] - before[0], after[1] - before[1]), (len(made),) * 2, "changes and records")
-    wait_for(lambda: a.reply("ListModules").code == envelope.CODE_OK, 5, "recovery")
-
-
 @test("the command line shows the same")
 def command_line(system):
     made = system.cli("token", "create", "--account", system.account, "--name", "CLI", "--kind", "service", "--module", "orders:read")
@@ -568,4 +368,4 @@ def command_line(system):
     expect_equal(system.cli("account", "show", system.account)["id"], system.account)
 
 
-main(with_auditor_stopped)
+main(without_auditor)
