@@ -133,8 +133,7 @@ on_tail (void *context, const ProtobufCMessage *message)
             if (!column->detail) {
                 char *cell = table_cell (column, record);
                 print_text (stdout, cell);
-                putchar (column[1].title != NULL ? ' ' : '\n');
-                putchar (column[1].title != NULL ? ' ' : '\0');
+                fputs (column[1].title != NULL ? "  " : "\n", stdout);
                 free (cell);
             }
         }

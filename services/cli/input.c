@@ -57,8 +57,9 @@ ask_line (const char *prompt, char line[INPUT_SECRET_MAX])
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t) ECHO;
     quiet.c_lflag |= ECHONL;
-    fprintf (stderr, "%s: ", prompt);
+    // First this, or a quick answer to the question would be shown and thrown away.
     tcsetattr (STDIN_FILENO, TCSAFLUSH, &quiet);
+    fprintf (stderr, "%s: ", prompt);
     length = read_line (line);
     tcsetattr (STDIN_FILENO, TCSAFLUSH, &old);
     return length;

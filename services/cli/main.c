@@ -1,4 +1,5 @@
 // jeton: the command line.
+#include "common/log/log.h"
 #include "services/cli/command.h"
 #include "services/cli/connect.h"
 #include "services/cli/input.h"
@@ -55,6 +56,8 @@ main (int argc, char **argv)
     // czmq would catch signals for itself; an interrupt ends this program, or a stream (connect.c).
     zsys_handler_set (NULL);
     setlocale (LC_CTYPE, "");
+    // What the RPC layer has to tell of connections is told by how a call ends.
+    log_open ("jeton", LOG_LEVEL_ERROR);
     cli.color = isatty (STDOUT_FILENO) && getenv ("NO_COLOR") == NULL;
     // Mistakes that come before --json is met are told as JSON too.
     for (int i = 1; i < argc && strcmp (argv[i], "--") != 0; i++) {
