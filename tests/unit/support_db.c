@@ -208,7 +208,7 @@ add_slowly (int id, const char *seconds, struct answer *answer)
 void
 wait_idle (void)
 {
-    run_until (is_idle, 10000);
+    run_until (is_idle, 30000);
 }
 
 void

@@ -284,7 +284,9 @@ END_TEST
 
 START_TEST (many_large_calls_do_not_block)
 {
-    open_db (1);
+    struct db_options options = options_new (1);
+    options.timeout_ms = 30000;
+    open_with (&options);
     static uint8_t big[100000];
     static struct answer answers[300];
     memset (answers, 0, sizeof answers);

@@ -260,6 +260,29 @@ START_TEST (passwords_come_from_files)
 }
 END_TEST
 
+// Managed servers give no superuser.
+START_TEST (an_owner_suffices)
+{
+    cleanup_free char *owner = xasprintf ("CREATE ROLE owner LOGIN CREATEROLE PASSWORD '%s'; ALTER "
+                                          "DATABASE %s OWNER TO owner; SELECT 1",
+                                          postgres_password ("owner"), database);
+    ask (owner);
+    struct migrate_options options = {.url = postgres_url (&postgres, "owner", database),
+                                      .schema_dir = "deploy/schema",
+                                      .secrets_dir = postgres_secrets (&postgres),
+                                      .out = fopen ("/dev/null", "w")};
+    struct error error = {""};
+    bool good = migrate_run (&options, &error);
+    ask ("ALTER ROLE owner NOCREATEROLE; SELECT 1");
+    struct error refusal = {""};
+    bool again = migrate_run (&options, &refusal);
+    fclose (options.out);
+    ck_assert_msg (good, "%s", error.text);
+    ck_assert (!again);
+    ck_assert_msg (strstr (refusal.text, "CREATEROLE"), "%s", refusal.text);
+}
+END_TEST
+
 // ---- least rights --------------------------------------------------------------------------------------------------
 
 struct right {
@@ -456,6 +479,7 @@ main (void)
     tcase_add_test (tcase, an_unreachable_server_is_named);
     tcase_add_test (tcase, a_mighty_role_is_refused);
     tcase_add_test (tcase, passwords_come_from_files);
+    tcase_add_test (tcase, an_owner_suffices);
     tcase_add_test (tcase, roles_have_the_least_rights);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);
