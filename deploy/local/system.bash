@@ -6,9 +6,6 @@ top=$PWD
 var=$top/var
 bin=$top/build/bin
 services=(issuer validator admin auditor)
-port_base=${JETON_PORT_BASE:-7100}
-declare -A port=([issuer]=$((port_base + 1)) [validator]=$((port_base + 2)) [admin]=$((port_base + 3)) [auditor]=$((port_base + 4)))
-
 say() { printf '%s\n' "$*"; }
 
 # fail SENTENCE: what happened and what to do.
@@ -16,6 +13,12 @@ fail() {
     printf 'make: %s\n' "$*" >&2
     exit 1
 }
+
+port_base=${JETON_PORT_BASE:-7100}
+if ! [[ $port_base =~ ^[0-9]{4,5}$ ]] || [ "$port_base" -lt 1023 ] || [ "$port_base" -gt 65531 ]; then
+    fail "JETON_PORT_BASE is $port_base: give a number from 1023 to 65531."
+fi
+declare -A port=([issuer]=$((port_base + 1)) [validator]=$((port_base + 2)) [admin]=$((port_base + 3)) [auditor]=$((port_base + 4)))
 
 # wait_until SECONDS COMMAND...: poll until the command succeeds.
 wait_until() {

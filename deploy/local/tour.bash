@@ -18,7 +18,8 @@ show_validation() {
 # The account of the runs before, unless the database is another one.
 account=$(cat "$var/run/account" 2>/dev/null) || true
 if [ -z "$account" ] || ! jeton account show "$account" >/dev/null 2>&1; then
-    jeton module create orders --title Orders >/dev/null 2>&1 || true # it may exist
+    # 73: it exists already.
+    said=$(jeton module create orders --title Orders 2>&1) || [ $? = 73 ] || fail "no module could be made: $said"
     account=$(jeton --json account create --name Acme | field id)
     jeton module enable orders --account "$account" >/dev/null
     printf '%s\n' "$account" >"$var/run/account"

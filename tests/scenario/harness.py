@@ -304,6 +304,13 @@ class System:
         self.write_conf()
         return service
 
+    def remove(self, name):
+        """It ends at once, and the command line does not know it any more."""
+        service = self.services.pop(name)
+        if service.running():
+            service.kill()
+        self.write_conf()
+
     def __getitem__(self, name):
         return self.services[name]
 

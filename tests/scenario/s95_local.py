@@ -124,6 +124,7 @@ def stop(tree):
 @test("a port that is taken: one sentence with the port, its holder and what to set")
 def port_taken(tree):
     with socket.socket() as taken:
+        tree.do("stop")
         taken.bind(("127.0.0.1", tree.base + 2))
         taken.listen()
         output = tree.do("run", status=1)
