@@ -1,15 +1,16 @@
 #!/usr/bin/python3
 """What the documents quote is what there is. `s92_documents.py --write` brings the quotes up to date instead.
 
-A quote stands between two lines of its document: <!-- settings: admin --> (what jeton-admin --settings prints) or
-<!-- file: tests/e2e/client.py --> (the file, as a block of code), and <!-- end -->.
+A quote stands between two lines of its document: <!-- settings: admin --> (what jeton-admin --settings prints, but for the rows that all
+processes have: those are <!-- settings: common -->) or <!-- file: tests/e2e/client.py --> (the file, as a block of code), and <!-- end -->.
 """
+import functools
 import os
 import re
 import subprocess
 import sys
 
-from harness import BUILD, TOP, expect, main, test
+from harness import BUILD, SERVICES, TOP, expect, main, test
 
 QUOTE = re.compile(r"^<!-- (settings|file): (\S+) -->\n(.*?)^<!-- end -->$", re.M | re.S)
 LANGUAGES = {".py": "python", ".proto": "proto", ".sql": "sql"}
@@ -24,11 +25,18 @@ def documents():
                 yield name, f.read()
 
 
+@functools.lru_cache
+def settings(process):
+    """The lines that jeton-PROCESS --settings prints: two of heading, and one for each setting."""
+    return subprocess.run([f"{BUILD}/bin/jeton-{process}", "--settings"], capture_output=True, text=True, check=True, timeout=30,
+                          env={"PATH": os.environ["PATH"]}).stdout.splitlines(keepends=True)
+
+
 def current(kind, name):
     if kind == "settings":
-        run = subprocess.run([f"{BUILD}/bin/jeton-{name}", "--settings"], capture_output=True, text=True, check=True, timeout=30,
-                             env={"PATH": os.environ["PATH"]})
-        return run.stdout
+        common = [row for row in settings(SERVICES[0])[2:] if all(row in settings(process) for process in SERVICES)]
+        own = common if name == "common" else [row for row in settings(name)[2:] if row not in common]
+        return "".join(settings(SERVICES[0])[:2] + own)
     with open(os.path.join(TOP, name), encoding="utf-8") as f:
         return f"```{LANGUAGES.get(os.path.splitext(name)[1], '')}\n{f.read()}```\n"
 
@@ -48,7 +56,7 @@ def quotes():
         for kind, name, quoted in QUOTE.findall(text):
             found.append(name)
             expect(quoted == current(kind, name), f"{document}: the {kind} of {name} differ; tests/scenario/s92_documents.py --write renews them")
-    for name in ("issuer", "validator", "admin", "auditor", "tests/e2e/client.py"):
+    for name in ("common", *SERVICES, "tests/e2e/client.py"):
         expect(name in found, f"{name} is quoted nowhere")
 
 
