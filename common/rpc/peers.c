@@ -41,8 +41,8 @@ word_is_key (const struct word *word)
     return strlen (text) == KEY_LENGTH && zmq_z85_decode (key, text) != NULL;
 }
 
-// At most WORDS_MAX words are kept, but all are counted. A word that begins with # ends the line, except for the first one, see
-// line_parse.
+// At most WORDS_MAX words are kept, but all are counted. A word that begins with # ends the line: # is a character of Z85, but no
+// key begins with it, because 84 * 85^4 is more than 32 bits.
 static size_t
 line_split (const char *line, size_t length, struct word words_r[WORDS_MAX])
 {
@@ -55,7 +55,7 @@ line_split (const char *line, size_t length, struct word words_r[WORDS_MAX])
         size_t begin = i;
         while (i < length && line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
             i++;
-        if (n > 0 && line[begin] == '#')
+        if (line[begin] == '#')
             break;
         if (n < WORDS_MAX)
             words_r[n] = (struct word){.text = line + begin, .length = i - begin};
@@ -100,7 +100,6 @@ roles_parse (const struct word *word, unsigned *roles_r)
     return true;
 }
 
-// # is a character of Z85 too: a line that begins with it is a peer only if it is one in every respect.
 static bool
 line_parse (const char *line, size_t length, struct peer *peer_r, bool *is_peer_r,
             struct error *error_r)
@@ -119,8 +118,6 @@ line_parse (const char *line, size_t length, struct peer *peer_r, bool *is_peer_
         *is_peer_r = true;
         return true;
     }
-    if (words[0].text[0] == '#')
-        return true;
     if (n != WORDS_MAX)
         error_set (error_r, "a line has a key, a name and roles; this one has %zu words", n);
     else if (!key)
@@ -149,7 +146,8 @@ name_compare (const void *a, const void *b)
 static bool
 peers_index (struct peers *peers, struct error *error_r)
 {
-    qsort (peers->list, peers->n, sizeof *peers->list, key_compare);
+    if (peers->n > 0)
+        qsort (peers->list, peers->n, sizeof *peers->list, key_compare);
     peers->by_name = xcalloc (peers->n + 1, sizeof *peers->by_name);
     for (size_t i = 0; i < peers->n; i++)
         peers->by_name[i] = &peers->list[i];

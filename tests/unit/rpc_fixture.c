@@ -42,6 +42,8 @@ validate (struct request *request)
         request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no \"%s\" \xff", message->token);
     else if (strcmp (message->module, "field") == 0)
         request_fail_field (request, "client_address", "is no address");
+    else if (strcmp (message->module, "who") == 0)
+        answer (request, service->name);
     else if (strcmp (message->module, "big") == 0)
         big (request);
     else
@@ -319,6 +321,7 @@ fixture_child (struct fixture *fixture, unsigned port, enum rpc_health health)
     if (getppid () != parent)
         _exit (1);
     snprintf (fixture->endpoint, sizeof fixture->endpoint, "tcp://127.0.0.1:%u", port);
+    snprintf (fixture->service.name, sizeof fixture->service.name, "%u", port);
     fixture_serve (fixture);
     rpc_server_health (fixture->server, health, "of a test");
     zloop_start (fixture->loop);

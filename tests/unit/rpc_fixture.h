@@ -17,7 +17,7 @@ struct keys {
 };
 
 // What the handlers did. Validate does what its `module` says: "echo" (the token comes back, with the correlation in `scope`), "hold"
-// (kept in `held`), "fail", "field", "big".
+// (kept in `held`), "fail", "field", "who", "big".
 struct service {
     struct request *held[64];
     size_t nheld;
@@ -26,6 +26,7 @@ struct service {
     size_t items; // how many ExportTrail has: ExportTrailRequest.after
     bool ended;   // on_ended was called
     struct request *tail;
+    char name[16]; // what "who" answers
 };
 
 struct fixture {

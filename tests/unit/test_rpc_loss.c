@@ -1,0 +1,248 @@
+// Servers that go away and come back, and others that take over. Second servers are processes of their own.
+// objects: tests/unit/rpc_fixture.o
+#include "tests/unit/rpc_fixture.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static struct fixture fixture;
+
+static void
+set_up (void)
+{
+    fixture_open (&fixture);
+}
+
+static void
+tear_down (void)
+{
+    fixture_close (&fixture);
+}
+
+static void
+child_end (pid_t child)
+{
+    kill (child, SIGKILL);
+    waitpid (child, NULL, 0);
+}
+
+static bool
+held (void *n)
+{
+    return fixture.service.nheld == *(size_t *) n;
+}
+
+START_TEST (a_lost_call_is_unknown_unless_it_may_be_repeated)
+{
+    struct outcome write, read, late;
+    struct rpc_call_options idempotent = {.idempotent = true};
+    size_t n = 2;
+    fixture_serve (&fixture);
+    struct rpc_client *client = fixture_client (&fixture, &fixture.caller_keys, NULL);
+    call_validate (client, &write, "w", "hold", NULL);
+    call_validate (client, &read, "r", "hold", &idempotent);
+    ck_assert (fixture_until (&fixture, held, &n));
+    rpc_server_destroy (&fixture.server);
+    ck_assert (fixture_until (&fixture, outcome_done, &write));
+    ck_assert_int_eq (write.code, JETON__V1__CODE__CODE_UNKNOWN);
+    ck_assert (!read.done);
+
+    // The one that may be repeated waits for the server to come back; so does a new one.
+    call_validate (client, &late, "late", "echo", NULL);
+    fixture.service.nheld = 0;
+    fixture_serve (&fixture);
+    ck_assert (fixture_until (&fixture, outcome_done, &late));
+    ck_assert_str_eq (late.token, "late");
+    n = 1;
+    ck_assert (fixture_until (&fixture, held, &n));
+    Jeton__V1__ValidateReply reply = JETON__V1__VALIDATE_REPLY__INIT;
+    request_reply (fixture.service.held[0], &reply.base);
+    ck_assert (fixture_until (&fixture, outcome_done, &read));
+    ck_assert_int_eq (read.code, JETON__V1__CODE__CODE_OK);
+    rpc_client_destroy (&client);
+}
+END_TEST
+
+START_TEST (a_call_that_is_lost_twice_is_unavailable)
+{
+    struct outcome read;
+    struct rpc_call_options idempotent = {.idempotent = true};
+    size_t n = 1;
+    fixture_serve (&fixture);
+    struct rpc_client *client = fixture_client (&fixture, &fixture.caller_keys, NULL);
+    call_validate (client, &read, "r", "hold", &idempotent);
+    for (int i = 0; i < 2; i++) {
+        ck_assert (fixture_until (&fixture, held, &n));
+        rpc_server_destroy (&fixture.server);
+        fixture.service.nheld = 0;
+        ck_assert (!read.done);
+        if (i == 0)
+            fixture_serve (&fixture);
+    }
+    ck_assert (fixture_until (&fixture, outcome_done, &read));
+    ck_assert_int_eq (read.code, JETON__V1__CODE__CODE_UNAVAILABLE);
+    rpc_client_destroy (&client);
+}
+END_TEST
+
+// The endpoints of two children, and a client of both that is connected to both.
+static struct rpc_client *
+client_of_two (unsigned first, unsigned second, bool by_home)
+{
+    static char endpoints[80];
+    snprintf (endpoints, sizeof endpoints, "tcp://127.0.0.1:%u,tcp://127.0.0.1:%u", first, second);
+    struct rpc_client *warm = fixture_client (&fixture, &fixture.caller_keys, endpoints);
+    rpc_client_destroy (&warm); // made the loop
+    struct error error;
+    struct rpc_client_options options = {.endpoints = endpoints,
+                                         .server_key = fixture.server_keys.public_key,
+                                         .certificate = fixture.certificates[0],
+                                         .by_home = by_home};
+    struct rpc_client *client = rpc_client_new (fixture.loop, fixture.resolver, &options, &error);
+    ck_assert_ptr_nonnull (client);
+    fixture_pass (&fixture, 600);
+    return client;
+}
+
+static const char *
+ask (struct rpc_client *client, struct outcome *outcome, const char *key)
+{
+    struct rpc_call_options options = {
+        .idempotent = true, .key = key, .key_size = key != NULL ? strlen (key) : 0};
+    call_validate (client, outcome, "x", "who", &options);
+    ck_assert (fixture_until (&fixture, outcome_done, outcome));
+    ck_assert_msg (outcome->code == JETON__V1__CODE__CODE_OK, "%s", outcome->message);
+    return outcome->token;
+}
+
+START_TEST (one_that_is_not_ready_is_passed_over)
+{
+    unsigned ready = fixture_port (), not_ready = fixture_port ();
+    pid_t a = fixture_child (&fixture, ready, RPC_SERVING);
+    pid_t b = fixture_child (&fixture, not_ready, RPC_STARTING);
+    struct rpc_client *client = client_of_two (ready, not_ready, false);
+    struct outcome outcome;
+    char port[16];
+    snprintf (port, sizeof port, "%u", ready);
+    for (int i = 0; i < 20; i++)
+        ck_assert_str_eq (ask (client, &outcome, NULL), port);
+    size_t refused = 0;
+    for (int i = 0; i < 20; i++) {
+        call_validate (client, &outcome, "x", "who", NULL);
+        ck_assert (fixture_until (&fixture, outcome_done, &outcome));
+        refused += outcome.code == JETON__V1__CODE__CODE_UNAVAILABLE;
+    }
+    ck_assert_uint_ge (refused, 5); // what may not be repeated was asked of either
+    ck_assert_uint_le (refused, 15);
+    rpc_client_destroy (&client);
+    child_end (a);
+    child_end (b);
+}
+END_TEST
+
+START_TEST (a_key_has_a_home_until_that_is_gone)
+{
+    unsigned ports[2] = {fixture_port (), fixture_port ()};
+    pid_t children[2];
+    for (int i = 0; i < 2; i++)
+        children[i] = fixture_child (&fixture, ports[i], RPC_SERVING);
+    struct rpc_client *client = client_of_two (ports[0], ports[1], true);
+    struct outcome outcome;
+    char first[16], key[16], home[64];
+    size_t at_first = 0;
+    snprintf (first, sizeof first, "%u", ports[0]);
+    for (int i = 0; i < 64; i++) {
+        snprintf (key, sizeof key, "key-%d", i);
+        snprintf (home, sizeof home, "%s", ask (client, &outcome, key));
+        ck_assert_str_eq (ask (client, &outcome, key), home);
+        at_first += strcmp (home, first) == 0;
+    }
+    ck_assert_uint_ge (at_first, 12);
+    ck_assert_uint_le (at_first, 52);
+    child_end (children[1]);
+    for (int i = 0; i < 16; i++) {
+        snprintf (key, sizeof key, "key-%d", i);
+        ck_assert_str_eq (ask (client, &outcome, key), first);
+    }
+    rpc_client_destroy (&client);
+    child_end (children[0]);
+}
+END_TEST
+
+START_TEST (a_stopped_server_is_noticed)
+{
+    unsigned ports[2] = {fixture_port (), fixture_port ()};
+    pid_t a = fixture_child (&fixture, ports[0], RPC_SERVING);
+    pid_t b = fixture_child (&fixture, ports[1], RPC_SERVING);
+    struct rpc_client *client = client_of_two (ports[0], ports[1], false);
+    struct rpc_call_options options = {.idempotent = true, .timeout_ms = 9000};
+    struct outcome outcomes[4];
+    char port[16];
+    snprintf (port, sizeof port, "%u", ports[1]);
+    kill (a, SIGSTOP);
+    for (int i = 0; i < 4; i++)
+        call_validate (client, &outcomes[i], "x", "who", &options);
+    for (int i = 0; i < 4; i++) {
+        ck_assert (fixture_until (&fixture, outcome_done, &outcomes[i]));
+        ck_assert_int_eq (outcomes[i].code, JETON__V1__CODE__CODE_OK);
+        ck_assert_str_eq (outcomes[i].token, port);
+        ck_assert_int_lt (outcomes[i].took_ms, 6000);
+    }
+    kill (a, SIGCONT);
+    rpc_client_destroy (&client);
+    child_end (a);
+    child_end (b);
+}
+END_TEST
+
+START_TEST (connections_are_limited)
+{
+    fixture.options.connection_limit = 2;
+    fixture_serve (&fixture);
+    struct rpc_client *clients[3];
+    struct outcome outcome;
+    struct rpc_call_options options = {.timeout_ms = 1000};
+    for (int i = 0; i < 2; i++) {
+        clients[i] = fixture_client (&fixture, &fixture.caller_keys, NULL);
+        call_validate (clients[i], &outcome, "x", "echo", NULL);
+        ck_assert (fixture_until (&fixture, outcome_done, &outcome));
+        ck_assert_int_eq (outcome.code, JETON__V1__CODE__CODE_OK);
+    }
+    struct rpc_client *stranger = fixture_client (&fixture, &fixture.stranger_keys, NULL);
+    clients[2] = fixture_client (&fixture, &fixture.caller_keys, NULL);
+    call_validate (clients[2], &outcome, "x", "echo", &options);
+    ck_assert (fixture_until (&fixture, outcome_done, &outcome));
+    ck_assert_int_eq (outcome.code, JETON__V1__CODE__CODE_UNAVAILABLE);
+    rpc_client_destroy (&stranger);
+    rpc_client_destroy (&clients[0]);
+    // The one that was turned away tries again when its handshake has timed out.
+    options.timeout_ms = 9000;
+    call_validate (clients[2], &outcome, "x", "echo", &options);
+    ck_assert (fixture_until (&fixture, outcome_done, &outcome));
+    ck_assert_int_eq (outcome.code, JETON__V1__CODE__CODE_OK);
+    for (int i = 1; i < 3; i++)
+        rpc_client_destroy (&clients[i]);
+}
+END_TEST
+
+int
+main (void)
+{
+    Suite *suite = suite_create ("rpc losses");
+    TCase *losses = tcase_create ("losses");
+    tcase_set_timeout (losses, 40);
+    tcase_add_checked_fixture (losses, set_up, tear_down);
+    tcase_add_test (losses, a_lost_call_is_unknown_unless_it_may_be_repeated);
+    tcase_add_test (losses, a_call_that_is_lost_twice_is_unavailable);
+    tcase_add_test (losses, one_that_is_not_ready_is_passed_over);
+    tcase_add_test (losses, a_key_has_a_home_until_that_is_gone);
+    tcase_add_test (losses, a_stopped_server_is_noticed);
+    tcase_add_test (losses, connections_are_limited);
+    suite_add_tcase (suite, losses);
+    SRunner *runner = srunner_create (suite);
+    srunner_run_all (runner, CK_ENV);
+    int failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    return failed == 0 ? 0 : 1;
+}
