@@ -68,7 +68,7 @@ auditor_export_trail (struct request *request)
     if (stream == NULL)
         return;
     stream->span = (struct store_span){message->after, -1, message->after, -1};
-    log_info ("trail exported", "request", request_correlation (request), "peer", "%s",
+    log_info ("trail exported", "request", request_correlation (request), "peer",
               request_peer (request)->name, NULL);
     export_step (stream);
 }

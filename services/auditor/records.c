@@ -25,7 +25,7 @@ auditor_fail (struct request *request, enum db_outcome outcome)
     case DB_OK:
     case DB_CONFLICT:
     case DB_FAILED:
-        log_error ("query failed", "request", request_correlation (request), "method", "%s",
+        log_error ("query failed", "request", request_correlation (request), "method",
                    request_method (request), NULL);
         request_fail (request, JETON__V1__CODE__CODE_INTERNAL,
                       "the trail could not be read; the log of the auditor says why");

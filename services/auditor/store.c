@@ -94,8 +94,8 @@ const struct db_statement store_statements[] = {
                                       "r.sequence DESC LIMIT $2::bigint",
          false},
     [LIST_TIME] = {"auditor_list_time",
-                   LIST_BY ("trail.time_us >= coalesce ($9, 0) AND"
-                            " trail.time_us < coalesce ($10, 9223372036854775807) AND",
+                   LIST_BY ("trail.time_us >= coalesce ($9::bigint, 0) AND"
+                            " trail.time_us < coalesce ($10::bigint, 9223372036854775807) AND",
                             ""),
                    false},
     [RECORD] = {"auditor_record", "SELECT sequence, record FROM trail WHERE sequence = $1", false},

@@ -137,7 +137,7 @@ auditor_tail_records (struct request *request)
     free (stream->account_id);
     stream->account_id = xstrdup (message->account_id);
     stream->span.entry = message->after;
-    log_debug ("tail", "request", request_correlation (request), "peer", "%s",
+    log_debug ("tail", "request", request_correlation (request), "peer",
                request_peer (request)->name, NULL);
     tail_start_step (stream);
     tail_poll (stream->auditor);
