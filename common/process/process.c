@@ -131,17 +131,14 @@ database_changed (void *context, bool ready)
 {
     struct process *process = context;
     struct error error = {0};
-    if (ready)
-        log_info ("database ready", NULL);
-    else if (!db_ready (process->db, &error))
-        log_warn ("database not ready", "reason", error.text, NULL);
     if (process->draining)
         return;
     if (process->database_changed)
         process->database_changed (process, ready);
+    else if (db_ready (process->db, &error))
+        rpc_server_health (process->server, RPC_SERVING, "");
     else
-        rpc_server_health (process->server, ready ? RPC_SERVING : RPC_STARTING,
-                           ready ? "" : error.text);
+        rpc_server_health (process->server, RPC_STARTING, error.text);
 }
 
 static void

@@ -307,9 +307,11 @@ START_TEST (test_statement)
     memset (digest, 0xab, sizeof digest);
     chain_checkpoint_sign (&key, 0x0102030405060708, digest, 0x1112131415161718, signature);
     uint8_t statement[19 + 8 + CHAIN_DIGEST_SIZE + 8] = "jeton checkpoint 1\n";
-    memcpy (statement + 19, "\x01\x02\x03\x04\x05\x06\x07\x08", 8);
+    for (uint8_t i = 0; i < 8; i++) {
+        statement[19 + i] = (uint8_t) (0x01 + i);
+        statement[59 + i] = (uint8_t) (0x11 + i);
+    }
     memcpy (statement + 27, digest, sizeof digest);
-    memcpy (statement + 59, "\x11\x12\x13\x14\x15\x16\x17\x18", 8);
     ck_assert (sign_check (&key, statement, sizeof statement, signature));
 }
 END_TEST

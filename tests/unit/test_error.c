@@ -1,5 +1,6 @@
 #include "common/error/error.h"
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +26,8 @@ START_TEST (test_cut)
         for (int shift = 0; shift < 4; shift++) {
             char text[2048] = "";
             memset (text, '.', (size_t) shift);
-            for (int n = 0; n < 500; n++)
-                strcat (text, characters[i]);
+            for (size_t n = 0, length = (size_t) shift; n < 500; n++, length = strlen (text))
+                snprintf (text + length, sizeof text - length, "%s", characters[i]);
             struct error error;
             error_set (&error, "%s", text);
             size_t size = strlen (characters[i]);

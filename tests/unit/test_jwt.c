@@ -1,3 +1,4 @@
+#include "common/memory/memory.h"
 #include "common/token/jwt.h"
 #include <check.h>
 #include <sodium.h>
@@ -77,8 +78,7 @@ verify (const struct jwt_key *key, const char *text, const char *type)
     struct keyring ring = {.key = key, .nameless = true};
     // In memory of its exact size, for the sanitizer to see a byte too far.
     size_t length = strlen (text);
-    char *copy = malloc (length ? length : 1);
-    memcpy (copy, text, length);
+    char *copy = xmemdup (text, length);
     json_t *claims = NULL;
     struct error error = {0};
     enum jwt_result result = jwt_verify (copy, length, type, find, &ring, &claims, &error);
@@ -232,7 +232,7 @@ START_TEST (test_bad_keys)
     char text[sizeof rfc_public + 2];
     snprintf (text, sizeof text, "%s00", rfc_public);
     ck_assert_ptr_null (from_hex (text, false, &error)); // a byte too many
-    strcpy (text, rfc_public);
+    snprintf (text, sizeof text, "%s", rfc_public);
     text[strlen (text) - 1] ^= 1;
     ck_assert_ptr_null (from_hex (text, false, &error)); // not on the curve
 }

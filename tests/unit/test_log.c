@@ -140,9 +140,9 @@ START_TEST (test_redacted_lines)
     log_info ("Bearer secret-1", "a", "jtn_live_secret-2", NULL);
     char text[3000];
     memset (text, 'x', sizeof text);
-    strcpy (text + 1450, " postgresql://user:secret-3");
+    snprintf (text + 1450, sizeof text - 1450, " postgresql://user:secret-3");
     memset (text + 1450 + 27, 's', 1000);
-    strcpy (text + 2500, "@host");
+    snprintf (text + 2500, sizeof text - 2500, "@host");
     log_info ("m", "url", text, NULL);
     const char *lines = logged ();
     ck_assert_ptr_null (strstr (lines, "secret"));

@@ -15,6 +15,7 @@ START_TEST (test_allocation)
     for (int i = 0; i < 100; i++)
         ck_assert_uint_eq (numbers[i], 0);
     numbers = xrealloc (numbers, 200 * sizeof *numbers);
+    ck_assert_uint_eq (numbers[99], 0);
     cleanup_free void *nothing = xmemdup (NULL, 0);
     ck_assert_ptr_nonnull (nothing);
 }

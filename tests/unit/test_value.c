@@ -12,8 +12,8 @@ static struct token_keys
 some_keys (void)
 {
     struct token_keys keys = {.n = 2};
-    for (uint8_t i = 0; i < TOKEN_CHECK_KEY_SIZE; i++) {
-        keys.keys[0][i] = i;
+    for (int i = 0; i < TOKEN_CHECK_KEY_SIZE; i++) {
+        keys.keys[0][i] = (uint8_t) i;
         keys.keys[1][i] = (uint8_t) (16 + i);
     }
     return keys;
@@ -100,17 +100,25 @@ START_TEST (test_swapped_neighbours)
 }
 END_TEST
 
+// Writes `name` in the place of the environment's.
+static void
+rename_environment (char *value, const char *name)
+{
+    for (int i = 0; i < 4; i++)
+        value[4 + i] = name[i];
+}
+
 START_TEST (test_environment)
 {
     struct token_keys keys = some_keys ();
     char value[TOKEN_VALUE_LENGTH + 1];
     token_value_make (&keys, TOKEN_LIVE, value);
     ck_assert (good (&keys, value));
-    memcpy (value + 4, "test", 4);
+    rename_environment (value, "test");
     ck_assert (!good (&keys, value));
     token_value_make (&keys, TOKEN_TEST, value);
     ck_assert (good (&keys, value));
-    memcpy (value + 4, "live", 4);
+    rename_environment (value, "live");
     ck_assert (!good (&keys, value));
 }
 END_TEST
@@ -177,6 +185,9 @@ load (const char *text, mode_t mode, struct token_keys *keys_r, struct error *er
     return loaded;
 }
 
+#define ONE_KEY   "000102030405060708090a0b0c0d0e0f\n"
+#define FIVE_KEYS ONE_KEY ONE_KEY ONE_KEY ONE_KEY ONE_KEY
+
 START_TEST (test_load)
 {
     struct token_keys keys;
@@ -195,9 +206,8 @@ START_TEST (test_load)
         "000102030405060708090a0b0c0d0e0f0",
         "0001020304050607 08090a0b0c0d0e0f",
         "g00102030405060708090a0b0c0d0e0f",
-        "000102030405060708090a0b0c0d0e0f\n000102030405060708090a0b0c0d0e0f\n"
-        "000102030405060708090a0b0c0d0e0f\n000102030405060708090a0b0c0d0e0f\n"
-        "000102030405060708090a0b0c0d0e0f\n"};
+        FIVE_KEYS,
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_assert (!load (bad[i], 0600, &keys, &error));
         ck_assert_ptr_nonnull (strstr (error.text, "/tmp/jeton-test-value-"));
