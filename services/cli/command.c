@@ -130,7 +130,7 @@ rows_count (const struct option_row *rows)
 {
     size_t n = 0;
 
-    while (rows != NULL && rows[n].name != NULL) {
+    while (rows[n].name != NULL) {
         n++;
     }
     return n;
@@ -212,10 +212,13 @@ take_option (struct parse *parse, const struct option_row *rows, size_t nrows, s
 static int
 take_options (struct parse *parse, const struct option_row *rows, bool stop, int argc, char **argv)
 {
+    static const struct option_row none[] = {{.name = NULL}};
     struct option table[2 * ROWS_MAX + 1] = {{0}};
-    size_t nrows = rows_count (rows), nglobals = rows_count (command_globals);
+    size_t nrows, nglobals = rows_count (command_globals);
     int index, c;
 
+    rows = rows != NULL ? rows : none;
+    nrows = rows_count (rows);
     assert (nrows <= ROWS_MAX && nglobals <= ROWS_MAX);
     for (size_t i = 0; i < nrows + nglobals; i++) {
         const struct option_row *row = i < nrows ? &rows[i] : &command_globals[i - nrows];
@@ -368,9 +371,9 @@ run_noun (struct parse *parse, const struct noun *noun, int argc, char **argv)
 }
 
 int
-command_run (struct cli *cli, const struct noun *all, int argc, char **argv)
+command_run (struct cli *cli, const struct noun *nouns, int argc, char **argv)
 {
-    struct parse parse = {.cli = cli, .nouns = all};
+    struct parse parse = {.cli = cli, .nouns = nouns};
     const struct noun *noun;
     int word = take_options (&parse, NULL, true, argc, argv);
 
@@ -388,7 +391,7 @@ command_run (struct cli *cli, const struct noun *all, int argc, char **argv)
     }
     if (word >= argc) {
         if (parse.help) {
-            help_program (all);
+            help_program (nouns);
             return EX_OK;
         }
         return print_usage (cli, "what to do? \"jeton --help\" lists the commands");

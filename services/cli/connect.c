@@ -389,10 +389,11 @@ on_item (void *context, const struct rpc_result *result)
         streaming->end = STREAM_STOPPED;
     } else if (code == JETON__V1__CODE__CODE_OK) {
         streaming->end = STREAM_DONE;
-    } else if (code == JETON__V1__CODE__CODE_UNAVAILABLE ||
+    } else if (code == JETON__V1__CODE__CODE_UNAVAILABLE || code == JETON__V1__CODE__CODE_UNKNOWN ||
                code == JETON__V1__CODE__CODE_DEADLINE_EXCEEDED) {
+        // UNKNOWN is a connection that was lost in the middle: a stream changes nothing, so it is known.
         streaming->end = STREAM_BROKEN;
-        streaming->status = print_status (code);
+        streaming->status = EX_UNAVAILABLE;
         error_set (streaming->error, "%s (%s)", result->message, rpc_code_name (code));
     } else {
         streaming->end = STREAM_FAILED;

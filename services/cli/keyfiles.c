@@ -124,18 +124,19 @@ static bool
 make_password (struct keyring *keyring, const char *role)
 {
     uint8_t bytes[24];
-    char text[sodium_base64_ENCODED_LEN (sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING) +
-              1];
-    char name[32];
+    char password[sodium_base64_ENCODED_LEN (sizeof bytes,
+                                             sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+    char text[sizeof password + 1], name[32];
     bool good;
 
     randombytes_buf (bytes, sizeof bytes);
-    sodium_bin2base64 (text, sizeof text - 1, bytes, sizeof bytes,
+    sodium_bin2base64 (password, sizeof password, bytes, sizeof bytes,
                        sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    strcat (text, "\n");
+    snprintf (text, sizeof text, "%s\n", password);
     snprintf (name, sizeof name, "database-%s", role);
     good = make_file (keyring, name, SECRET_MODE, text);
     sodium_memzero (bytes, sizeof bytes);
+    sodium_memzero (password, sizeof password);
     sodium_memzero (text, sizeof text);
     return good;
 }
@@ -146,7 +147,7 @@ make_checkpoint_key (struct keyring *keyring)
 {
     cleanup_free char *secret = xasprintf ("%s/checkpoint.key", keyring->directory);
     cleanup_free char *public = xasprintf ("%s/checkpoint.pub", keyring->directory);
-    char hex[2 * CRYPTO_PUBLIC_SIZE + 2];
+    char hex[2 * CRYPTO_PUBLIC_SIZE + 1], text[sizeof hex + 1];
     struct sign_key key, known;
     bool good;
 
@@ -155,8 +156,8 @@ make_checkpoint_key (struct keyring *keyring)
         return false;
     }
     sodium_bin2hex (hex, sizeof hex, key.public_key, sizeof key.public_key);
-    strcat (hex, "\n");
-    good = make_file (keyring, "checkpoint.pub", PUBLIC_MODE, hex) &&
+    snprintf (text, sizeof text, "%s\n", hex);
+    good = make_file (keyring, "checkpoint.pub", PUBLIC_MODE, text) &&
            sign_public_load (public, &known, &keyring->error);
     if (good && memcmp (known.public_key, key.public_key, sizeof key.public_key) != 0) {
         error_set (&keyring->error, "%s is not the public part of %s", public, secret);
@@ -262,7 +263,7 @@ peers_text (struct keyring *keyring, const char *path)
         return NULL;
     }
     if (length > 0 && text[length - 1] != '\n') {
-        strcat (text, "\n");
+        text[length] = '\n';
     }
     return text;
 }

@@ -23,8 +23,8 @@ static const json_t *
 member_of (const json_t *object, const char *path)
 {
     const char *dot = strchr (path, '.');
-    cleanup_free char *first = dot != NULL ? strndup (path, (size_t) (dot - path)) : xstrdup (path);
-    const json_t *value = first != NULL ? json_object_get (object, first) : NULL;
+    size_t length = dot != NULL ? (size_t) (dot - path) : strlen (path);
+    const json_t *value = json_object_getn (object, path, length);
 
     return dot != NULL && value != NULL ? member_of (value, dot + 1) : value;
 }
