@@ -2,12 +2,11 @@
 #include "common/crypto/crypto.h"
 #include "common/db/schema_version.h"
 #include "common/log/log.h"
-#include "common/memory/memory.h"
+#include "common/process/certificate.h"
 #include "common/process/system.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -66,29 +65,6 @@ check_settings (const struct process *process, bool database, enum log_level *le
         return false;
     }
     return true;
-}
-
-// zcert_load itself takes a key without its secret part, one that anybody can read, and halves that do not belong together.
-static zcert_t *
-load_certificate (const char *path, struct error *error_r)
-{
-    cleanup_free char *secret_path = xasprintf ("%s_secret", path);
-    uint8_t data[4096];
-    size_t length;
-    bool readable = crypto_file_read (secret_path, true, data, sizeof data, &length, error_r);
-    sodium_memzero (data, sizeof data);
-    if (!readable) {
-        error_prefix (error_r, "key");
-        return NULL;
-    }
-    zcert_t *certificate = zcert_load (path);
-    char public_key[41];
-    if (certificate && zmq_curve_public (public_key, zcert_secret_txt (certificate)) == 0 &&
-        strcmp (public_key, zcert_public_txt (certificate)) == 0)
-        return certificate;
-    zcert_destroy (&certificate);
-    error_set (error_r, "key: %s: not a CURVE key pair; `jeton keys init` makes one", secret_path);
-    return NULL;
 }
 
 static bool
@@ -214,9 +190,11 @@ process_start (struct process *process, const char *name, const char *default_bi
     process->signal_fd = process_signals (&error);
     if (process->signal_fd < 0 || !crypto_start (&error))
         return refuse (process, EX_OSERR, &error);
-    process->certificate = load_certificate (process->settings->key, &error);
-    if (!process->certificate)
+    process->certificate = certificate_load (process->settings->key, &error);
+    if (!process->certificate) {
+        error_prefix (&error, "key");
         return refuse (process, EX_USAGE, &error);
+    }
 
     make_loop (process);
     if (!bind_server (process, &error))

@@ -207,7 +207,7 @@ END_TEST
 
 START_TEST (test_sign_files)
 {
-    static const char *const bad[] = {"", "00", KEY_1 "00", KEY_1 "\n" KEY_2, "x" KEY_1};
+    static const char *const bad[] = {"", "00", KEY_1 "00", (KEY_1 "\n" KEY_2), "x" KEY_1};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct sign_key key;
         struct error error;
