@@ -391,6 +391,7 @@ db_transaction (struct db *db, const struct db_step *steps, size_t n, db_callbac
     struct call *call = call_new (db, steps, n);
     call->callback = callback;
     call->context = context;
+    call->lock_order = steps[0].params ? steps[0].params->lock_order : 0;
     call->since = zclock_mono ();
     db->stats.calls++;
     bool refused = db->ending || db->n_ready == 0 || db->stats.in_flight >= db->options.queue_limit;

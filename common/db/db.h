@@ -44,6 +44,9 @@ struct db_params {
     int lengths[DB_PARAMS_MAX];        // of binary values
     int formats[DB_PARAMS_MAX];        // 0 text, 1 binary
     char scratch[DB_PARAMS_MAX][24];   // numbers as text
+    // Of the first step: calls of a group run in rising order of it (those that have the same, in the order in which they were made).
+    // Give what a write locks, such as an account's number: groups that lock in the same order cannot deadlock.
+    int64_t lock_order;
 };
 
 // db_param_… (params, value): Append the next parameter.

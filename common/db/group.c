@@ -10,13 +10,28 @@ enum { RERUNS_MAX = 3 };
 
 // ---- sending -------------------------------------------------------------------------------------------------------
 
+// Behind all whose order is not higher: mostly the last place, as most calls have none.
+static void
+insert_ordered (struct call_list *list, struct call *call)
+{
+    if (!list->first || list->last->lock_order <= call->lock_order) {
+        db_list_append (list, call);
+        return;
+    }
+    struct call **at = &list->first;
+    while ((*at)->lock_order <= call->lock_order)
+        at = &(*at)->next;
+    call->next = *at;
+    *at = call;
+}
+
 static struct call_group *
 gather (struct call_list *list, size_t limit)
 {
     struct call_group *group = xcalloc (1, sizeof *group);
     do {
         struct call *call = db_list_take (list);
-        db_list_append (&group->calls, call);
+        insert_ordered (&group->calls, call);
         group->n++;
         group->write |= call->write;
         if (call->alone)

@@ -34,6 +34,7 @@ struct call {
     bool alone;      // its group failed: it runs by itself
     bool resent;     // it has had its second chance after a lost connection
     unsigned reruns; // after a serialisation failure or a deadlock
+    int64_t lock_order;
     enum db_outcome outcome;
     struct db_error error;
     size_t n;

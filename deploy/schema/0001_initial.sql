@@ -16,6 +16,7 @@ CREATE TABLE accounts (
     name        text NOT NULL CHECK (length(name) BETWEEN 1 AND 128),
     status      smallint NOT NULL DEFAULT 1 CHECK (status IN (1, 2)),
     token_limit integer NOT NULL DEFAULT 1000 CHECK (token_limit BETWEEN 1 AND 10000000),
+    live_tokens integer NOT NULL DEFAULT 0 CHECK (live_tokens >= 0),  -- not deleted; kept by what creates and deletes them (R11)
     revision    bigint NOT NULL DEFAULT 1,
     created_at  timestamptz NOT NULL DEFAULT now()
 );
@@ -64,6 +65,7 @@ CREATE TABLE tokens (
     UNIQUE (account, number)
 );
 CREATE UNIQUE INDEX tokens_digest ON tokens (digest);
+CREATE INDEX tokens_listed ON tokens (account, number) WHERE status <> 3;
 
 CREATE TABLE token_modules (
     account     bigint NOT NULL,
@@ -141,7 +143,7 @@ GRANT SELECT ON schema_migrations TO jeton_admin, jeton_issuer, jeton_validator,
 -- What an object is stays as it was made (digest, kind, account, who made it); what becomes of it can change.
 GRANT SELECT, INSERT ON modules, accounts, account_modules, users, tokens, token_modules TO jeton_admin;
 GRANT UPDATE (title, revision) ON modules TO jeton_admin;
-GRANT UPDATE (name, status, token_limit, revision) ON accounts TO jeton_admin;
+GRANT UPDATE (name, status, token_limit, live_tokens, revision) ON accounts TO jeton_admin;
 GRANT UPDATE (enabled) ON account_modules TO jeton_admin;
 GRANT UPDATE (username, name, role, status, password_hash, revision) ON users TO jeton_admin;
 GRANT UPDATE (name, description, status, updated_at, expires_at, revision) ON tokens TO jeton_admin;

@@ -199,7 +199,7 @@ account_change_begin (struct request *request, const char *id, db_callback *call
     struct change *change = change_begin (request);
     if (!change)
         return;
-    change->number = number;
+    change->number = change->account = number;
     store_account_get (request, number, callback);
 }
 

@@ -12,6 +12,7 @@
 // A change under way: the request's context from its first read to its reply.
 struct change {
     int64_t number;        // of the object
+    int64_t account;       // whose row the write locks; 0: none
     int64_t revision;      // that the object must still have; 0 when it is made
     int64_t at;            // when: seconds since the epoch
     const uint8_t *record; // the packed audit record

@@ -146,7 +146,7 @@ module_set_begin (struct request *request, const char *account_id, const char *m
     struct change *change = change_begin (request);
     if (!change)
         return;
-    change->number = number;
+    change->number = change->account = number;
     store_module_get_of_account (request, number, module, callback);
 }
 

@@ -12,60 +12,28 @@
     ", recorded AS (INSERT INTO outbox (record) SELECT $1::bytea FROM changed)"                    \
     " SELECT number FROM changed"
 
+// clang-format off
 #define ACCOUNT_COLUMNS                                                                            \
-    "a.number, a.name, a.status, a.revision, " SECONDS (                                           \
-        "a.created_at") ", a.token_limit,"                                                         \
-                        " (SELECT coalesce (string_agg (m.name, ',' ORDER BY m.name COLLATE "      \
-                        "\"C\"), '')"                                                              \
-                        "  FROM account_modules e JOIN modules m ON m.number = e.module"           \
-                        "  WHERE e.account = a.number AND e.enabled)"
+    "a.number, a.name, a.status, a.revision, " SECONDS ("a.created_at") ", a.token_limit,"         \
+    " (SELECT coalesce (string_agg (m.name, ',' ORDER BY m.name COLLATE \"C\"), '')"             \
+    "  FROM account_modules e JOIN modules m ON m.number = e.module"                               \
+    "  WHERE e.account = a.number AND e.enabled)"
+// clang-format on
 
 #define MODULE_COLUMNS "number, name, title, " SECONDS ("created_at") ", revision"
 
 #define USER_COLUMNS                                                                               \
     "number, account, username, name, role, status, revision, " SECONDS ("created_at")
 
+// clang-format off
 #define TOKEN_COLUMNS                                                                              \
     "t.number, t.account, coalesce (t.owner, 0), t.name, t.description, t.kind, t.environment,"    \
-    " t.status, t.created_by_id, t.created_by_name, " SECONDS ("t.created_at") ", " SECONDS (      \
-        "t.updated_at") ", " SECONDS ("t.expires_at") ", " SECONDS ("t.last_access_at") ","        \
-                                                                                        " t."      \
-                                                                                        "revision" \
-                                                                                        ","        \
-                                                                                        " ("       \
-                                                                                        "SELECT "  \
-                                                                                        "coalesce" \
-                                                                                        " ("       \
-                                                                                        "string_"  \
-                                                                                        "agg "     \
-                                                                                        "(m.name " \
-                                                                                        "|| ':' "  \
-                                                                                        "|| "      \
-                                                                                        "g."       \
-                                                                                        "access, " \
-                                                                                        "',' "     \
-                                                                                        "ORDER "   \
-                                                                                        "BY "      \
-                                                                                        "m.name "  \
-                                                                                        "COLLATE " \
-                                                                                        "\"C\"), " \
-                                                                                        "'')"      \
-                                                                                        "  FROM "  \
-                                                                                        "token_"   \
-                                                                                        "modules " \
-                                                                                        "g JOIN "  \
-                                                                                        "modules " \
-                                                                                        "m ON "    \
-                                                                                        "m."       \
-                                                                                        "number "  \
-                                                                                        "= "       \
-                                                                                        "g."       \
-                                                                                        "module "  \
-                                                                                        "WHERE "   \
-                                                                                        "g.token " \
-                                                                                        "= "       \
-                                                                                        "t."       \
-                                                                                        "number)"
+    " t.status, t.created_by_id, t.created_by_name, " SECONDS ("t.created_at") ", "                \
+    SECONDS ("t.updated_at") ", " SECONDS ("t.expires_at") ", " SECONDS ("t.last_access_at") ","   \
+    " t.revision,"                                                                                 \
+    " (SELECT coalesce (string_agg (m.name || ':' || g.access, ',' ORDER BY m.name COLLATE \"C\"), '')" \
+    "  FROM token_modules g JOIN modules m ON m.number = g.module WHERE g.token = t.number)"
+// clang-format on
 
 #define LISTED                                                                                     \
     "t.status <> 3 AND ($3::bigint = 0 OR t.status = $3) AND ($4::bigint = 0 OR t.kind = $4)"
@@ -97,9 +65,6 @@ const struct db_statement store_statements[] = {
     " UPDATE accounts SET status = $4::smallint, revision = revision + 1"
     " WHERE number = $2::bigint AND revision = $3::bigint RETURNING number, revision)"
     TOLD ("account", "number"), true},
-
-[ACCOUNT_LOCK] = {"account_lock",
-    "SELECT number FROM accounts WHERE number = $1::bigint FOR NO KEY UPDATE", true},
 
 [MODULE_LIST] = {"module_list",
     "SELECT " MODULE_COLUMNS " FROM modules WHERE number > $1::bigint"
@@ -171,8 +136,7 @@ const struct db_statement store_statements[] = {
 
 [TOKEN_PREPARE] = {"token_prepare",
     "SELECT nextval ('tokens_number_seq'), a.token_limit,"
-    " (SELECT count (*) FROM tokens t WHERE t.account = a.number AND t.status <> 3),"
-    " coalesce (u.account, 0), coalesce (u.status, 0),"
+    " a.live_tokens, coalesce (u.account, 0), coalesce (u.status, 0),"
     " (SELECT coalesce (string_agg (m.name || ':' || m.number || ':'"
     "   || coalesce (e.enabled, false)::integer, ','), '')"
     "  FROM modules m LEFT JOIN account_modules e ON e.account = a.number AND e.module = m.number"
@@ -183,19 +147,20 @@ const struct db_statement store_statements[] = {
     "WITH grants AS (SELECT module, access FROM"
     "  unnest (string_to_array ($12, ',')::bigint[], string_to_array ($13, ',')::smallint[])"
     "  AS g (module, access)),"
-    " changed AS ("
-    " INSERT INTO tokens (number, account, owner, name, description, kind, environment, digest,"
-    "  created_by_id, created_by_name, created_at, updated_at, expires_at)"
-    " SELECT $2::bigint, a.number, nullif ($4::bigint, 0), $5::text, $6::text, $7::smallint,"
-    "  $8::smallint, $9::bytea, $10::text, $11::text, to_timestamp ($14), to_timestamp ($14),"
-    "  to_timestamp (nullif ($15::bigint, 0))"
-    " FROM accounts a WHERE a.number = $3::bigint"
-    "  AND (SELECT count (*) FROM tokens t WHERE t.account = a.number AND t.status <> 3)"
-    "   < a.token_limit"
+    // The account's row is locked by its update, which looks at it again once it has the lock: two creations never share the last place.
+    " place AS (UPDATE accounts a SET live_tokens = live_tokens + 1"
+    " WHERE a.number = $3::bigint AND a.live_tokens < a.token_limit"
     "  AND NOT EXISTS (SELECT FROM grants g WHERE NOT EXISTS (SELECT FROM account_modules e"
     "   WHERE e.account = a.number AND e.module = g.module AND e.enabled))"
     "  AND ($4::bigint = 0 OR EXISTS (SELECT FROM users u"
     "   WHERE u.number = $4::bigint AND u.account = a.number AND u.status = 1))"
+    " RETURNING a.number),"
+    " changed AS ("
+    " INSERT INTO tokens (number, account, owner, name, description, kind, environment, digest,"
+    "  created_by_id, created_by_name, created_at, updated_at, expires_at)"
+    " SELECT $2::bigint, place.number, nullif ($4::bigint, 0), $5::text, $6::text, $7::smallint,"
+    "  $8::smallint, $9::bytea, $10::text, $11::text, to_timestamp ($14), to_timestamp ($14),"
+    "  to_timestamp (nullif ($15::bigint, 0)) FROM place"
     " RETURNING number, account, revision),"
     " granted AS (INSERT INTO token_modules (account, token, module, access)"
     "  SELECT changed.account, changed.number, g.module, g.access FROM changed, grants g)"
@@ -205,7 +170,9 @@ const struct db_statement store_statements[] = {
     "WITH changed AS ("
     " UPDATE tokens SET status = $4::smallint, revision = revision + 1, updated_at = to_timestamp ($5)"
     " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
-    " RETURNING number, account, revision)"
+    " RETURNING number, account, revision),"
+    " freed AS (UPDATE accounts SET live_tokens = live_tokens - 1"
+    "  WHERE number = (SELECT account FROM changed) AND $4::smallint = 3)"
     TOLD ("token", "account"), true},
 
 {NULL, NULL, false}};

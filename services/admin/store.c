@@ -31,7 +31,7 @@ static void
 set_status (struct request *request, enum statement statement, const struct change *change,
             int status, db_callback *callback)
 {
-    struct db_params params = {0};
+    struct db_params params = {.lock_order = change->account};
     param_change (&params, change);
     db_param_int (&params, change->revision);
     db_param_int (&params, status);
@@ -124,7 +124,7 @@ void
 store_module_set (struct request *request, const struct change *change, int64_t module,
                   bool enabled, db_callback *callback)
 {
-    struct db_params params = {0};
+    struct db_params params = {.lock_order = change->account};
     param_change (&params, change);
     db_param_int (&params, change->revision);
     db_param_int (&params, module);
@@ -218,10 +218,7 @@ store_token_create (struct request *request, const struct change *change,
                     const Jeton__V1__Token *token, const struct store_token_new *new,
                     db_callback *callback)
 {
-    // The account's row is locked by a statement of its own: the next one then counts tokens in a snapshot that is taken when all
-    // creations before this one have committed. In one statement two could both find room for the last token.
-    struct db_params lock = {0}, params = {0};
-    db_param_int (&lock, new->account);
+    struct db_params params = {.lock_order = new->account};
     param_change (&params, change);
     db_param_int (&params, new->account);
     db_param_int (&params, new->owner);
@@ -236,8 +233,7 @@ store_token_create (struct request *request, const struct change *change,
     db_param_text (&params, new->accesses);
     db_param_int (&params, token->created_at);
     db_param_int (&params, token->expires_at);
-    const struct db_step steps[] = {{ACCOUNT_LOCK, &lock}, {TOKEN_CREATE, &params}};
-    db_transaction (store_db (request), steps, 2, callback, request);
+    db_call (store_db (request), TOKEN_CREATE, &params, callback, request);
 }
 
 void

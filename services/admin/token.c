@@ -145,6 +145,9 @@ token_change_write (struct request *request, const Jeton__V1__Token *before,
         change_no_memory (request);
         return;
     }
+    // The row's own account: formatted a moment ago.
+    if (!id_parse ("ACC", before->account_id, &change->account))
+        change->account = 0;
     change->revision = before->revision;
     after->status = status;
     after->updated_at = change->at;

@@ -259,8 +259,7 @@ admin_create_token_done (void *context, enum db_outcome outcome, PGresult *const
     struct creation *creation = change->own;
     Jeton__V1__CreateTokenReply reply = JETON__V1__CREATE_TOKEN_REPLY__INIT;
     char *warning = never_expires;
-    // The first of the two results is of the lock.
-    switch (change_end (request, outcome, results ? results + 1 : NULL, error)) {
+    switch (change_end (request, outcome, results, error)) {
     case CHANGE_DONE:
         reply.token = change->after;
         reply.value = creation->value;

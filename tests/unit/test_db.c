@@ -155,6 +155,24 @@ START_TEST (groups_are_bounded)
 }
 END_TEST
 
+START_TEST (a_group_locks_in_order)
+{
+    open_db (1);
+    struct answer answers[5] = {0};
+    static const int orders[] = {3, 1, 2, 1, 0};
+    for (int i = 0; i < 5; i++) {
+        struct db_params params = {.lock_order = orders[i]};
+        db_param_int (&params, i + 1);
+        db_call (db, ADD, &params, on_answer, &answers[i]);
+    }
+    wait_idle ();
+    for (int i = 0; i < 5; i++)
+        is (&answers[i], DB_OK);
+    ck_assert_int_eq (db_stats (db)->groups, 1);
+    ck_assert_int_eq (ask ("SELECT string_agg (id::text, '' ORDER BY ctid)::int FROM t"), 52431);
+}
+END_TEST
+
 START_TEST (a_failing_call_spoils_no_other)
 {
     open_db (2);
@@ -407,6 +425,7 @@ main (void)
     tcase_add_test (tcase, writes_of_one_turn_commit_together);
     tcase_add_test (tcase, writes_gather_behind_one_in_flight);
     tcase_add_test (tcase, groups_are_bounded);
+    tcase_add_test (tcase, a_group_locks_in_order);
     tcase_add_test (tcase, a_failing_call_spoils_no_other);
     tcase_add_test (tcase, a_commit_may_fail);
     tcase_add_test (tcase, a_transaction_is_whole);
