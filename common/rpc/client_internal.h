@@ -135,7 +135,8 @@ struct rpc_outlet *rpc_choose (struct rpc_client *client, const struct rpc_call 
 void rpc_choose_hash (const void *data, size_t size, uint8_t hash_r[8]);
 
 // connection.c
-struct rpc_outlet *rpc_outlet_new (struct rpc_endpoint *endpoint, char *address);
+// rpc_outlet_new (endpoint, address): Connects in the next turn; takes over the address.
+void rpc_outlet_new (struct rpc_endpoint *endpoint, char *address);
 void rpc_outlet_destroy (struct rpc_outlet **outlet_p);
 void rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now);
 // rpc_outlet_send (outlet, data, size): False: its queue is full, or it has just been lost.

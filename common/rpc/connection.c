@@ -217,7 +217,7 @@ rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now)
         alarm_by (outlet->client->alarm, outlet->retry_at_ms);
 }
 
-struct rpc_outlet *
+void
 rpc_outlet_new (struct rpc_endpoint *endpoint, char *address)
 {
     struct rpc_outlet *outlet = xcalloc (1, sizeof *outlet);
@@ -229,8 +229,7 @@ rpc_outlet_new (struct rpc_endpoint *endpoint, char *address)
     node_init (&outlet->calls);
     list_append (&endpoint->client->outlets, &outlet->link);
     rpc_choose_hash (address, strlen (address), outlet->hash);
-    rpc_outlet_turn (outlet, zclock_mono ());
-    return outlet;
+    alarm_by (outlet->client->alarm, 0);
 }
 
 // Its calls must have been taken off it, or be about to be freed.

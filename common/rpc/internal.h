@@ -180,7 +180,7 @@ void rpc_connection_gone (struct rpc_server *server, int fd);
 // rpc_connection_see (server, sender): A message came. False: its connection is gone already.
 bool rpc_connection_see (struct rpc_server *server, const struct rpc_sender *sender)
     __attribute__ ((warn_unused_result));
-void rpc_inflight_turn (void *server);
+void rpc_inflight_turn (void *context); // a struct rpc_server: the handler of its alarm
 
 // request.c. rpc_request_answer (request, answer): Send it unless it has been answered, and settle.
 void rpc_request_answer (struct request *request, const struct rpc_answer *answer);
@@ -189,7 +189,7 @@ void rpc_request_answer (struct request *request, const struct rpc_answer *answe
 bool rpc_admission_open (struct rpc_server *server, struct error *error_r)
     __attribute__ ((warn_unused_result));
 void rpc_admission_close (struct rpc_server *server);
-bool rpc_admission_event (void *server, unsigned event, uint32_t value);
+bool rpc_admission_event (void *context, unsigned event, uint32_t value);
 
 // builtin.c
 void rpc_builtin_add (struct rpc_server *server);

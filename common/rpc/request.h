@@ -46,7 +46,7 @@ void request_fail_field (struct request *request, const char *field, const char 
     __attribute__ ((format (printf, 3, 4)));
 
 // Streaming. request_send (request, reply): Send one item. False: there is no credit (nothing was sent); send again when `credit` is
-// called. request_stream (request, credit, ended): `credit` is called when credit has come; `ended` when the peer has cancelled, gone, its
+// called. False as well once the peer has been answered or has gone: `ended` is called then. request_stream (request, credit, ended): `credit` is called when credit has come; `ended` when the peer has cancelled, gone, its
 // deadline has passed or the server drains: the handler must then end the request (request_reply or request_fail, of which nothing is
 // sent). Neither is called before request_stream has returned.
 typedef void request_callback (struct request *request);

@@ -47,11 +47,13 @@ struct rpc_server_options {
     const char *peers_path;   // the peers file
     uint32_t in_flight_limit; // requests in progress, all peers together; more: RESOURCE_EXHAUSTED
     uint32_t peer_limit;      // requests in progress of one connection
-    uint32_t high_water_mark; // messages per connection in each direction (ZMQ_SNDHWM, ZMQ_RCVHWM)
-    uint32_t
-        message_limit; // bytes of one frame (ZMQ_MAXMSGSIZE); a larger one costs its sender the connection
+    // Messages per connection in each direction (ZMQ_SNDHWM, ZMQ_RCVHWM).
+    uint32_t high_water_mark;
+    // Bytes of one frame (ZMQ_MAXMSGSIZE); a larger one costs its sender the connection.
+    uint32_t message_limit;
     uint32_t connection_limit; // connections at most that pass the key check; 0: no limit
-    size_t arena_limit;        // bytes that one request may use in memory once unpacked
+    // Bytes that one request may use in memory: a copy of its frame, what that unpacks to, and what its handler takes.
+    size_t arena_limit;
 };
 
 struct rpc_server;

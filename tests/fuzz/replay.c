@@ -6,51 +6,51 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
-enum { FILE_SIZE_MAX = 1 << 20 };
-
-static uint8_t *
-file_read (const char *path, size_t *size_r)
+static void
+file_replay (const char *path)
 {
     FILE *file = fopen (path, "re");
-    if (file == NULL) {
+    if (file == NULL || fseek (file, 0, SEEK_END) != 0) {
         perror (path);
         exit (2);
     }
-    uint8_t *buffer = malloc (FILE_SIZE_MAX);
-    if (buffer == NULL)
-        exit (2);
-    *size_r = fread (buffer, 1, FILE_SIZE_MAX, file);
-    fclose (file);
+    long size = ftell (file);
+    rewind (file);
     // Of exactly its size, so that a sanitizer sees what is read beyond it.
-    uint8_t *data = realloc (buffer, *size_r > 0 ? *size_r : 1);
-    return data != NULL ? data : buffer;
+    uint8_t *data = malloc (size > 0 ? (size_t) size : 1);
+    if (data == NULL || fread (data, 1, (size_t) size, file) != (size_t) size) {
+        perror (path);
+        exit (2);
+    }
+    fclose (file);
+    // Named before it runs: the last name that is printed is the one that crashed.
+    printf ("%s\n", path);
+    fflush (stdout);
+    LLVMFuzzerTestOneInput (data, (size_t) size);
+    free (data);
 }
 
 static unsigned
 directory_replay (const char *directory)
 {
-    unsigned n = 0;
-    DIR *entries = opendir (directory);
-    if (entries == NULL) {
+    unsigned replayed = 0;
+    struct dirent **entries;
+    int n = scandir (directory, &entries, NULL, alphasort);
+    if (n == -1) {
         perror (directory);
         exit (2);
     }
-    for (struct dirent *entry; (entry = readdir (entries)) != NULL;) {
+    for (int i = 0; i < n; i++) {
         char path[4096];
-        size_t size;
-        if (entry->d_name[0] == '.')
-            continue;
-        snprintf (path, sizeof path, "%s/%s", directory, entry->d_name);
-        // Named before it runs: the last name that is printed is the one that crashed.
-        printf ("%s\n", path);
-        fflush (stdout);
-        uint8_t *data = file_read (path, &size);
-        LLVMFuzzerTestOneInput (data, size);
-        free (data);
-        n++;
+        snprintf (path, sizeof path, "%s/%s", directory, entries[i]->d_name);
+        if (entries[i]->d_name[0] != '.') {
+            file_replay (path);
+            replayed++;
+        }
+        free (entries[i]);
     }
-    closedir (entries);
-    return n;
+    free (entries);
+    return replayed;
 }
 
 int

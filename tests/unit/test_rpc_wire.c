@@ -184,16 +184,23 @@ START_TEST (frames)
 }
 END_TEST
 
+static uint32_t
+draw (uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return *state >> 8;
+}
+
 START_TEST (deadlines_come_in_order)
 {
     enum { N = 500 };
     static struct deadline all[N];
     struct deadlines deadlines = {.n = 0};
-    srand (1);
+    uint32_t state = 1;
     for (int i = 0; i < N; i++)
-        deadlines_set (&deadlines, &all[i], rand () % 100);
+        deadlines_set (&deadlines, &all[i], (int64_t) (draw (&state) % 100));
     for (int i = 0; i < N; i += 3)
-        deadlines_set (&deadlines, &all[i], rand () % 100);
+        deadlines_set (&deadlines, &all[i], (int64_t) (draw (&state) % 100));
     for (int i = 0; i < N; i += 5) {
         deadlines_remove (&deadlines, &all[i]);
         deadlines_remove (&deadlines, &all[i]);
