@@ -103,21 +103,26 @@ service_start() {
     disown
 }
 
-# services_healthy: waits until all say that they are serving.
+# services_healthy: waits until all say that they are serving, or one of them has ended.
 services_healthy() {
     local name
-    if ! wait_until 30 services_serving; then
-        for name in "${services[@]}"; do
-            service_pid "$name" >/dev/null ||
-                { tail -n 5 "$var/log/$name.log" >&2 && fail "jeton-$name did not start; the end of var/log/$name.log is above."; }
-        done
-        "$bin/jeton" health >&2 || true
-        fail "not all processes are serving after 30 s; var/log has their logs."
-    fi
+    wait_until 30 services_settled || true
+    if services_serving; then return; fi
+    for name in "${services[@]}"; do
+        service_pid "$name" >/dev/null ||
+            { tail -n 5 "$var/log/$name.log" >&2 && fail "jeton-$name did not start; the end of var/log/$name.log is above."; }
+    done
+    "$bin/jeton" health >&2 || true
+    fail "not all processes are serving after 30 s; var/log has their logs."
 }
 
-services_serving() {
+services_serving() { "$bin/jeton" health >/dev/null 2>&1; }
+
+services_settled() {
     local name
-    for name in "${services[@]}"; do service_pid "$name" >/dev/null || return 0; done # what has ended will not come up: found by the caller
-    "$bin/jeton" health >/dev/null 2>&1
+    for name in "${services[@]}"; do
+        # By the process alone: what it runs is, in its first moments, still env or setsid.
+        [ -e "/proc/$(cat "$var/run/$name.pid")" ] || return 0
+    done
+    services_serving
 }
