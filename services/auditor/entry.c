@@ -81,6 +81,7 @@ entry_fill (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE],
     entry_r->account_id = xstrdup (columns.account_id);
     entry_r->time_us = record->time_us;
     entry_r->visibility = record->visibility;
+    record->id = (char *) protobuf_c_empty_string; // ours ends here
 }
 
 bool

@@ -10,7 +10,7 @@
 // What the writer has asked the store for; one call at a time.
 enum asked { NOTHING, LOCK, HEAD, OUTBOX, APPEND, CHECKPOINT };
 
-static struct auditor auditor;
+static struct auditor subject;
 static struct {
     enum asked asked;
     store_lock_callback *lock;
@@ -27,9 +27,9 @@ static struct {
 static db_change_callback *changed;
 static void *changed_context;
 static bool connected;
-static int64_t later_ms;       // how far the clock was put forward
-static struct store_head head; // of the trail
-static struct chain_walk walk; // along what was appended
+static int64_t later_ms;            // how far the clock was put forward
+static struct store_head trail_end; // of the trail
+static struct chain_walk walk;      // along what was appended
 static size_t tailed;
 
 // ---- what surrounds the writer ----------------------------------------------------------------------------------------
@@ -86,16 +86,16 @@ auditor_number (int64_t number, char text_r[NUMBER_SIZE])
 }
 
 void
-auditor_health (struct auditor *it)
+auditor_health (struct auditor *auditor)
 {
-    (void) it;
+    (void) auditor;
 }
 
 void
-tail_advance (struct auditor *it, int64_t sequence)
+tail_advance (struct auditor *auditor, int64_t head)
 {
-    (void) it;
-    ck_assert_int_eq (sequence, head.sequence);
+    (void) auditor;
+    ck_assert_int_eq (head, trail_end.sequence);
     tailed++;
 }
 
@@ -110,7 +110,7 @@ void *
 request_owner (const struct request *request)
 {
     (void) request;
-    return &auditor;
+    return &subject;
 }
 
 const struct db_statement store_statements[] = {{NULL, NULL, false}};
@@ -166,8 +166,8 @@ store_append (struct db *db, const Jeton__V1__TrailEntry *entries, const int64_t
         ck_assert_msg (chain_walk_entry (&ahead, &entries[i], &error), "%s", error.text);
     }
     // Where the trail will end, if it is done.
-    head.sequence = ahead.sequence;
-    memcpy (head.digest, ahead.digest, sizeof head.digest);
+    trail_end.sequence = ahead.sequence;
+    memcpy (trail_end.digest, ahead.digest, sizeof trail_end.digest);
 }
 
 void
@@ -199,8 +199,8 @@ static void
 turn (int64_t ms)
 {
     later_ms += ms;
-    zloop_timer (auditor.process.loop, 20, 1, stop, NULL);
-    zloop_start (auditor.process.loop);
+    zloop_timer (subject.process.loop, 20, 1, stop, NULL);
+    zloop_start (subject.process.loop);
 }
 
 static void
@@ -223,9 +223,9 @@ static void
 answer_head (void)
 {
     expect (HEAD);
-    head.sequence = walk.sequence;
-    memcpy (head.digest, walk.digest, sizeof head.digest);
-    store.head (store.context, DB_OK, &head);
+    trail_end.sequence = walk.sequence;
+    memcpy (trail_end.digest, walk.digest, sizeof trail_end.digest);
+    store.head (store.context, DB_OK, &trail_end);
 }
 
 static void
@@ -260,8 +260,8 @@ answer_append (enum db_outcome outcome, const char *sqlstate)
     expect (APPEND);
     snprintf (error.sqlstate, sizeof error.sqlstate, "%s", sqlstate);
     if (outcome == DB_OK) {
-        walk.sequence = head.sequence;
-        memcpy (walk.digest, head.digest, sizeof walk.digest);
+        walk.sequence = trail_end.sequence;
+        memcpy (walk.digest, trail_end.digest, sizeof walk.digest);
     }
     store.done (store.context, outcome, &error);
 }
@@ -270,7 +270,7 @@ static bool
 writes (void)
 {
     struct error error;
-    return writer_state (auditor.writer, &error);
+    return writer_state (subject.writer, &error);
 }
 
 static void
@@ -280,24 +280,24 @@ set_up (void)
     log_open ("test", LOG_LEVEL_ERROR);
     ck_assert (crypto_start (&error));
     memset (&store, 0, sizeof store);
-    memset (&head, 0, sizeof head);
+    memset (&trail_end, 0, sizeof trail_end);
     chain_walk_start (&walk, NULL);
-    auditor = (struct auditor){.head = 0};
-    auditor.process.loop = zloop_new ();
-    auditor.settings.outbox_poll_ms = 1;
-    auditor.settings.outbox_batch = 4;
-    auditor.settings.checkpoint_interval_s = 3600;
-    auditor.settings.process.database_url = auditor.settings.process.database_password =
+    subject = (struct auditor){.head = 0};
+    subject.process.loop = zloop_new ();
+    subject.settings.outbox_poll_ms = 1;
+    subject.settings.outbox_batch = 4;
+    subject.settings.checkpoint_interval_s = 3600;
+    subject.settings.process.database_url = subject.settings.process.database_password =
         (char *) "";
-    auditor.writer = writer_new (&auditor);
+    subject.writer = writer_new (&subject);
 }
 
 static void
 tear_down (void)
 {
-    writer_destroy (&auditor.writer);
-    writer_destroy (&auditor.writer);
-    zloop_destroy (&auditor.process.loop);
+    writer_destroy (&subject.writer);
+    writer_destroy (&subject.writer);
+    zloop_destroy (&subject.process.loop);
 }
 
 // ---- tests ------------------------------------------------------------------------------------------------------------
@@ -337,9 +337,9 @@ START_TEST (batches)
     ck_assert_str_eq (store.events[1], ENTRY_UNREADABLE);
     answer_append (DB_OK, "");
     ck_assert_int_eq (store.asked, NOTHING); // at the next poll
-    ck_assert_uint_eq (auditor.stats.appended, 6);
-    ck_assert_uint_eq (auditor.stats.unreadable, 1);
-    ck_assert_uint_eq (auditor.stats.batches, 2);
+    ck_assert_uint_eq (subject.stats.appended, 6);
+    ck_assert_uint_eq (subject.stats.unreadable, 1);
+    ck_assert_uint_eq (subject.stats.batches, 2);
     ck_assert_uint_eq (tailed, 2);
     answer_outbox (0, 0, 0);
     ck_assert_int_eq (store.asked, NOTHING);
@@ -352,7 +352,7 @@ START_TEST (conflict)
     elect ();
     answer_outbox (1, 2, 0);
     answer_append (DB_CONFLICT, "23505");
-    ck_assert_uint_eq (auditor.stats.conflicts, 1);
+    ck_assert_uint_eq (subject.stats.conflicts, 1);
     answer_head ();
     answer_outbox (1, 2, 0);
     answer_append (DB_OK, "");
@@ -368,12 +368,12 @@ START_TEST (lost)
     connection (false);
     ck_assert (!writes ());
     answer_append (DB_UNCERTAIN, "");
-    ck_assert_uint_eq (auditor.stats.uncertain, 1);
-    ck_assert_uint_eq (auditor.stats.appended, 0);
+    ck_assert_uint_eq (subject.stats.uncertain, 1);
+    ck_assert_uint_eq (subject.stats.appended, 0);
     turn (2000);
     ck_assert_int_eq (store.asked, NOTHING);
-    walk.sequence = head.sequence; // it was committed
-    memcpy (walk.digest, head.digest, sizeof walk.digest);
+    walk.sequence = trail_end.sequence; // it was committed
+    memcpy (walk.digest, trail_end.digest, sizeof walk.digest);
     elect ();
     answer_outbox (3, 1, 0);
     ck_assert_int_eq (store.first, 3);
@@ -470,7 +470,7 @@ answer_checkpoint (enum db_outcome outcome, int64_t sequence)
     expect (CHECKPOINT);
     ck_assert_int_eq (store.checkpoint, sequence);
     if (outcome == DB_OK)
-        head.covered = sequence;
+        trail_end.covered = sequence;
     store.done (store.context, outcome, NULL);
 }
 
@@ -491,10 +491,10 @@ START_TEST (checkpoints)
     answer_outbox (2, 1, 0);
     answer_append (DB_OK, "");
     answer_checkpoint (DB_CONFLICT, 2); // there is one already
-    head.covered = 2;
+    trail_end.covered = 2;
     answer_head ();
     expect (OUTBOX);
-    ck_assert_uint_eq (auditor.stats.checkpoints, 1);
+    ck_assert_uint_eq (subject.stats.checkpoints, 1);
 }
 END_TEST
 
@@ -502,11 +502,11 @@ START_TEST (end)
 {
     elect ();
     answer_outbox (1, 4, 0);
-    writer_finish (auditor.writer);
-    ck_assert (!writer_finished (auditor.writer));
+    writer_finish (subject.writer);
+    ck_assert (!writer_finished (subject.writer));
     answer_append (DB_OK, "");
     answer_checkpoint (DB_OK, 4);
-    ck_assert (writer_finished (auditor.writer));
+    ck_assert (writer_finished (subject.writer));
     turn (0);
     ck_assert_int_eq (store.asked, NOTHING); // it takes no more
 }
@@ -518,18 +518,18 @@ START_TEST (end_of_a_reader)
     answer_outbox (1, 1, 0);
     answer_append (DB_OK, "");
     expect (OUTBOX);
-    writer_finish (auditor.writer);
+    writer_finish (subject.writer);
     struct store_row row = {.number = 2, .data = (uint8_t *) "", .size = 0};
     store.rows (store.context, DB_OK, &row, 1);
     answer_checkpoint (DB_FAILED, 1); // no second try
-    ck_assert (writer_finished (auditor.writer));
+    ck_assert (writer_finished (subject.writer));
 }
 END_TEST
 
 START_TEST (end_without_a_connection)
 {
-    writer_finish (auditor.writer);
-    ck_assert (writer_finished (auditor.writer));
+    writer_finish (subject.writer);
+    ck_assert (writer_finished (subject.writer));
 }
 END_TEST
 
@@ -540,13 +540,13 @@ START_TEST (numbers_used_up)
     expect (LOCK);
     store.lock (store.context, DB_OK, true);
     expect (HEAD);
-    head.sequence = INT64_MAX;
-    store.head (store.context, DB_OK, &head);
+    trail_end.sequence = INT64_MAX;
+    store.head (store.context, DB_OK, &trail_end);
     ck_assert (!writes ());
     turn (1000);
     expect (HEAD);
-    head.sequence = -1;
-    store.head (store.context, DB_OK, &head);
+    trail_end.sequence = -1;
+    store.head (store.context, DB_OK, &trail_end);
     ck_assert (!writes ());
 }
 END_TEST
