@@ -41,7 +41,10 @@ make (const char *public_key, const char *secret_key)
 zcert_t *
 certificate_load (const char *path, struct error *error_r)
 {
-    cleanup_free char *secret_path = xasprintf ("%s_secret", path);
+    static const char suffix[] = "_secret";
+    size_t end = strlen (path);
+    bool named = end >= strlen (suffix) && strcmp (path + end - strlen (suffix), suffix) == 0;
+    cleanup_free char *secret_path = xasprintf ("%s%s", path, named ? "" : suffix);
     char text[FILE_MAX + 1], public_key[Z85_LENGTH + 1] = "", secret_key[Z85_LENGTH + 1] = "";
     size_t length;
     if (!crypto_file_read (secret_path, true, (uint8_t *) text, FILE_MAX, &length, error_r))

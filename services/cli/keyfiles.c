@@ -1,6 +1,7 @@
 #include "services/cli/keyfiles.h"
 #include "common/crypto/crypto.h"
 #include "common/memory/memory.h"
+#include "common/process/certificate.h"
 #include "common/rpc/peers.h"
 #include "services/cli/connect.h"
 #include "services/cli/print.h"
@@ -228,9 +229,8 @@ make_pair (struct keyring *keyring, const char *name, char key_r[41])
                    secret);
         return false;
     }
-    certificate = is_there (secret) ? zcert_load (secret) : zcert_new ();
+    certificate = is_there (secret) ? certificate_load (path, &keyring->error) : zcert_new ();
     if (certificate == NULL) {
-        error_set (&keyring->error, "%s: not a CURVE certificate", secret);
         return false;
     }
     if (!is_there (path)) {

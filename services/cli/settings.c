@@ -2,6 +2,7 @@
 #include "common/config/config.h"
 #include "common/crypto/crypto.h"
 #include "common/memory/memory.h"
+#include "common/process/certificate.h"
 #include "services/cli/print.h"
 #include <limits.h>
 #include <stddef.h>
@@ -143,44 +144,6 @@ settings_load (struct cli *cli)
     return settings;
 }
 
-// The file that holds the secret part: <key>_secret, or the file that is named, where a secret part stands alone.
-static char *
-secret_file (const char *key)
-{
-    char *beside = xasprintf ("%s_secret", key);
-
-    if (access (beside, F_OK) == 0) {
-        return beside;
-    }
-    free (beside);
-    return xstrdup (key);
-}
-
-static bool
-load_certificate (struct cli *cli, const char *key, zcert_t **certificate_r)
-{
-    cleanup_free char *secret = secret_file (key);
-    static const uint8_t none[32];
-    uint8_t data[4096];
-    size_t length;
-    struct error error;
-
-    // zcert_load takes a key without its secret part, and one that anybody can read.
-    if (!crypto_file_read (secret, true, data, sizeof data, &length, &error)) {
-        print_fail (cli, EX_CONFIG, "SETTINGS", "%s", error.text);
-        return false;
-    }
-    explicit_bzero (data, sizeof data);
-    *certificate_r = zcert_load (key);
-    if (*certificate_r == NULL ||
-        memcmp (zcert_secret_key (*certificate_r), none, sizeof none) == 0) {
-        print_fail (cli, EX_CONFIG, "SETTINGS", "%s: not a CURVE certificate with a secret key",
-                    secret);
-        return false;
-    }
-    return true;
-}
-
 bool
 settings_keys (struct cli *cli, const struct connect_settings *settings, struct peers **peers_r,
                zcert_t **certificate_r)
@@ -199,7 +162,12 @@ settings_keys (struct cli *cli, const struct connect_settings *settings, struct 
         print_fail (cli, EX_CONFIG, "SETTINGS", "%s", error.text);
         return false;
     }
-    return load_certificate (cli, settings->key, certificate_r);
+    *certificate_r = certificate_load (settings->key, &error);
+    if (*certificate_r == NULL) {
+        print_fail (cli, EX_CONFIG, "SETTINGS", "%s", error.text);
+        return false;
+    }
+    return true;
 }
 
 void

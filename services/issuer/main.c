@@ -82,7 +82,6 @@ main (int argc, char **argv)
         throttle_new (settings->login_user_per_minute, (size_t) settings->login_throttle_entries);
     issuer.by_address = throttle_new (settings->login_address_per_minute,
                                       (size_t) settings->login_throttle_entries);
-    password_dummy (); // takes its 50 ms here, not in a sign-in
     issuer.workers = worker_pool_new (process->loop, (size_t) settings->worker_threads,
                                       (size_t) settings->worker_queue);
     struct rpc_service service = {&jeton__v1__issuer__descriptor, issuer_methods, &issuer};

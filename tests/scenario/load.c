@@ -9,6 +9,7 @@
 #include "admin.pb-c.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
+#include "common/process/certificate.h"
 #include "common/rpc/client.h"
 #include "common/rpc/peers.h"
 #include "envelope.pb-c.h"
@@ -274,10 +275,10 @@ main (int argc, char **argv)
     zloop_t *loop = load.loop;
     struct resolver *resolver = resolver_new (loop);
     struct peers *peers = peers_load (argv[4], &error);
-    zcert_t *certificate = zcert_load (argv[5]);
+    zcert_t *certificate = certificate_load (argv[5], &error);
     log_open ("load", LOG_LEVEL_ERROR);
     if (!peers || !certificate) {
-        fprintf (stderr, "%s\n", peers ? "no key" : error.text);
+        fprintf (stderr, "%s\n", error.text);
         return EXIT_FAILURE;
     }
     load.admin = connect_to (&load, resolver, peers, "admin", argv[6], certificate);
