@@ -158,7 +158,7 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (60, shared among them), from the cor
 lint: ## clang-tidy, cppcheck, shellcheck, format-check
 	@deploy/local/dependencies lint
 	@$(MAKE) format-check
-	@$(MAKE) $(PB_H)
+	@$(MAKE) -s $(PB_H)
 	@tests/lint $(filter %.c,$(SOURCES))
 
 format: ## clang-format
