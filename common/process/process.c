@@ -242,6 +242,10 @@ on_health_look (zloop_t *loop, int timer, void *context)
                    health == RPC_SERVING ? "serving" : "not serving", "state", health_name (health),
                    NULL);
     process->health = health;
+    // A database that was never there does not change: why it is not is asked for.
+    struct error error;
+    if (health == RPC_STARTING && process->db && !db_ready (process->db, &error))
+        rpc_server_health (process->server, RPC_STARTING, error.text);
     return 0;
 }
 
