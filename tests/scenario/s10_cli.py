@@ -9,6 +9,7 @@ import signal
 import stat
 import shutil
 import subprocess
+import tempfile
 import time
 
 from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
@@ -90,10 +91,10 @@ def mistakes(system):
 def settings(system):
     elsewhere = {"HOME": "/nonexistent"}
     # A copy: the tree of the build may have a local system of its own, which the program in it would find.
-    os.makedirs(system.path("bare", "build", "bin"))
-    program = shutil.copy(f"{BUILD}/bin/jeton", system.path("bare", "build", "bin"))
-    run = subprocess.run([program, "account", "list"], cwd="/", env=system.environment(elsewhere), capture_output=True, text=True, timeout=30,
-                         check=False)
+    with tempfile.TemporaryDirectory() as bare:
+        program = shutil.copy(f"{BUILD}/bin/jeton", bare)
+        run = subprocess.run([program, "account", "list"], cwd="/", env=system.environment(elsewhere), capture_output=True, text=True, timeout=30,
+                             check=False)
     expect_equal(run.returncode, 78, run.stderr)
     expect("--config" in run.stderr, run.stderr)
     fails(system, 78, "--config", "/nonexistent", "account", "list", says=("/nonexistent",))
