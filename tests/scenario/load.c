@@ -1,4 +1,5 @@
-// load SECONDS ACTORS ACCOUNT PEERS KEY ADMIN VALIDATOR: many tokens live their lives at once, and every answer is judged.
+// load SECONDS ACTORS ACCOUNT PEERS KEY ADMIN VALIDATOR: many tokens live their lives at once, and every answer is judged. It ends at SIGTERM,
+// and after SECONDS at the latest.
 //
 // Each actor has one token at a time: create, validate, disable, validate, enable, validate, delete, validate, and again. It knows what each
 // validation may answer: what a change that was acknowledged left; "could not tell" at any time. A change that ended with UNAVAILABLE was not done,
@@ -15,6 +16,7 @@
 #include "envelope.pb-c.h"
 #include "validator.pb-c.h"
 
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,12 +238,25 @@ load_end (zloop_t *loop, int timer, void *argument)
     return 0;
 }
 
+// Blocked and asked for, because a signal that interrupts the poll ends the loop at once.
+static bool
+terminated (void)
+{
+    const struct timespec now = {0};
+    sigset_t set;
+    sigemptyset (&set);
+    sigaddset (&set, SIGTERM);
+    return sigtimedwait (&set, NULL, &now) == SIGTERM;
+}
+
 static int
 load_look (zloop_t *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
-    return ((struct load *) argument)->active == 0 ? -1 : 0;
+    struct load *load = argument;
+    load->ending = load->ending || terminated ();
+    return load->active == 0 ? -1 : 0;
 }
 
 static struct rpc_client *
@@ -271,6 +286,11 @@ main (int argc, char **argv)
     if (argc != 8 || sodium_init () < 0)
         return 64;
     struct error error;
+    zsys_handler_set (NULL);
+    sigset_t set;
+    sigemptyset (&set);
+    sigaddset (&set, SIGTERM);
+    sigprocmask (SIG_BLOCK, &set, NULL); // before czmq starts its threads
     struct load load = {.loop = zloop_new (), .account = argv[3]};
     zloop_t *loop = load.loop;
     struct resolver *resolver = resolver_new (loop);
