@@ -1,30 +1,14 @@
 #include "services/cli/keyfiles.h"
 #include "common/crypto/crypto.h"
 #include "common/memory/memory.h"
-#include "common/process/certificate.h"
 #include "common/rpc/peers.h"
-#include "services/cli/connect.h"
 #include "services/cli/print.h"
-#include <czmq.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { PEERS_SIZE_MAX = 1 << 20, PUBLIC_MODE = 0644, SECRET_MODE = 0600 };
-
-// One directory of keys being filled.
-struct keyring {
-    struct cli *cli;
-    const char *directory;
-    int lock;
-    json_t *made; // paths of what was made
-    struct error error;
-};
+enum { SEAL_SIZE_MAX = 8192 };
 
 static const struct {
     const char *name, *roles;
@@ -34,74 +18,6 @@ static const struct {
     {"caller", "caller"},
 };
 static const char *const database_roles[] = {"admin", "issuer", "validator", "auditor"};
-
-static bool
-fail_errno (struct keyring *keyring, const char *path)
-{
-    error_set (&keyring->error, "%s: %s", path, strerror (errno));
-    return false;
-}
-
-static void
-note_made (struct keyring *keyring, const char *path)
-{
-    json_array_append_new (keyring->made, json_string (path));
-}
-
-// A file that is there stays, whatever it is.
-static bool
-is_there (const char *path)
-{
-    struct stat status;
-
-    return lstat (path, &status) == 0;
-}
-
-static bool
-make_directory (struct keyring *keyring, const char *path)
-{
-    if (mkdir (path, 0700) == 0) {
-        note_made (keyring, path);
-        return true;
-    }
-    return errno == EEXIST || fail_errno (keyring, path);
-}
-
-// Write beside the place and rename: what is there is whole. The lock keeps others from making it meanwhile.
-static bool
-write_file (struct keyring *keyring, const char *path, mode_t mode, const void *data, size_t size)
-{
-    cleanup_free char *fresh = xasprintf ("%s.new-XXXXXX", path);
-    int fd = mkstemp (fresh);
-    bool good;
-
-    if (fd < 0) {
-        return fail_errno (keyring, fresh);
-    }
-    good = write (fd, data, size) == (ssize_t) size && fchmod (fd, mode) == 0 && fsync (fd) == 0 &&
-           rename (fresh, path) == 0;
-    if (!good) {
-        fail_errno (keyring, path);
-        unlink (fresh);
-    }
-    close (fd);
-    return good;
-}
-
-static bool
-make_file (struct keyring *keyring, const char *name, mode_t mode, const char *text)
-{
-    cleanup_free char *path = xasprintf ("%s/%s", keyring->directory, name);
-
-    if (is_there (path)) {
-        return true;
-    }
-    if (!write_file (keyring, path, mode, text, strlen (text))) {
-        return false;
-    }
-    note_made (keyring, path);
-    return true;
-}
 
 // `prefix`, so many random bytes in hexadecimal digits, and a newline.
 static bool
@@ -114,15 +30,15 @@ make_random_hex (struct keyring *keyring, const char *name, const char *prefix, 
     randombytes_buf (bytes, size);
     sodium_bin2hex (hex, sizeof hex, bytes, size);
     snprintf (text, sizeof text, "%s%s\n", prefix, hex);
-    good = make_file (keyring, name, SECRET_MODE, text);
+    good = keyring_make (keyring, name, SECRET_MODE, text);
     sodium_memzero (bytes, sizeof bytes);
     sodium_memzero (hex, sizeof hex);
     sodium_memzero (text, sizeof text);
     return good;
 }
 
-static bool
-make_password (struct keyring *keyring, const char *role)
+bool
+keyfiles_password (struct keyring *keyring, const char *role)
 {
     uint8_t bytes[24];
     char password[sodium_base64_ENCODED_LEN (sizeof bytes,
@@ -135,7 +51,7 @@ make_password (struct keyring *keyring, const char *role)
                        sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     snprintf (text, sizeof text, "%s\n", password);
     snprintf (name, sizeof name, "database-%s", role);
-    good = make_file (keyring, name, SECRET_MODE, text);
+    good = keyring_make (keyring, name, SECRET_MODE, text);
     sodium_memzero (bytes, sizeof bytes);
     sodium_memzero (password, sizeof password);
     sodium_memzero (text, sizeof text);
@@ -158,7 +74,7 @@ make_checkpoint_key (struct keyring *keyring)
     }
     sodium_bin2hex (hex, sizeof hex, key.public_key, sizeof key.public_key);
     snprintf (text, sizeof text, "%s\n", hex);
-    good = make_file (keyring, "checkpoint.pub", PUBLIC_MODE, text) &&
+    good = keyring_make (keyring, "checkpoint.pub", PUBLIC_MODE, text) &&
            sign_public_load (public, &known, &keyring->error);
     if (good && memcmp (known.public_key, key.public_key, sizeof key.public_key) != 0) {
         error_set (&keyring->error, "%s is not the public part of %s", public, secret);
@@ -168,230 +84,33 @@ make_checkpoint_key (struct keyring *keyring)
     return good;
 }
 
-// ---- CURVE keys
-
-static bool
-rename_synced (struct keyring *keyring, const char *from, const char *to, mode_t mode)
-{
-    int fd = open (from, O_RDONLY | O_CLOEXEC);
-    bool good = fd >= 0 && fchmod (fd, mode) == 0 && fsync (fd) == 0 && rename (from, to) == 0;
-
-    if (!good) {
-        fail_errno (keyring, to);
-        unlink (from);
-    }
-    if (fd >= 0) {
-        close (fd);
-    }
-    return good;
-}
-
-// The secret part is put in place first: from it the public one can be made again.
-static bool
-save_pair (struct keyring *keyring, zcert_t *certificate, const char *path, const char *secret)
-{
-    cleanup_free char *fresh = xasprintf ("%s.new", path);
-    cleanup_free char *fresh_secret = xasprintf ("%s_secret", fresh);
-    mode_t old = umask (077);
-    int saved = zcert_save (certificate, fresh);
-
-    umask (old); // czmq leaves its own behind
-    if (saved != 0) {
-        return fail_errno (keyring, fresh);
-    }
-    if (is_there (secret)) {
-        unlink (fresh_secret);
-    } else if (!rename_synced (keyring, fresh_secret, secret, SECRET_MODE)) {
-        unlink (fresh);
-        return false;
-    } else {
-        note_made (keyring, secret);
-    }
-    if (!rename_synced (keyring, fresh, path, PUBLIC_MODE)) {
-        return false;
-    }
-    note_made (keyring, path);
-    return true;
-}
-
-// The key pair of a peer, made if it is missing. Its public key goes to key_r.
-static bool
-make_pair (struct keyring *keyring, const char *name, char key_r[41])
-{
-    cleanup_free char *path = xasprintf ("%s/curve/%s.key", keyring->directory, name);
-    cleanup_free char *secret = xasprintf ("%s_secret", path);
-    zcert_t *certificate;
-    bool good = true;
-
-    if (is_there (path) && !is_there (secret)) {
-        error_set (&keyring->error,
-                   "%s is there without %s: bring that back, or remove it to make a new pair", path,
-                   secret);
-        return false;
-    }
-    certificate = is_there (secret) ? certificate_load (path, &keyring->error) : zcert_new ();
-    if (certificate == NULL) {
-        return false;
-    }
-    if (!is_there (path)) {
-        zcert_set_meta (certificate, "name", "%s", name);
-        good = save_pair (keyring, certificate, path, secret);
-    }
-    snprintf (key_r, 41, "%s", zcert_public_txt (certificate));
-    zcert_destroy (&certificate);
-    return good;
-}
-
-// ---- the peers file
-
-// What is in it, or a heading where there is none yet. NULL: the error is set.
-static char *
-peers_text (struct keyring *keyring, const char *path)
-{
-    static const char heading[] =
-        "# Who may connect: public key, name, roles. The processes read it again on SIGHUP.\n";
-    char *text;
-    size_t length;
-
-    if (!is_there (path)) {
-        return xstrdup (heading);
-    }
-    text = xcalloc (1, PEERS_SIZE_MAX + 2);
-    if (!crypto_file_read (path, false, (uint8_t *) text, PEERS_SIZE_MAX, &length,
-                           &keyring->error)) {
-        free (text);
-        return NULL;
-    }
-    if (length > 0 && text[length - 1] != '\n') {
-        text[length] = '\n';
-    }
-    return text;
-}
-
-// Add the peer's line unless it is there.
-static bool
-add_peer (struct keyring *keyring, const char *name, const char *key, const char *roles)
-{
-    cleanup_free char *path = xasprintf ("%s/peers", keyring->directory);
-    cleanup_free char *text = peers_text (keyring, path);
-    cleanup_free char *more =
-        xasprintf ("%s%s  %-10s %s\n", text != NULL ? text : "", key, name, roles);
-    struct peers *peers;
-    const struct peer *peer;
-    bool good = true;
-
-    if (text == NULL) {
-        return false;
-    }
-    peers = peers_parse (text, strlen (text), &keyring->error);
-    if (peers == NULL) {
-        error_prefix (&keyring->error, "%s", path);
-        return false;
-    }
-    peer = peers_by_name (peers, name);
-    if (peer != NULL && strcmp (peer->key, key) != 0) {
-        error_set (&keyring->error, "%s: \"%s\" has another key there than in curve/%s.key", path,
-                   name, name);
-        good = false;
-    } else if (peer == NULL) {
-        struct peers *all = peers_parse (more, strlen (more), &keyring->error);
-        good = all != NULL && write_file (keyring, path, PUBLIC_MODE, more, strlen (more));
-        peers_destroy (&all);
-        if (good) {
-            cleanup_free char *line = xasprintf ("%s: %s", path, name);
-            note_made (keyring, line);
-        }
-    }
-    peers_destroy (&peers);
-    return good;
-}
-
 // ---- commands
 
-static bool
-keyring_open (struct keyring *keyring)
+bool
+keyfiles_fill (struct keyring *keyring)
 {
-    cleanup_free char *curve = xasprintf ("%s/curve", keyring->directory);
+    bool good = true;
 
-    keyring->lock = -1;
-    keyring->made = json_array ();
-    if (!crypto_start (&keyring->error) || !make_directory (keyring, keyring->directory)) {
-        return false;
+    for (size_t i = 0; good && i < sizeof processes / sizeof *processes; i++) {
+        char key[41];
+        good = keyring_pair (keyring, processes[i].name, key) &&
+               keyring_peer_add (keyring, processes[i].name, key, processes[i].roles);
     }
-    keyring->lock = open (keyring->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (keyring->lock < 0 || flock (keyring->lock, LOCK_EX) != 0) {
-        return fail_errno (keyring, keyring->directory);
+    good = good && make_random_hex (keyring, "token-check.keys", "", 16) &&
+           make_random_hex (keyring, "seal.keys", "1 ", 32) && make_checkpoint_key (keyring);
+    for (size_t i = 0; good && i < sizeof database_roles / sizeof *database_roles; i++) {
+        good = keyfiles_password (keyring, database_roles[i]);
     }
-    return make_directory (keyring, curve);
-}
-
-static int
-keyring_close (struct keyring *keyring, bool good)
-{
-    struct cli *cli = keyring->cli;
-    int status = EX_OK;
-
-    if (keyring->lock >= 0) {
-        fsync (keyring->lock);
-        close (keyring->lock);
-    }
-    if (!good) {
-        status = print_fail (cli, EX_CANTCREAT, "FAILED", "%s", keyring->error.text);
-    } else if (cli->json) {
-        json_t *outcome =
-            json_pack ("{s:s,s:O}", "directory", keyring->directory, "made", keyring->made);
-        print_json (stdout, outcome, JSON_INDENT (2));
-        json_decref (outcome);
-    } else {
-        for (size_t i = 0; i < json_array_size (keyring->made); i++) {
-            fputs ("made ", stdout);
-            print_text (stdout, json_string_value (json_array_get (keyring->made, i)));
-            putchar ('\n');
-        }
-        if (json_array_size (keyring->made) == 0) {
-            printf ("All keys are there already.\n");
-        }
-    }
-    json_decref (keyring->made);
-    return status;
+    return good;
 }
 
 int
 keyfiles_init (struct cli *cli)
 {
     struct keyring keyring = {.cli = cli, .directory = cli->arguments[0]};
-    bool good = keyring_open (&keyring);
+    bool good = keyring_open (&keyring) && keyfiles_fill (&keyring);
 
-    for (size_t i = 0; good && i < sizeof processes / sizeof *processes; i++) {
-        char key[41];
-        good = make_pair (&keyring, processes[i].name, key) &&
-               add_peer (&keyring, processes[i].name, key, processes[i].roles);
-    }
-    good = good && make_random_hex (&keyring, "token-check.keys", "", 16) &&
-           make_random_hex (&keyring, "seal.keys", "1 ", 32) && make_checkpoint_key (&keyring);
-    for (size_t i = 0; good && i < sizeof database_roles / sizeof *database_roles; i++) {
-        good = make_password (&keyring, database_roles[i]);
-    }
     return keyring_close (&keyring, good);
-}
-
-// The directory of the peers file in use, unless another is named. The caller frees it; NULL: the reason has been printed.
-static char *
-keys_directory (struct cli *cli)
-{
-    const char *named = option_text (cli, "dir"), *slash;
-    const struct connect_settings *settings;
-
-    if (named != NULL) {
-        return xstrdup (named);
-    }
-    settings = connect_settings (cli);
-    if (settings == NULL) {
-        return NULL;
-    }
-    slash = strrchr (settings->peers, '/');
-    return slash != NULL ? xasprintf ("%.*s", (int) (slash - settings->peers), settings->peers)
-                         : xstrdup (".");
 }
 
 // Before a key is made that could not get a line: is the line one, with any key?
@@ -406,37 +125,185 @@ check_roles (struct keyring *keyring, const char *name, const char *roles)
     return good;
 }
 
-int
-keyfiles_add (struct cli *cli)
+// It becomes part of a path.
+static bool
+is_name (const char *name)
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    const char *name = cli->arguments[0];
-    cleanup_free char *directory = NULL;
-    struct keyring keyring = {.cli = cli};
+
+    return *name != '\0' && *name != '.' && *name != '-' && strlen (name) <= 64 &&
+           strspn (name, letters) == strlen (name);
+}
+
+static int
+refuse_name (struct cli *cli)
+{
+    return print_usage (cli, "a peer's name has 1-64 letters, digits, _, - and dots, and "
+                             "begins with a letter or digit");
+}
+
+static bool
+add (struct keyring *keyring, const char *name)
+{
     char key[41];
+
+    return keyring_pair (keyring, name, key) &&
+           keyring_peer_add (keyring, name, key, option_text (keyring->cli, "role"));
+}
+
+// What has to be made anew after a crash in the middle is made anew by repeating it.
+static bool
+replace (struct keyring *keyring, const char *name)
+{
+    char key[41];
+
+    return keyring_peer_known (keyring, name) && keyring_pair_remove (keyring, name) &&
+           keyring_pair (keyring, name, key) && keyring_peer_change (keyring, name, key);
+}
+
+// The line first: whatever happens then, the peer is refused.
+static bool
+take_away (struct keyring *keyring, const char *name)
+{
+    return keyring_peer_change (keyring, name, NULL) && keyring_pair_remove (keyring, name);
+}
+
+// A change in the directory of the keys: `change` gets the command's first argument. `told`: what to say of it instead of what was made.
+static int
+run_change (struct cli *cli, bool change (struct keyring *keyring, const char *argument),
+            const char *told, const char *note)
+{
+    cleanup_free char *directory = keyring_place (cli);
+    struct keyring keyring = {.cli = cli, .directory = directory};
     bool good;
     int status;
 
-    // It becomes part of a path.
-    if (*name == '\0' || *name == '.' || *name == '-' || strlen (name) > 64 ||
-        strspn (name, letters) != strlen (name)) {
-        return print_usage (cli, "a peer's name has 1-64 letters, digits, _, - and dots, and "
-                                 "begins with a letter or digit");
-    }
-    if (!check_roles (&keyring, name, option_text (cli, "role"))) {
-        return print_usage (cli, "--role: %s", keyring.error.text);
-    }
-    directory = keys_directory (cli);
     if (directory == NULL) {
         return EX_CONFIG;
     }
-    keyring.directory = directory;
-    good = keyring_open (&keyring) && make_pair (&keyring, name, key) &&
-           add_peer (&keyring, name, key, option_text (cli, "role"));
-    status = keyring_close (&keyring, good);
+    good = keyring_open (&keyring) && change (&keyring, cli->arguments[0]);
+    if (good && told != NULL && !cli->json) {
+        printf ("%s %s\n", told, cli->arguments[0]);
+        keyring_end (&keyring);
+        status = EX_OK;
+    } else {
+        status = keyring_close (&keyring, good);
+    }
     if (status == EX_OK) {
-        print_note (cli, "The processes know it after a SIGHUP.");
+        print_note (cli, "%s", note);
     }
     return status;
+}
+
+int
+keyfiles_add (struct cli *cli)
+{
+    struct keyring none = {.cli = cli};
+
+    if (!is_name (cli->arguments[0])) {
+        return refuse_name (cli);
+    }
+    if (!check_roles (&none, cli->arguments[0], option_text (cli, "role"))) {
+        return print_usage (cli, "--role: %s", none.error.text);
+    }
+    return run_change (cli, add, NULL, "The processes know it after a SIGHUP.");
+}
+
+int
+keyfiles_replace (struct cli *cli)
+{
+    return is_name (cli->arguments[0])
+               ? run_change (cli, replace, NULL,
+                             "The processes know it after a SIGHUP; who uses it needs a restart.")
+               : refuse_name (cli);
+}
+
+int
+keyfiles_remove (struct cli *cli)
+{
+    return is_name (cli->arguments[0])
+               ? run_change (cli, take_away, "removed", "The processes refuse it after a SIGHUP.")
+               : refuse_name (cli);
+}
+
+// ---- sealing
+
+// The highest version in a file that seal_keys_load has accepted, and how many keys there are.
+static unsigned long
+newest_version (char *text, int *n_r)
+{
+    unsigned long newest = 0;
+    char *cursor = text, *line;
+    int number = 0;
+
+    for (*n_r = 0; (line = crypto_file_line (&cursor, &number)) != NULL; ++*n_r) {
+        unsigned long version = strtoul (line, NULL, 10);
+        newest = version > newest ? version : newest;
+    }
+    return newest;
+}
+
+// The file's text with one more key, of the next version. NULL: the error is set. The caller wipes and frees it.
+static char *
+with_newer_key (struct keyring *keyring, const char *path)
+{
+    uint8_t bytes[32];
+    char hex[2 * sizeof bytes + 1], text[SEAL_SIZE_MAX + 1], copy[sizeof text];
+    char *more = NULL;
+    size_t length;
+    unsigned long newest;
+    int n;
+
+    if (!crypto_file_read (path, true, (uint8_t *) text, SEAL_SIZE_MAX, &length, &keyring->error)) {
+        return NULL;
+    }
+    text[length] = '\0';
+    memcpy (copy, text, length + 1);
+    newest = newest_version (copy, &n);
+    if (n == CRYPTO_SEAL_KEYS_MAX) {
+        error_set (&keyring->error,
+                   "%s: has %d keys already: take out the oldest, which opens nothing any more",
+                   path, n);
+    } else if (newest < UINT32_MAX) {
+        randombytes_buf (bytes, sizeof bytes);
+        sodium_bin2hex (hex, sizeof hex, bytes, sizeof bytes);
+        more = xasprintf ("%s%s%lu %s\n", text, length > 0 && text[length - 1] != '\n' ? "\n" : "",
+                          newest + 1, hex);
+    } else {
+        error_set (&keyring->error, "%s: there is no version after %lu", path, newest);
+    }
+    sodium_memzero (bytes, sizeof bytes);
+    sodium_memzero (hex, sizeof hex);
+    sodium_memzero (text, sizeof text);
+    sodium_memzero (copy, sizeof copy);
+    return more;
+}
+
+static bool
+reseal (struct keyring *keyring, const char *unused)
+{
+    cleanup_free char *path = xasprintf ("%s/seal.keys", keyring->directory);
+    struct seal_keys *keys = seal_keys_load (path, &keyring->error);
+    char *text = keys != NULL ? with_newer_key (keyring, path) : NULL;
+    bool good = text != NULL && keyring_write (keyring, path, SECRET_MODE, text, strlen (text));
+
+    (void) unused;
+    seal_keys_destroy (&keys);
+    if (text != NULL) {
+        sodium_memzero (text, strlen (text));
+        free (text);
+    }
+    if (good) {
+        keyring_note (keyring, path);
+    }
+    return good;
+}
+
+int
+keyfiles_reseal (struct cli *cli)
+{
+    return run_change (
+        cli, reseal, NULL,
+        "The issuer seals with it after a restart; then \"jeton keys rotate\" twice.");
 }

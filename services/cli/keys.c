@@ -62,6 +62,13 @@ static const struct option_row add_options[] = {
     {.name = NULL},
 };
 
+static const struct option_row directory_options[] = {
+    {.name = "dir",
+     .value = "DIR",
+     .help = "the directory of the keys (that of the peers file in the settings)"},
+    {.name = NULL},
+};
+
 const struct command keys_commands[] = {
     {"keys", "init", "DIR", 1, 1, NULL, keyfiles_init,
      "Make the key files of a system, those that are missing",
@@ -76,6 +83,21 @@ const struct command keys_commands[] = {
      "Make a CURVE key for one more peer, and its line in the peers file", NULL,
      "jeton keys add shop --role caller --dir var/keys\n"
      "jeton keys add prometheus --role monitor\n"},
+    {"keys", "replace", "NAME", 1, 1, directory_options, keyfiles_replace,
+     "Another CURVE key for a peer, in its files and in its line of the peers file",
+     "When a key may have leaked, or is old. The roles stay. Of a process: all who call it need "
+     "the "
+     "new peers file.",
+     "jeton keys replace shop --dir var/keys\n"},
+    {"keys", "remove", "NAME", 1, 1, directory_options, keyfiles_remove,
+     "Take a peer out of the peers file, and remove its CURVE key",
+     "Those that \"keys init\" makes come back with another key when that is run again.",
+     "jeton keys remove shop --dir var/keys\n"},
+    {"keys", "reseal", "", 0, 0, directory_options, keyfiles_reseal,
+     "Another key in seal.keys: what is sealed from then on is sealed with it",
+     "The older ones still open what they have sealed: keep them as long as there are backups that "
+     "need them.",
+     "jeton keys reseal --dir var/keys\n"},
     {"keys", "list", "", 0, 0, NULL, list, "The issuer's signing keys", NULL, "jeton keys list\n"},
     {"keys", "rotate", "", 0, 0, rotate_options, rotate,
      "The pending signing key becomes active, the active one retires, a new one is pending", NULL,

@@ -21,6 +21,7 @@ static const struct noun nouns[] = {
     {"stats", "their counters", stats_commands},
     {"keys", "signing keys, and the key files of a system", keys_commands},
     {"db", "the database", database_commands},
+    {"init", "all that a system needs, before its processes start", init_commands},
     {NULL, NULL, NULL},
 };
 
