@@ -44,7 +44,8 @@ enum jwt_result {
     JWT_BAD_SIGNATURE,
 };
 
-// Called with the kid of a header (at most JWT_KID_SIZE - 1 characters, checked to be base64url); NULL when there is none.
+// Called with the kid of a header (1 to JWT_KID_SIZE - 1 characters, checked to be base64url), or with NULL when the header has none, as
+// anybody can make one. Returns NULL when there is no such key.
 typedef const struct jwt_key *jwt_find_key (void *context, const char *kid);
 
 // jwt_looks_like (text, length): Does it have the form of three non-empty base64url parts? For telling it from an API token.

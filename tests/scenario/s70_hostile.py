@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Malformed, truncated, oversized and endless input: it costs its sender an error, and the server nothing."""
+import base64
+import json
 import random
 import socket
 
@@ -191,6 +193,25 @@ def fields(system):
     reply = validator_pb2.ValidateBatchReply.FromString(dealer.call("jeton.v1.Validator/ValidateBatch", b"").body)
     expect_equal(len(reply.replies), 0)
     dealer.close()
+
+
+@test("signed tokens that nobody has signed are refused, whatever their headers leave out or say")
+def made_up_tokens(system):
+    service = system["validator"]
+    dealer = Dealer(system, service, "caller")
+
+    def made_up(header, claims=b"{}"):
+        return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, claims, b"s" * 64))
+    good = {"alg": "ES256", "typ": "at+jwt"}
+    for header in (good, {**good, "kid": ""}, {**good, "kid": "another"}, {**good, "kid": "A" * 43}, {**good, "kid": "A" * 44},
+                   {**good, "kid": "../key"}, {**good, "kid": None}, {**good, "kid": 1}, {**good, "alg": "none"}, {**good, "alg": "HS256"},
+                   {**good, "crit": ["x"]}, {**good, "typ": "JWT"}, {**good, "jwk": {}}, {}):
+        request = validator_pb2.ValidateRequest(token=made_up(json.dumps(header).encode()), module="orders")
+        reply = dealer.call("jeton.v1.Validator/Validate", request)
+        expect(reply is not None, f"no answer to {header}")
+        expect_equal(validator_pb2.ValidateReply.FromString(reply.body).status, 401, str(header))
+    dealer.close()
+    alive(system, service)
 
 
 main(System)
