@@ -349,13 +349,12 @@ db_destroy (struct db **db_p)
     struct db *db = *db_p;
     if (!db)
         return;
-    *db_p = NULL;
     assert (!db->settling);
     db->ending = true;
     db->change = NULL;
     for (size_t i = 0; i < db->options.connections; i++)
         db_connection_close (&db->connections[i]);
-    // What a callback starts now ends at once as well.
+    // What a callback starts now ends at once as well; it finds the db where it always was.
     do {
         end_waiting (db, &db->reads);
         end_waiting (db, &db->writes);
@@ -373,6 +372,7 @@ db_destroy (struct db **db_p)
     free ((char *) db->options.url);
     free ((char *) db->options.application);
     free (db);
+    *db_p = NULL;
 }
 
 void

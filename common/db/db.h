@@ -89,7 +89,8 @@ struct db;
 struct db *db_new (zloop_t *loop, struct resolver *resolver, const struct db_options *options)
     __attribute__ ((returns_nonnull));
 
-// db_destroy (&db): Closes all; calls still open end with DB_UNAVAILABLE or DB_UNCERTAIN, from here. NULL-safe.
+// db_destroy (&db): Closes all; calls still open end with DB_UNAVAILABLE or DB_UNCERTAIN, from here, and so do those that their callbacks
+// make. NULL-safe.
 void db_destroy (struct db **db);
 
 // db_call (db, statement, params, callback, context):
