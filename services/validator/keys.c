@@ -81,6 +81,17 @@ wishes_end (struct wish *wish, bool loaded)
     }
 }
 
+// Whoever waited is gone: the server that the wishes came through has ended, and their requests with it.
+static void
+wishes_drop (struct wish *wish)
+{
+    while (wish) {
+        struct wish *next = wish->next;
+        free (wish);
+        wish = next;
+    }
+}
+
 static void
 keys_read (void *context, enum store_outcome outcome, const struct store_key *rows, size_t n)
 {
@@ -137,8 +148,8 @@ keys_destroy (struct public_keys **keys)
 {
     if (!*keys)
         return;
-    wishes_end ((*keys)->waiting, false);
-    wishes_end ((*keys)->served, false);
+    wishes_drop ((*keys)->waiting);
+    wishes_drop ((*keys)->served);
     zhashx_destroy (&(*keys)->by_kid);
     free (*keys);
     *keys = NULL;

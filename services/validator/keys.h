@@ -5,12 +5,13 @@
 #include "common/token/jwt.h"
 #include "services/validator/validator.h"
 
-// Called in the loop's thread, never before the starter has returned. `loaded`: the keys were read after the call was made.
+// Called in the loop's thread, never before the starter has returned, unless keys_destroy comes first. `loaded`: the keys were read
+// after the call was made.
 typedef void keys_callback (void *context, bool loaded);
 
 // keys_new (validator): Begins to read them every keys_interval_ms.
 struct public_keys *keys_new (struct validator *validator) __attribute__ ((returns_nonnull));
-// keys_destroy (&keys): After the database is closed. NULL-safe.
+// keys_destroy (&keys): After the database is closed. Calls nobody back. NULL-safe.
 void keys_destroy (struct public_keys **keys);
 
 // keys_loaded (keys): Were they read at least once?

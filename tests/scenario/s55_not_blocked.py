@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """No loop ever waits: while the database hangs, while passwords are hashed and while a host name does not resolve, each process goes on
 answering; and none has a blocking call in it to make."""
+import base64
 import os
 import signal
 import socket
@@ -11,7 +12,10 @@ import time
 from harness import BUILD, SERVICES, SLOW, System, expect, expect_equal, main, test, wait_for
 from wire import Dealer, envelope
 
+import admin_pb2
+import audit_pb2
 import health_pb2
+import issuer_pb2
 import validator_pb2
 
 # What a loop that hashed one password or waited for one query would by far not keep (Argon2id takes 50 ms and more; the sign-ins below
@@ -73,6 +77,62 @@ def database_hangs(system):
     wait_for(lambda: system.cli("validate", "--module", "orders", input=made["value"], check=None)[0] == 0, 5, "validations")
     for dealer in dealers.values():
         dealer.close()
+
+
+def statistic(dealer, name):
+    reply = dealer.call("jeton.v1.Stats/Get", health_pb2.GetStatsRequest())
+    return {row.name: row.value for row in health_pb2.GetStatsReply.FromString(reply.body).stats}[name]
+
+
+def with_unknown_key(kid):
+    header = b'{"alg":"ES256","typ":"at+jwt","kid":"%s"}' % kid.encode()
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, b"{}", b"s" * 64))
+
+
+@test("a second signal ends a process at once, whatever it is waiting for")
+def ended_at_once(system):
+    made = system.cli("token", "create", "--account", system.account, "--name", "y", "--kind", "service", "--module", "orders:read")
+
+    def validation(token):
+        return "jeton.v1.Validator/Validate", validator_pb2.ValidateRequest(token=token, module="orders")
+    # Of the two unknown keys the second waits for a reading of the keys that has not begun.
+    calls = {"validator": [validation(made["value"]), validation(made["value"]), validation(with_unknown_key("one")),
+                           validation(with_unknown_key("two"))],
+             "admin": [("jeton.v1.Admin/GetToken", admin_pb2.GetTokenRequest(id=made["id"])),
+                       ("jeton.v1.Admin/DisableToken", admin_pb2.DisableTokenRequest(id=made["id"]))],
+             "issuer": [("jeton.v1.Issuer/Login", issuer_pb2.LoginRequest(username="erin", password="correct horse battery")),
+                        ("jeton.v1.Issuer/RotateSigningKey", issuer_pb2.RotateSigningKeyRequest(force=True))],
+             "auditor": [("jeton.v1.AuditLogger/ListRecords", audit_pb2.ListRecordsRequest()),
+                         ("jeton.v1.AuditLogger/TailRecords", audit_pb2.TailRecordsRequest()),
+                         ("jeton.v1.AuditLogger/ExportTrail", audit_pb2.ExportTrailRequest())]}
+    dealers = {name: Dealer(system, system[name]) for name in calls}
+    for dealer in dealers.values():
+        slowest_health(dealer, 0.1)
+    stopped = database_processes(system)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for name, wanted in calls.items():
+            for method, request in wanted:
+                # What comes after it finds it on its way to the database.
+                before = statistic(dealers[name], "db.calls")
+                dealers[name].send(method, request)
+                if method != "jeton.v1.Issuer/Login" and wanted.index((method, request)) == 0:
+                    wait_for(lambda: statistic(dealers[name], "db.calls") > before, 5, f"{method} to have come")
+        wait_for(lambda: statistic(dealers["validator"], "db.in_flight") >= 2, 5, "the keys to be read")
+        for name in calls:
+            system[name].killed = True
+            system[name].signal(signal.SIGTERM)
+            system[name].signal(signal.SIGINT)
+        for name in calls:
+            expect_equal(system[name].process.wait(10 * SLOW), 1, f"exit status of {name}")
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        for dealer in dealers.values():
+            dealer.close()
+    system.check_logs()
+    system.start()
 
 
 @test("while passwords are hashed the issuer and admin answer")
