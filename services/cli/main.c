@@ -22,6 +22,7 @@ static const struct noun nouns[] = {
     {"keys", "signing keys, and the key files of a system", keys_commands},
     {"db", "the database", database_commands},
     {"init", "all that a system needs, before its processes start", init_commands},
+    {"reload", "a process reads its settings and peers again", reload_commands},
     {NULL, NULL, NULL},
 };
 

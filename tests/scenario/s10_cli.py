@@ -21,8 +21,8 @@ NOUNS = {
     "token": ("create", "list", "show", "disable", "enable", "delete"),
     "login": (), "validate": (), "health": (), "stats": (),
     "audit": ("list", "show", "tail", "verify", "export"),
-    "keys": ("init", "add", "list", "rotate"),
-    "db": ("migrate",),
+    "keys": ("init", "add", "replace", "remove", "reseal", "list", "rotate"),
+    "db": ("migrate",), "init": (), "reload": (),
 }
 TOKEN = re.compile(r"jtn_(live|test)_[A-Za-z0-9_-]{44}")
 
@@ -561,6 +561,90 @@ def keys_add(system):
     shop = {"JETON_KEY": f"{system.keys}/curve/shop.key"}
     wait_for(lambda: system.jeton("validate", "--module", "orders", "--timeout", "2", input=system.token["value"], environment=shop).returncode == 0,
              15, "the new peer")
+
+
+@test("keys replace, remove and reseal change what they say and nothing else")
+def keys_change(system):
+    directory = system.path("changed")
+    system.jeton("keys", "init", directory, check=0)
+
+    def content():
+        return {os.path.relpath(os.path.join(path, name), directory): open(os.path.join(path, name), "rb").read()
+                for path, _, files in os.walk(directory) for name in files}
+
+    def change(*arguments):
+        before = content()
+        system.jeton("keys", *arguments, "--dir", directory, check=0)
+        after = content()
+        for name in after:
+            public = name in ("peers", "checkpoint.pub") or name.endswith(".key") and name.startswith("curve/")
+            expect_equal(oct(stat.S_IMODE(os.stat(f"{directory}/{name}").st_mode)), oct(0o644 if public else 0o600), name)
+        return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+    with open(f"{directory}/peers", "a", encoding="ascii") as f:
+        f.write("# rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7 caller caller\n  rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7 shop caller # mine")
+    expect_equal(change("replace", "admin"), {"peers", "curve/admin.key", "curve/admin.key_secret"})
+    expect_equal(change("replace", "shop"), {"peers", "curve/shop.key", "curve/shop.key_secret"})
+    peers = content()["peers"].decode().splitlines()
+    for name in ("admin", "shop"):
+        key = re.search(r'public-key = "(.*)"', content()[f"curve/{name}.key_secret"].decode())[1]
+        expect(any(line.split()[:2] == [key, name] for line in peers), f"the line of {name}: {peers}")
+    expect(peers[-2].startswith("# rq:") and peers[-1].endswith(" shop caller # mine"), f"{peers}")
+    expect_equal(change("remove", "shop"), {"peers", "curve/shop.key", "curve/shop.key_secret"})
+    expect_equal(content()["peers"].decode().splitlines(), peers[:-1])
+    for verb in ("replace", "remove"):
+        fails(system, 73, "keys", verb, "shop", "--dir", directory, says=("shop",))
+        fails(system, 64, "keys", verb, "../x", "--dir", directory)
+    first = content()["seal.keys"]
+    expect_equal(change("reseal"), {"seal.keys"})
+    sealed = content()["seal.keys"]
+    expect(sealed.startswith(first) and re.fullmatch(rb"2 [0-9a-f]{64}\n", sealed[len(first):]), "the second key")
+    for _ in range(14):
+        system.jeton("keys", "reseal", "--dir", directory, check=0)
+    fails(system, 73, "keys", "reseal", "--dir", directory, says=("seal.keys", "16"))
+
+
+@test("init gives each process its own files, and can be repeated")
+def init(system):
+    directory, to = system.path("all"), system.path("handed")
+    names = ("issuer", "validator", "admin", "auditor", "operator", "shop", "postgres", "unknown")
+    for name in names:
+        os.makedirs(f"{to}/{name}")
+    outcome = system.cli("init", directory, "--to", to, "--no-database")
+    expect_equal(outcome["schema"], None)
+
+    def handed():
+        return {name: {f: stat.S_IMODE(os.stat(f"{to}/{name}/{f}").st_mode) for f in os.listdir(f"{to}/{name}")} for name in names}
+
+    own = {"issuer": ["seal.keys", "database-issuer"], "validator": ["token-check.keys", "database-validator"],
+           "admin": ["token-check.keys", "database-admin"], "auditor": ["checkpoint.key", "database-auditor"], "operator": []}
+    wanted = {name: {"peers": 0o644, f"{name}.key": 0o644, f"{name}.key_secret": 0o600, **{f: 0o600 for f in files}} for name, files in own.items()}
+    wanted["operator"]["checkpoint.pub"] = 0o644
+    wanted.update(shop={}, postgres={"database-owner": 0o440}, unknown={})
+    expect_equal(handed(), wanted)
+    expect_equal(system.cli("init", directory, "--to", to, "--no-database")["made"], [])
+    system.jeton("keys", "add", "shop", "--role", "caller", "--dir", directory, check=0)
+    made = system.cli("init", directory, "--to", to, "--no-database")["made"]
+    expect_equal(set(made), {f"{to}/{name}/peers" for name in (*own, "shop")} | {f"{to}/shop/shop.key", f"{to}/shop/shop.key_secret"})
+    os.chmod(f"{to}/admin/admin.key_secret", 0o644)
+    expect_equal(system.cli("init", directory, "--to", to, "--no-database")["made"], [f"{to}/admin/admin.key_secret"])
+    # The database: the owner needs no password here, and the passwords of the roles become those of the directory.
+    outcome = system.cli("init", system.keys, "--wait", "5", environment={"JETON_DATABASE_URL": system.url})
+    expect_equal(outcome["schema"]["applied"], [])
+    began = time.monotonic()
+    fails(system, 69, "init", system.keys, "--url", "host=/nonexistent dbname=x", "--wait", "1", says=("cannot be reached",))
+    expect(time.monotonic() - began > 1, "it did not wait")
+    fails(system, 64, "init", system.keys, says=("JETON_DATABASE_URL",))
+    fails(system, 73, "init", "/nonexistent/keys", "--no-database")
+    fails(system, 73, "init", directory, "--to", "/nonexistent", "--no-database", says=("/nonexistent",))
+
+
+@test("reload makes a process read its settings again, and leaves others alone")
+def reload(system):
+    log = system["admin"].log().count("peers reloaded")
+    system.jeton("reload", "--pid", system["admin"].process.pid, check=0)
+    wait_for(lambda: system["admin"].log().count("peers reloaded") == log + 1, what="the reload")
+    fails(system, 69, "reload", "--pid", os.getpid(), says=("none of Jeton's",))
 
 
 @test("the signing keys are listed")
