@@ -48,6 +48,8 @@ void admin_enable_module (struct request *request);
 void admin_disable_module (struct request *request);
 // token_create.c
 void admin_create_token (struct request *request);
+// token_edit.c
+void admin_edit_token (struct request *request);
 // token.c
 void admin_get_token (struct request *request);
 void admin_list_tokens (struct request *request);

@@ -32,7 +32,8 @@
     SECONDS ("t.updated_at") ", " SECONDS ("t.expires_at") ", " SECONDS ("t.last_access_at") ","   \
     " t.revision,"                                                                                 \
     " (SELECT coalesce (string_agg (m.name || ':' || g.access, ',' ORDER BY m.name COLLATE \"C\"), '')" \
-    "  FROM token_modules g JOIN modules m ON m.number = g.module WHERE g.token = t.number)"
+    "  FROM token_modules g JOIN modules m ON m.number = g.module WHERE g.token = t.number),"       \
+    " array_to_string (t.allow_list, ','), coalesce (t.rate_per_minute, 0), coalesce (t.rate_burst, 0)"
 // clang-format on
 
 #define LISTED                                                                                     \
@@ -157,13 +158,42 @@ const struct db_statement store_statements[] = {
     " RETURNING a.number),"
     " changed AS ("
     " INSERT INTO tokens (number, account, owner, name, description, kind, environment, digest,"
-    "  created_by_id, created_by_name, created_at, updated_at, expires_at)"
+    "  created_by_id, created_by_name, created_at, updated_at, expires_at, allow_list, rate_per_minute, rate_burst)"
     " SELECT $2::bigint, place.number, nullif ($4::bigint, 0), $5::text, $6::text, $7::smallint,"
     "  $8::smallint, $9::bytea, $10::text, $11::text, to_timestamp ($14), to_timestamp ($14),"
-    "  to_timestamp (nullif ($15::bigint, 0)) FROM place"
+    "  to_timestamp (nullif ($15::bigint, 0)), string_to_array ($16, ',')::cidr[],"
+    "  nullif ($17::integer, 0), nullif ($18::integer, 0) FROM place"
     " RETURNING number, account, revision),"
     " granted AS (INSERT INTO token_modules (account, token, module, access)"
     "  SELECT changed.account, changed.number, g.module, g.access FROM changed, grants g)"
+    TOLD ("token", "account"), true},
+
+[TOKEN_EDIT_PREPARE] = {"token_edit_prepare",
+    "SELECT " TOKEN_COLUMNS ","
+    " (SELECT coalesce (string_agg (m.name || ':' || m.number || ':'"
+    "   || (coalesce (e.enabled, false) OR coalesce (g.access >= w.access, false))::integer, ','), '')"
+    "  FROM unnest (string_to_array ($2, ','), string_to_array ($3, ',')::smallint[]) AS w (name, access)"
+    "  JOIN modules m ON m.name = w.name"
+    "  LEFT JOIN account_modules e ON e.account = t.account AND e.module = m.number"
+    "  LEFT JOIN token_modules g ON g.token = t.number AND g.module = m.number)"
+    " FROM tokens t WHERE t.number = $1::bigint AND t.status <> 3", false},
+
+[TOKEN_EDIT] = {"token_edit",
+    "WITH changed AS ("
+    " UPDATE tokens SET name = $4, description = $5, expires_at = to_timestamp (nullif ($6::bigint, 0)),"
+    "  updated_at = to_timestamp ($7), allow_list = string_to_array ($11, ',')::cidr[],"
+    "  rate_per_minute = nullif ($12::integer, 0), rate_burst = nullif ($13::integer, 0),"
+    "  revision = revision + 1"
+    " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
+    " RETURNING number, account, revision),"
+    " wanted AS (SELECT changed.account, changed.number, g.module, g.access FROM changed,"
+    "  unnest (string_to_array ($9, ',')::bigint[], string_to_array ($10, ',')::smallint[])"
+    "  AS g (module, access) WHERE $8::boolean),"
+    " dropped AS (DELETE FROM token_modules g USING changed WHERE $8::boolean AND g.token = changed.number"
+    "  AND NOT EXISTS (SELECT FROM wanted w WHERE w.module = g.module)),"
+    " granted AS (INSERT INTO token_modules (account, token, module, access)"
+    "  SELECT account, number, module, access FROM wanted"
+    "  ON CONFLICT (token, module) DO UPDATE SET access = excluded.access)"
     TOLD ("token", "account"), true},
 
 [TOKEN_STATUS] = {"token_status",

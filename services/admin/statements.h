@@ -26,6 +26,8 @@ enum statement {
     TOKEN_LIST_OF_ACCOUNT,
     TOKEN_PREPARE,
     TOKEN_CREATE,
+    TOKEN_EDIT_PREPARE,
+    TOKEN_EDIT,
     TOKEN_STATUS,
 };
 

@@ -213,6 +213,14 @@ store_token_prepare (struct request *request, int64_t account, int64_t owner, co
     db_call (store_db (request), TOKEN_PREPARE, &params, callback, request);
 }
 
+// 0: none.
+static void
+param_rate_limit (struct db_params *params, const Jeton__V1__Token *token)
+{
+    db_param_int (params, token->rate_limit ? token->rate_limit->per_minute : 0);
+    db_param_int (params, token->rate_limit ? token->rate_limit->burst : 0);
+}
+
 void
 store_token_create (struct request *request, const struct change *change,
                     const Jeton__V1__Token *token, const struct store_token_new *new,
@@ -233,7 +241,40 @@ store_token_create (struct request *request, const struct change *change,
     db_param_text (&params, new->accesses);
     db_param_int (&params, token->created_at);
     db_param_int (&params, token->expires_at);
+    db_param_text (&params, new->allow_list);
+    param_rate_limit (&params, token);
     db_call (store_db (request), TOKEN_CREATE, &params, callback, request);
+}
+
+void
+store_token_edit_prepare (struct request *request, int64_t number, const char *modules,
+                          const char *accesses, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, number);
+    db_param_text (&params, modules);
+    db_param_text (&params, accesses);
+    db_call (store_db (request), TOKEN_EDIT_PREPARE, &params, callback, request);
+}
+
+void
+store_token_edit (struct request *request, const struct change *change,
+                  const Jeton__V1__Token *token, const struct store_token_edit *edit,
+                  db_callback *callback)
+{
+    struct db_params params = {.lock_order = change->account};
+    param_change (&params, change);
+    db_param_int (&params, change->revision);
+    db_param_text (&params, token->name);
+    db_param_text (&params, token->description);
+    db_param_int (&params, token->expires_at);
+    db_param_int (&params, token->updated_at);
+    db_param_bool (&params, edit->grants);
+    db_param_text (&params, edit->modules);
+    db_param_text (&params, edit->accesses);
+    db_param_text (&params, edit->allow_list);
+    param_rate_limit (&params, token);
+    db_call (store_db (request), TOKEN_EDIT, &params, callback, request);
 }
 
 void

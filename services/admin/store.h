@@ -82,7 +82,8 @@ void store_token_prepare (struct request *request, int64_t account, int64_t owne
 struct store_token_new {
     int64_t account, owner; // owner 0: none
     uint8_t digest[TOKEN_DIGEST_SIZE];
-    const char *modules, *accesses; // numbers, comma-separated, of equal count
+    char *modules, *accesses; // numbers, comma-separated, of equal count
+    char *allow_list;         // comma-separated
 };
 
 // store_token_create (request, change, token, new, callback): No row when the account has reached its limit, a module is not enabled for it any
@@ -90,6 +91,21 @@ struct store_token_new {
 void store_token_create (struct request *request, const struct change *change,
                          const Jeton__V1__Token *token, const struct store_token_new *new,
                          db_callback *callback);
+
+// store_token_edit_prepare (request, number, modules, accesses, callback): The token's columns, and of the comma-separated names of modules
+// those that there are, as "name:number:enabled,…"; a module that is granted already, with no less access, counts as enabled.
+void store_token_edit_prepare (struct request *request, int64_t number, const char *modules,
+                               const char *accesses, db_callback *callback);
+
+// What an edit's token does not tell as the database takes it.
+struct store_token_edit {
+    bool grants;              // those are edited
+    char *modules, *accesses; // numbers, comma-separated, of equal count
+    char *allow_list;         // comma-separated
+};
+void store_token_edit (struct request *request, const struct change *change,
+                       const Jeton__V1__Token *token, const struct store_token_edit *edit,
+                       db_callback *callback);
 void store_token_status (struct request *request, const struct change *change,
                          Jeton__V1__TokenStatus status, db_callback *callback);
 

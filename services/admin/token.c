@@ -1,4 +1,5 @@
 // A token's life after its creation: token_create.c has that.
+#include "services/admin/token.h"
 #include "common/token/id.h"
 #include "envelope.pb-c.h"
 #include "services/admin/admin.h"
@@ -13,10 +14,9 @@
 #define DISABLED JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DISABLED
 #define DELETED  JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DELETED
 
-// What a read of one token gave; NULL: the request was answered.
-static Jeton__V1__Token *
+Jeton__V1__Token *
 token_read (struct request *request, const char *id, enum db_outcome outcome,
-            PGresult *const *results, const struct db_error *error)
+            PGresult *const *results, struct row *row_r, const struct db_error *error)
 {
     if (!change_read (request, outcome, error))
         return NULL;
@@ -25,9 +25,44 @@ token_read (struct request *request, const char *id, enum db_outcome outcome,
         request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no token %s", id);
         return NULL;
     }
-    struct row row = row_of (request_arena (request), results[0], 0);
-    Jeton__V1__Token *token = (Jeton__V1__Token *) view_token (&row);
-    return row_good (request, &row) ? token : NULL;
+    *row_r = row_of (request_arena (request), results[0], 0);
+    Jeton__V1__Token *token = (Jeton__V1__Token *) view_token (row_r);
+    return row_good (request, row_r) ? token : NULL;
+}
+
+Jeton__V1__Token *
+token_after (struct request *request, const Jeton__V1__Token *before)
+{
+    struct change *change = request_context (request);
+    Jeton__V1__Token *after = arena_memdup (request_arena (request), before, sizeof *before);
+    if (!after) {
+        change_no_memory (request);
+        return NULL;
+    }
+    // The row's own account: formatted a moment ago.
+    if (!id_parse ("ACC", before->account_id, &change->account))
+        change->account = 0;
+    change->revision = before->revision;
+    after->updated_at = change->at;
+    after->revision++;
+    return after;
+}
+
+bool
+token_record (struct request *request, const Jeton__V1__Token *before, Jeton__V1__Token *after,
+              const char *verb, const char *what)
+{
+    char event[64];
+    snprintf (event, sizeof event, "platform.tokens.token.%s", verb);
+    struct audit_change audit = {.event = event,
+                                 .object_type = "token",
+                                 .object_id = after->id,
+                                 .object_name = after->name,
+                                 .account_id = after->account_id,
+                                 .revision = after->revision,
+                                 .before = &before->base,
+                                 .after = &after->base};
+    return change_record (request, &audit, "Token %s (%s) was %s.", after->id, after->name, what);
 }
 
 static void admin_get_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
@@ -49,7 +84,8 @@ admin_get_token_done (void *context, enum db_outcome outcome, PGresult *const *r
     struct request *request = context;
     const Jeton__V1__GetTokenRequest *message = request_message (request);
     Jeton__V1__GetTokenReply reply = JETON__V1__GET_TOKEN_REPLY__INIT;
-    reply.token = token_read (request, message->id, outcome, results, error);
+    struct row row;
+    reply.token = token_read (request, message->id, outcome, results, &row, error);
     if (reply.token)
         request_reply (request, &reply.base);
 }
@@ -139,32 +175,13 @@ static void
 token_change_write (struct request *request, const Jeton__V1__Token *before,
                     Jeton__V1__TokenStatus status, const char *verb, db_callback *callback)
 {
-    struct change *change = request_context (request);
-    Jeton__V1__Token *after = arena_memdup (request_arena (request), before, sizeof *before);
-    if (!after) {
-        change_no_memory (request);
+    Jeton__V1__Token *after = token_after (request, before);
+    if (!after)
         return;
-    }
-    // The row's own account: formatted a moment ago.
-    if (!id_parse ("ACC", before->account_id, &change->account))
-        change->account = 0;
-    change->revision = before->revision;
     after->status = status;
-    after->updated_at = change->at;
-    after->revision++;
     after->expired = view_expired (after);
-    char event[64];
-    snprintf (event, sizeof event, "platform.tokens.token.%s", verb);
-    struct audit_change audit = {.event = event,
-                                 .object_type = "token",
-                                 .object_id = after->id,
-                                 .object_name = after->name,
-                                 .account_id = after->account_id,
-                                 .revision = after->revision,
-                                 .before = &before->base,
-                                 .after = &after->base};
-    if (change_record (request, &audit, "Token %s (%s) was %s.", after->id, after->name, verb))
-        store_token_status (request, change, status, callback);
+    if (token_record (request, before, after, verb, verb))
+        store_token_status (request, request_context (request), status, callback);
 }
 
 static void admin_disable_token_read (void *context, enum db_outcome outcome,
@@ -185,7 +202,8 @@ admin_disable_token_read (void *context, enum db_outcome outcome, PGresult *cons
 {
     struct request *request = context;
     const Jeton__V1__DisableTokenRequest *message = request_message (request);
-    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, error);
+    struct row row;
+    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, &row, error);
     if (!token)
         return;
     if (token->status != ACTIVE)
@@ -234,7 +252,8 @@ admin_enable_token_read (void *context, enum db_outcome outcome, PGresult *const
 {
     struct request *request = context;
     const Jeton__V1__EnableTokenRequest *message = request_message (request);
-    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, error);
+    struct row row;
+    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, &row, error);
     if (!token)
         return;
     if (token->status != DISABLED)
@@ -283,7 +302,8 @@ admin_delete_token_read (void *context, enum db_outcome outcome, PGresult *const
 {
     struct request *request = context;
     const Jeton__V1__DeleteTokenRequest *message = request_message (request);
-    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, error);
+    struct row row;
+    Jeton__V1__Token *token = token_read (request, message->id, outcome, results, &row, error);
     if (token)
         token_change_write (request, token, DELETED, "deleted", admin_delete_token_done);
 }

@@ -1,4 +1,4 @@
-// CreateToken: the checks, the value, and the one time that it is shown (R1, R2, R8, R11, R12).
+// CreateToken: the checks, the value, and the one time that it is shown (R1, R2, R8, R10, R11, R12).
 #include "common/token/id.h"
 #include "envelope.pb-c.h"
 #include "services/admin/admin.h"
@@ -6,9 +6,8 @@
 #include "services/admin/check.h"
 #include "services/admin/names.h"
 #include "services/admin/store.h"
+#include "services/admin/token.h"
 #include <inttypes.h>
-#include <stdio.h>
-#include <time.h>
 
 #define PERSONAL JETON__V1__TOKEN_KIND__TOKEN_KIND_PERSONAL
 #define SERVICE  JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE
@@ -17,7 +16,6 @@
 enum {
     DEFAULT_LIFE_S = 180 * 24 * 3600, // of base and test
 };
-static const int64_t expires_at_max = 253402300799; // the end of the year 9999: clients write dates
 
 static char never_expires[] =
     "The token never expires and is for an outside party: consider a token that does.";
@@ -48,39 +46,6 @@ check_kind (struct request *request, const Jeton__V1__CreateTokenRequest *messag
 }
 
 static bool
-check_expiry (struct request *request, int64_t expires_at)
-{
-    if (expires_at == 0 || (expires_at > time (NULL) && expires_at <= expires_at_max))
-        return true;
-    request_fail_field (request, "expires_at",
-                        "must be in the future, in seconds since the epoch, or 0");
-    return false;
-}
-
-static bool
-check_grants (struct request *request, const Jeton__V1__CreateTokenRequest *message,
-              struct creation *creation)
-{
-    size_t n = message->n_modules;
-    creation->modules = arena_alloc (request_arena (request), (n + 1) * sizeof (char *));
-    if (!creation->modules) {
-        change_no_memory (request);
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        int access = (int) message->modules[i]->access;
-        creation->modules[i] = message->modules[i]->module;
-        if (access < 0 || access > JETON__V1__ACCESS__ACCESS_WRITE) {
-            char field[64];
-            snprintf (field, sizeof field, "modules[%zu].access", i);
-            request_fail_field (request, field, "must be read or write");
-            return false;
-        }
-    }
-    return check_module_names (request, ".module", n, creation->modules);
-}
-
-static bool
 check_message (struct request *request, const Jeton__V1__CreateTokenRequest *message,
                struct creation *creation)
 {
@@ -89,8 +54,12 @@ check_message (struct request *request, const Jeton__V1__CreateTokenRequest *mes
             check_id (request, "owner_id", "USR", message->owner_id, &creation->new.owner)) &&
            check_name (request, "name", message->name) &&
            check_description (request, "description", message->description) &&
-           check_kind (request, message) && check_expiry (request, message->expires_at) &&
-           check_grants (request, message, creation);
+           check_kind (request, message) && token_check_expiry (request, message->expires_at) &&
+           token_check_grants (request, message->n_modules, message->modules, &creation->modules,
+                               &creation->new.accesses) &&
+           token_check_allow_list (request, message->n_allow_list, message->allow_list,
+                                   &creation->new.allow_list) &&
+           token_check_rate_limit (request, message->rate_limit);
 }
 
 // The time that the request asks for, or its kind's default.
@@ -155,25 +124,6 @@ guard_account (struct request *request, struct row *row)
     return false;
 }
 
-// The accesses of the grants as the database takes them: "1,2,1".
-static char *
-accesses (struct request *request, const Jeton__V1__CreateTokenRequest *message)
-{
-    size_t n = message->n_modules;
-    const char **list = arena_alloc (request_arena (request), (n + 1) * sizeof *list);
-    if (!list) {
-        change_no_memory (request);
-        return NULL;
-    }
-    for (size_t i = 0; i < n; i++) {
-        Jeton__V1__ModuleGrant *grant = message->modules[i];
-        if (grant->access == JETON__V1__ACCESS__ACCESS_UNSPECIFIED)
-            grant->access = JETON__V1__ACCESS__ACCESS_READ;
-        list[i] = grant->access == JETON__V1__ACCESS__ACCESS_WRITE ? "2" : "1";
-    }
-    return names_join (request, n, list);
-}
-
 // The token as it will be. Its grants are the message's, by now with an access each.
 static Jeton__V1__Token *
 token_of (struct request *request)
@@ -204,6 +154,9 @@ token_of (struct request *request)
     token->status = JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE;
     token->n_modules = message->n_modules;
     token->modules = message->modules;
+    token->n_allow_list = message->n_allow_list;
+    token->allow_list = message->allow_list;
+    token->rate_limit = message->rate_limit;
     token->created_by = creator;
     token->created_at = token->updated_at = change->at;
     token->expires_at = expiry (message, change->at);
@@ -230,8 +183,7 @@ admin_create_token_read (void *context, enum db_outcome outcome, PGresult *const
     change->number = row_int (&row);
     if (!guard_account (request, &row) ||
         !(creation->new.modules = names_match (request, &row, ".module", message->account_id,
-                                               message->n_modules, creation->modules)) ||
-        !(creation->new.accesses = accesses (request, message)))
+                                               message->n_modules, creation->modules)))
         return;
     Jeton__V1__Token *token = token_of (request);
     if (!token)

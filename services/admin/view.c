@@ -189,6 +189,19 @@ view_grants (struct row *row, Jeton__V1__Token *token)
     token->n_modules = n;
 }
 
+// Two columns; 0 where there is none.
+static Jeton__V1__RateLimit *
+view_rate_limit (struct row *row)
+{
+    Jeton__V1__RateLimit *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__rate_limit__init (view);
+    view->per_minute = (uint32_t) row_int (row);
+    view->burst = (uint32_t) row_int (row);
+    return view->per_minute ? view : NULL;
+}
+
 static Jeton__V1__Actor *
 view_actor (struct row *row)
 {
@@ -223,6 +236,8 @@ view_token (struct row *row)
     view->last_access_at = row_int (row);
     view->revision = row_int (row);
     view_grants (row, view);
+    view->allow_list = row_list (row, &view->n_allow_list);
+    view->rate_limit = view_rate_limit (row);
     view->expired = view_expired (view);
     return &view->base;
 }

@@ -1,3 +1,4 @@
+#include "services/cli/token.h"
 #include "admin.pb-c.h"
 #include "common/memory/memory.h"
 #include "services/cli/command.h"
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct column columns[] = {
+const struct column token_columns[] = {
     {.title = "ID", .member = "id"},
     {.title = "NAME", .member = "name"},
     {.title = "DESCRIPTION", .member = "description", .detail = true},
@@ -28,19 +29,22 @@ static const struct column columns[] = {
     {.title = "UPDATED", .member = "updated_at", .form = COLUMN_TIME, .detail = true},
     {.title = "EXPIRES", .member = "expires_at", .form = COLUMN_EXPIRY},
     {.title = "LAST ACCESS", .member = "last_access_at", .form = COLUMN_EXPIRY},
+    {.title = "ALLOW LIST", .member = "allow_list", .form = COLUMN_LIST, .detail = true},
+    {.title = "PER MINUTE", .member = "rate_limit.per_minute", .detail = true},
+    {.title = "BURST", .member = "rate_limit.burst", .detail = true},
     {.title = "REVISION", .member = "revision", .detail = true},
     {.title = NULL},
 };
 
-static int
-show_reply (struct cli *cli, const char *method, const ProtobufCMessage *request)
+int
+token_call (struct cli *cli, const char *method, const ProtobufCMessage *request)
 {
     json_t *reply;
     int status =
         connect_call (cli, &(struct call){SERVICE_ADMIN, method, request, NULL, NULL}, &reply);
 
     if (status == EX_OK) {
-        table_object (cli, columns, json_object_get (reply, "token"));
+        table_object (cli, token_columns, json_object_get (reply, "token"));
     }
     json_decref (reply);
     return status;
@@ -65,8 +69,8 @@ parse_grant (const struct cli *cli, char *text, Jeton__V1__ModuleGrant *grant)
     return true;
 }
 
-static bool
-parse_expiry (const struct cli *cli, int kind, int64_t *expires_r)
+bool
+token_parse_expiry (const struct cli *cli, int kind, int64_t *expires_r)
 {
     const char *text = option_text (cli, "expires");
     bool always = kind == JETON__V1__TOKEN_KIND__TOKEN_KIND_BASE ||
@@ -92,6 +96,58 @@ parse_expiry (const struct cli *cli, int kind, int64_t *expires_r)
         return false;
     }
     return true;
+}
+
+// "60" or "60:120": a minute, and at once.
+static bool
+parse_rate (const struct cli *cli, struct token_limits *limits)
+{
+    const char *text = option_text (cli, "rate-limit");
+    int used = 0;
+
+    jeton__v1__rate_limit__init (&limits->rate);
+    if (text == NULL || strcmp (text, "none") == 0) {
+        return true;
+    }
+    limits->has_rate = true;
+    if (strspn (text, "0123456789:") == strlen (text) && strlen (text) < 20 &&
+        ((sscanf (text, "%9u%n", &limits->rate.per_minute, &used) == 1 && text[used] == '\0') ||
+         (sscanf (text, "%9u:%9u%n", &limits->rate.per_minute, &limits->rate.burst, &used) == 2 &&
+          text[used] == '\0'))) {
+        return true;
+    }
+    print_usage (cli,
+                 "--rate-limit: \"%s\" is neither requests a minute (60), nor these and a burst "
+                 "(60:120), nor none",
+                 text);
+    return false;
+}
+
+bool
+token_limits_parse (const struct cli *cli, struct token_limits *limits_r)
+{
+    bool good;
+
+    memset (limits_r, 0, sizeof *limits_r);
+    limits_r->texts = option_list (cli, "module", &limits_r->n_modules);
+    limits_r->allow_list = option_list (cli, "allow", &limits_r->n_allow_list);
+    limits_r->grants = xcalloc (limits_r->n_modules + 1, sizeof *limits_r->grants);
+    limits_r->modules = xcalloc (limits_r->n_modules + 1, sizeof *limits_r->modules);
+    good = parse_rate (cli, limits_r);
+    for (size_t i = 0; i < limits_r->n_modules && good; i++) {
+        good = parse_grant (cli, limits_r->texts[i], &limits_r->grants[i]);
+        limits_r->modules[i] = &limits_r->grants[i];
+    }
+    return good;
+}
+
+void
+token_limits_free (struct token_limits *limits)
+{
+    free (limits->texts);
+    free (limits->allow_list);
+    free (limits->grants);
+    free (limits->modules);
 }
 
 // Where the value will go. Made before the token is, so that no value is lost to a file that cannot be written.
@@ -136,7 +192,7 @@ print_created (struct cli *cli, json_t *reply, const char *value_file)
         print_json (stdout, token, JSON_INDENT (2));
         return;
     }
-    table_object (cli, columns, token);
+    table_object (cli, token_columns, token);
     if (value_file == NULL) {
         fputs ("\n", stdout);
         print_color (cli, "bold");
@@ -189,35 +245,29 @@ static int
 create (struct cli *cli)
 {
     Jeton__V1__CreateTokenRequest request = JETON__V1__CREATE_TOKEN_REQUEST__INIT;
-    Jeton__V1__ModuleGrant *grants;
-    size_t n;
-    char **modules;
-    int kind, status = EX_OK;
+    struct token_limits limits;
+    int kind, status = EX_USAGE;
 
     if (!input_enum (cli, "kind", &jeton__v1__token_kind__descriptor, option_text (cli, "kind"),
                      &kind) ||
-        !parse_expiry (cli, kind, &request.expires_at)) {
+        !token_parse_expiry (cli, kind, &request.expires_at)) {
         return EX_USAGE;
     }
-    modules = option_list (cli, "module", &n);
-    grants = xcalloc (n + 1, sizeof *grants);
-    request.modules = xcalloc (n + 1, sizeof *request.modules);
-    for (size_t i = 0; i < n && status == EX_OK; i++) {
-        status = parse_grant (cli, modules[i], &grants[i]) ? EX_OK : EX_USAGE;
-        request.modules[request.n_modules++] = &grants[i];
-    }
-    if (status == EX_OK) {
+    if (token_limits_parse (cli, &limits)) {
         request.account_id = (char *) option_text (cli, "account");
         request.owner_id = (char *) option_or (cli, "owner", "");
         request.name = (char *) option_text (cli, "name");
         request.description = (char *) option_or (cli, "description", "");
         request.kind = (Jeton__V1__TokenKind) kind;
         request.outside_party = option_given (cli, "outside-party");
+        request.modules = limits.modules;
+        request.n_modules = limits.n_modules;
+        request.allow_list = limits.allow_list;
+        request.n_allow_list = limits.n_allow_list;
+        request.rate_limit = limits.has_rate ? &limits.rate : NULL;
         status = create_and_print (cli, &request);
     }
-    free (request.modules);
-    free (grants);
-    free (modules);
+    token_limits_free (&limits);
     return status;
 }
 
@@ -244,7 +294,7 @@ list (struct cli *cli)
         connect_pages (cli, &(struct call){SERVICE_ADMIN, "ListTokens", &request.base, NULL, NULL},
                        &page, "tokens", &rows);
     if (status == EX_OK) {
-        table_list (cli, columns, rows);
+        table_list (cli, token_columns, rows);
     }
     json_decref (rows);
     return status;
@@ -256,7 +306,7 @@ show (struct cli *cli)
     Jeton__V1__GetTokenRequest request = JETON__V1__GET_TOKEN_REQUEST__INIT;
 
     request.id = cli->arguments[0];
-    return show_reply (cli, "GetToken", &request.base);
+    return token_call (cli, "GetToken", &request.base);
 }
 
 static int
@@ -265,7 +315,7 @@ disable (struct cli *cli)
     Jeton__V1__DisableTokenRequest request = JETON__V1__DISABLE_TOKEN_REQUEST__INIT;
 
     request.id = cli->arguments[0];
-    return show_reply (cli, "DisableToken", &request.base);
+    return token_call (cli, "DisableToken", &request.base);
 }
 
 static int
@@ -274,7 +324,7 @@ enable (struct cli *cli)
     Jeton__V1__EnableTokenRequest request = JETON__V1__ENABLE_TOKEN_REQUEST__INIT;
 
     request.id = cli->arguments[0];
-    return show_reply (cli, "EnableToken", &request.base);
+    return token_call (cli, "EnableToken", &request.base);
 }
 
 static int delete (struct cli *cli)
@@ -285,7 +335,7 @@ static int delete (struct cli *cli)
         return print_fail (cli, EX_USAGE, "CANCELLED", "nothing was deleted");
     }
     request.id = cli->arguments[0];
-    return show_reply (cli, "DeleteToken", &request.base);
+    return token_call (cli, "DeleteToken", &request.base);
 }
 
 static const struct option_row create_options[] = {
@@ -303,6 +353,7 @@ static const struct option_row create_options[] = {
     {.name = "expires",
      .value = "WHEN",
      .help = "2026-12-31, 2026-12-31T12:00:00Z, 90d, seconds since 1970, never"},
+    TOKEN_LIMIT_OPTIONS,
     {.name = "outside-party", .help = "it will be handed to somebody else"},
     {.name = "value-file",
      .value = "FILE",
@@ -342,6 +393,14 @@ const struct command token_commands[] = {
      "jeton token list --status disabled --all --json\n"},
     {"token", "show", "TKN-…", 1, 1, NULL, show, "One token, without its value", NULL,
      "jeton token show TKN-0123-4567\n"},
+    {"token", "edit", "TKN-…", 1, 1, token_edit_options, token_edit,
+     "Change what it is called, may do, and from where",
+     "What is given replaces what was there: all modules of the token, its whole allow-list.\n"
+     "With --revision nothing is changed when somebody else has changed the token since.",
+     "jeton token edit TKN-0123-4567 --name \"Stock sync 2\" --expires 90d\n"
+     "jeton token edit TKN-0123-4567 --module stock:write --module orders --revision 3\n"
+     "jeton token edit TKN-0123-4567 --allow 192.0.2.0/24 --allow 2001:db8::/32 --rate-limit 60\n"
+     "jeton token edit TKN-0123-4567 --allow any --rate-limit none\n"},
     {"token", "disable", "TKN-…", 1, 1, NULL, disable,
      "Refuse every use, until it is enabled again", NULL, "jeton token disable TKN-0123-4567\n"},
     {"token", "enable", "TKN-…", 1, 1, NULL, enable, "End that", NULL,

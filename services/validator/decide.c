@@ -11,6 +11,16 @@ grant_find (const struct facts *facts, const char *module)
     return NULL;
 }
 
+// An address that is not known is in no list.
+static bool
+address_allowed (const struct facts *facts, const struct cidr *address)
+{
+    for (size_t i = 0; i < facts->nallowed; i++)
+        if (cidr_contains (&facts->allowed[i], address))
+            return true;
+    return facts->nallowed == 0;
+}
+
 Jeton__V1__Reason
 decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
         Jeton__V1__Access *granted_r)
@@ -32,6 +42,8 @@ decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
         return JETON__V1__REASON__REASON_ACCOUNT_SUSPENDED;
     if (facts->environment != wanted->environment)
         return JETON__V1__REASON__REASON_WRONG_ENVIRONMENT;
+    if (!address_allowed (facts, &wanted->address))
+        return JETON__V1__REASON__REASON_ADDRESS_NOT_ALLOWED;
     if (!grant)
         return JETON__V1__REASON__REASON_MODULE_NOT_GRANTED;
     if (!grant->enabled)

@@ -10,6 +10,7 @@ struct wanted {
     const char *module;
     Jeton__V1__Access access;           // read or write
     Jeton__V1__Environment environment; // live or test
+    struct cidr address;                // of the end client; family 0: not known
 };
 
 // decide (facts, wanted, now, granted_r):

@@ -2,11 +2,12 @@
 #ifndef JETON_VALIDATOR_FACTS_H
 #define JETON_VALIDATOR_FACTS_H
 
+#include "common/net/cidr.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MODULE_NAME_SIZE = 65, FACTS_GRANTS_MAX = 1024 };
+enum { MODULE_NAME_SIZE = 65, FACTS_GRANTS_MAX = 1024, FACTS_ALLOWED_MAX = 64 };
 
 struct grant {
     char module[MODULE_NAME_SIZE];
@@ -25,6 +26,8 @@ struct facts {
     uint8_t token_status;
     uint8_t account_status;
     uint8_t user_status; // active where there is no user
+    size_t nallowed;     // 0: it may be used from anywhere
+    struct cidr allowed[FACTS_ALLOWED_MAX];
     size_t ngrants;
     struct grant grants[];
 };

@@ -29,7 +29,8 @@ const struct db_statement store_statements[] = {
                                           "  JOIN modules m ON m.number = g.module"
                                           "  JOIN account_modules am ON am.account = t.account AND "
                                           "am.module = g.module"
-                                          "  WHERE g.token = t.number) END"
+                                          "  WHERE g.token = t.number) END,"
+                                          " array_to_string(t.allow_list, ',')"
                                           " FROM tokens t JOIN accounts a ON a.number = t.account"
                                           " LEFT JOIN users u ON u.number = t.owner WHERE t.digest "
                                           "= $1",
@@ -37,7 +38,8 @@ const struct db_statement store_statements[] = {
     [USER_FACTS] =
         {"user_facts",
          "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS (
-             "u.account") " FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = "
+             "u.account") ", '' FROM users u JOIN accounts a ON a.number = u.account WHERE "
+                          "u.number = "
                           "$1",
          false},
     [PUBLIC_KEYS] = {"public_keys",
@@ -87,6 +89,24 @@ grants_parse (const char *text, struct facts *facts, size_t room)
     return true;
 }
 
+// "192.0.2.0/24,2001:db8::/32"
+static bool
+allowed_parse (const char *text, struct facts *facts)
+{
+    while (*text != '\0') {
+        char network[CIDR_TEXT_SIZE];
+        size_t length = strcspn (text, ",");
+        if (facts->nallowed == FACTS_ALLOWED_MAX || length >= sizeof network)
+            return false;
+        memcpy (network, text, length);
+        network[length] = '\0';
+        if (!cidr_parse (network, &facts->allowed[facts->nallowed++]))
+            return false;
+        text += length + (text[length] == ',');
+    }
+    return true;
+}
+
 static bool
 get_small (const PGresult *result, int column, uint8_t *value_r)
 {
@@ -100,7 +120,7 @@ get_small (const PGresult *result, int column, uint8_t *value_r)
 static struct facts *
 facts_from_row (const PGresult *result)
 {
-    const char *grants = "";
+    const char *grants = "", *allowed;
     if (!PQgetisnull (result, 0, 9) && !db_get_text (result, 0, 9, &grants))
         return NULL;
     size_t room = 1;
@@ -115,7 +135,8 @@ facts_from_row (const PGresult *result)
         get_small (result, 4, &facts->kind) && get_small (result, 5, &facts->environment) &&
         get_small (result, 6, &facts->token_status) &&
         get_small (result, 7, &facts->account_status) &&
-        get_small (result, 8, &facts->user_status) && grants_parse (grants, facts, room))
+        get_small (result, 8, &facts->user_status) && grants_parse (grants, facts, room) &&
+        db_get_text (result, 0, 10, &allowed) && allowed_parse (allowed, facts))
         return facts;
     free (facts);
     return NULL;

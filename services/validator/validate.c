@@ -8,7 +8,6 @@
 #include "services/validator/lookup.h"
 #include "validator.pb-c.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -262,7 +261,7 @@ static const char *
 check_prepare (struct check *check, const char **why_r)
 {
     const Jeton__V1__ValidateRequest *request = check->request;
-    struct in6_addr address;
+    struct cidr address = {0};
     if (!module_name_good (request->module)) {
         *why_r = request->module[0] ? "is no name of a module (a-z, 0-9, _ and -, 64 at most)"
                                     : "is required: which module does the call belong to?";
@@ -274,14 +273,14 @@ check_prepare (struct check *check, const char **why_r)
     if ((unsigned) request->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
         return "environment";
     *why_r = "is neither an IPv4 nor an IPv6 address";
-    if (request->client_address[0] && inet_pton (AF_INET, request->client_address, &address) != 1 &&
-        inet_pton (AF_INET6, request->client_address, &address) != 1)
+    if (request->client_address[0] && !cidr_address (request->client_address, &address))
         return "client_address";
     check->wanted = (struct wanted){
         .module = request->module,
         .access = request->access ? request->access : JETON__V1__ACCESS__ACCESS_READ,
         .environment =
             request->environment ? request->environment : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE,
+        .address = address,
     };
     return NULL;
 }

@@ -130,6 +130,7 @@ static struct {
     struct change change;
     int status;
     struct store_token_new new;
+    struct store_token_edit edit;
     char text[256]; // the names or numbers of modules, or the hash
 } asked;
 
@@ -186,6 +187,10 @@ STORE (store_token_prepare, int64_t account, int64_t owner, const char *modules)
     (UNUSED (account); UNUSED (owner); ask_text (modules))
 STORE (store_token_create, const struct change *change, const Jeton__V1__Token *token, const struct store_token_new *new)
     (asked.change = *change; asked.new = *new; UNUSED (token); ask_text (new->modules))
+STORE (store_token_edit_prepare, int64_t number, const char *modules, const char *accesses)
+    (UNUSED (number); ask_text (modules); UNUSED (accesses))
+STORE (store_token_edit, const struct change *change, const Jeton__V1__Token *token, const struct store_token_edit *edit)
+    (asked.change = *change; asked.edit = *edit; UNUSED (token); ask_text (edit->modules))
 STORE (store_token_status, const struct change *change, Jeton__V1__TokenStatus status)
     (asked.change = *change; asked.status = (int) status)
     // clang-format on

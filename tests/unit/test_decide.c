@@ -33,7 +33,7 @@ static Jeton__V1__Reason
 reason_of (const struct facts *facts, const char *module, Jeton__V1__Access access,
            Jeton__V1__Environment environment)
 {
-    struct wanted wanted = {module, access, environment};
+    struct wanted wanted = {.module = module, .access = access, .environment = environment};
     Jeton__V1__Access granted;
     return decide (facts, &wanted, NOW, &granted);
 }
@@ -113,6 +113,37 @@ START_TEST (test_environment)
 }
 END_TEST
 
+static Jeton__V1__Reason
+reason_from (const struct facts *facts, const char *address, const char *module)
+{
+    struct wanted wanted = {.module = module, .access = READ, .environment = LIVE};
+    Jeton__V1__Access granted;
+    ck_assert (!*address || cidr_address (address, &wanted.address));
+    return decide (facts, &wanted, NOW, &granted);
+}
+
+START_TEST (test_allow_list) // R10
+{
+    struct facts *facts = facts_new ();
+    ck_assert_int_eq (reason_from (facts, "", "orders"), REASON (OK));
+    ck_assert_int_eq (reason_from (facts, "203.0.113.1", "orders"), REASON (OK));
+    facts->nallowed = 2;
+    ck_assert (cidr_parse ("192.0.2.0/24", &facts->allowed[0]));
+    ck_assert (cidr_parse ("2001:db8::/32", &facts->allowed[1]));
+    ck_assert_int_eq (reason_from (facts, "192.0.2.1", "orders"), REASON (OK));
+    ck_assert_int_eq (reason_from (facts, "::ffff:192.0.2.1", "orders"), REASON (OK));
+    ck_assert_int_eq (reason_from (facts, "2001:db8:1::1", "orders"), REASON (OK));
+    ck_assert_int_eq (reason_from (facts, "192.0.3.1", "orders"), REASON (ADDRESS_NOT_ALLOWED));
+    ck_assert_int_eq (reason_from (facts, "2001:db9::1", "orders"), REASON (ADDRESS_NOT_ALLOWED));
+    ck_assert_int_eq (reason_from (facts, "", "orders"), REASON (ADDRESS_NOT_ALLOWED));
+    // From elsewhere nobody learns what it may do.
+    ck_assert_int_eq (reason_from (facts, "192.0.3.1", "prices"), REASON (ADDRESS_NOT_ALLOWED));
+    facts->token_status = 2;
+    ck_assert_int_eq (reason_from (facts, "192.0.3.1", "orders"), REASON (DISABLED));
+    free (facts);
+}
+END_TEST
+
 // What makes a token no credential comes before what it may not do, or a stranger learns about accounts.
 START_TEST (test_order)
 {
@@ -170,6 +201,7 @@ main (void)
     tcase_add_test (tcase, test_states);
     tcase_add_test (tcase, test_expiry);
     tcase_add_test (tcase, test_environment);
+    tcase_add_test (tcase, test_allow_list);
     tcase_add_test (tcase, test_order);
     tcase_add_test (tcase, test_statuses);
     suite_add_tcase (suite, tcase);

@@ -1,0 +1,46 @@
+// What the files about tokens share: reading one, and the record of its change.
+#ifndef JETON_ADMIN_TOKEN_H
+#define JETON_ADMIN_TOKEN_H
+
+#include "common/db/db.h"
+#include "common/rpc/request.h"
+#include "services/admin/view.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TOKEN_ALLOW_LIST_MAX = 64, TOKEN_RATE_MAX = 6000000 };
+
+// token_read (request, id, outcome, results, row_r, error): What a read of one token gave; row_r goes on after its columns. NULL: the request was
+// answered.
+Jeton__V1__Token *token_read (struct request *request, const char *id, enum db_outcome outcome,
+                              PGresult *const *results, struct row *row_r,
+                              const struct db_error *error) __attribute__ ((warn_unused_result));
+
+// token_after (request, before): The token as it will be after the request's change: a copy, of the next revision, updated now. The change gets
+// the account and the revision to expect. NULL: the request was answered.
+Jeton__V1__Token *token_after (struct request *request, const Jeton__V1__Token *before)
+    __attribute__ ((warn_unused_result));
+
+// token_record (request, before, after, verb, what): Make the change's audit record. `verb` is the last part of the event; `what` ends the summary:
+// "disabled", "edited: name, modules". False: the request was answered.
+bool token_record (struct request *request, const Jeton__V1__Token *before, Jeton__V1__Token *after,
+                   const char *verb, const char *what) __attribute__ ((warn_unused_result));
+
+// What requests may say of a token (token_check.c). As in check.h, false: the request was answered.
+// token_check_expiry (request, expires_at): 0, or in the future.
+bool token_check_expiry (struct request *request, int64_t expires_at)
+    __attribute__ ((warn_unused_result));
+// token_check_grants (request, n, grants, &names_r, &accesses_r): Of modules by their names, none twice. A grant without an access gets read. names_r
+// has the names, accesses_r the accesses as the database takes them ("1,2"), both in the request's arena.
+bool token_check_grants (struct request *request, size_t n, Jeton__V1__ModuleGrant *const *grants,
+                         const char ***names_r, char **accesses_r)
+    __attribute__ ((warn_unused_result));
+// token_check_allow_list (request, n, texts, &joined_r): Networks in canonical form, none part of another (R10). joined_r is comma-separated.
+bool token_check_allow_list (struct request *request, size_t n, char *const *texts, char **joined_r)
+    __attribute__ ((warn_unused_result));
+// token_check_rate_limit (request, limit): `limit` may be NULL. One without a burst gets its rate as burst.
+bool token_check_rate_limit (struct request *request, Jeton__V1__RateLimit *limit)
+    __attribute__ ((warn_unused_result));
+
+#endif

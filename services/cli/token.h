@@ -1,0 +1,50 @@
+// What the files of the token commands share.
+#ifndef JETON_CLI_TOKEN_H
+#define JETON_CLI_TOKEN_H
+
+#include "services/cli/command.h"
+#include "services/cli/table.h"
+#include "types.pb-c.h"
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+extern const struct column token_columns[];
+
+// token_call (cli, method, request): Call, and print the token of the reply. Returns the exit status.
+int token_call (struct cli *cli, const char *method, const ProtobufCMessage *request);
+
+// token_parse_expiry (cli, kind, expires_r): --expires; 0 when it was not given, or never. False: that has been printed.
+bool token_parse_expiry (const struct cli *cli, int kind, int64_t *expires_r)
+    __attribute__ ((warn_unused_result));
+
+// --module, --allow and --rate-limit.
+struct token_limits {
+    Jeton__V1__ModuleGrant *grants, **modules;
+    size_t n_modules;
+    char **allow_list;
+    size_t n_allow_list;
+    Jeton__V1__RateLimit rate;
+    bool has_rate; // false: not given, or none
+    char **texts;  // of the modules
+};
+#define TOKEN_LIMIT_OPTIONS                                                                        \
+    {.name = "allow",                                                                              \
+     .value = "CIDR",                                                                              \
+     .many = true,                                                                                 \
+     .help = "a network that it may be used from: 192.0.2.0/24, 2001:db8::1/128"},                 \
+    {                                                                                              \
+        .name = "rate-limit", .value = "N[:BURST]",                                                \
+        .help = "requests a minute, and how many at once (as many)"                                \
+    }
+// token_limits_parse (cli, limits_r): End it with token_limits_free in any case. False: the mistake has been printed.
+bool token_limits_parse (const struct cli *cli, struct token_limits *limits_r)
+    __attribute__ ((warn_unused_result));
+void token_limits_free (struct token_limits *limits);
+
+// token_edit.c
+int token_edit (struct cli *cli);
+extern const struct option_row token_edit_options[];
+
+#endif

@@ -1,0 +1,209 @@
+#!/usr/bin/python3
+"""Managing tokens: editing what two have seen, and what follows from it for validators (R2, R7, R10, R12, R36, R37)."""
+import time
+
+from administer import Admin, counts, envelope, grants, one_more, records, types
+from harness import System, expect, expect_equal, main, test
+
+DAY = 86400
+
+
+def two_admins():
+    """Without an auditor the outbox keeps what is written to it."""
+    system = System({"issuer": 0, "auditor": 0, "admin": 2})
+    system.admin = Admin(system)
+    for name in ("orders", "stock", "prices"):
+        system.admin.ok("CreateModule", name=name)
+    system.account = system.admin.ok("CreateAccount", name="Acme", modules=["orders", "stock"]).account.id
+    return system
+
+
+def create(system, kind=types.TOKEN_KIND_SERVICE, **fields):
+    return system.admin.ok("CreateToken", **{"account_id": system.account, "name": "ERP", "description": "d", "kind": kind,
+                                             "modules": grants("orders", "stock:write"), **fields})
+
+
+@test("a token is edited field by field; what is not named stays; the record has before and after (R7, R10, R36)")
+def edit(system):
+    a = system.admin
+    was = create(system).token
+    tomorrow = int(time.time()) + DAY
+    for fields in ({"name": "ä" * 128}, {"description": "two\nlines"}, {"description": ""}, {"expires_at": tomorrow}, {"expires_at": 0},
+                   {"modules": grants("orders:write")}, {"modules": grants("orders", "stock")}, {"allow_list": ["192.0.2.0/24", "2001:db8::/32"]},
+                   {"allow_list": []}, {"rate_limit": types.RateLimit(per_minute=60, burst=5)}, {"rate_limit": None},
+                   {"name": "Both", "allow_list": [f"10.{i}.0.0/16" for i in range(64)], "rate_limit": types.RateLimit(per_minute=6000000)}):
+        before = counts(system)
+        now = a.ok("EditToken", id=was.id, revision=was.revision, fields=list(fields), **fields).token
+        wanted = types.Token.FromString(was.SerializeToString())
+        for field, value in fields.items():
+            wanted.ClearField(field)
+            if isinstance(value, list):
+                getattr(wanted, field).extend(value)
+            elif isinstance(value, types.RateLimit):
+                wanted.rate_limit.CopyFrom(types.RateLimit(per_minute=value.per_minute, burst=value.burst or value.per_minute))
+            elif value is not None:
+                setattr(wanted, field, value)
+        wanted.revision, wanted.updated_at = was.revision + 1, now.updated_at
+        expect_equal(now, wanted, f"{list(fields)}")
+        expect_equal(a.ok("GetToken", id=was.id).token, now)
+        record = one_more(system, before, "platform.tokens.token.edited", was.id, now.revision)
+        expect_equal((types.Token.FromString(record.before), types.Token.FromString(record.after)), (was, now))
+        expect(record.summary.endswith(f"was edited: {', '.join(fields)}."), record.summary)
+        was = now
+    # What is given, but not named in fields, is not looked at.
+    now = a.ok("EditToken", id=was.id, revision=was.revision, fields=["description"], name="", modules=grants("nope"), description="x").token
+    expect_equal((now.name, now.description), ("Both", "x"))
+
+
+@test("a token is created with an allow-list and a rate limit (R10)")
+def create_limited(system):
+    made = create(system, allow_list=["192.0.2.7/32", "::1/128"], rate_limit=types.RateLimit(per_minute=600, burst=10)).token
+    expect_equal(system.admin.ok("GetToken", id=made.id).token, made)
+    expect_equal((list(made.allow_list), made.rate_limit.per_minute, made.rate_limit.burst), (["192.0.2.7/32", "::1/128"], 600, 10))
+
+
+@test("what may not be edited is refused by field, and nothing is written")
+def refuse(system):
+    a = system.admin
+    made = create(system).token
+    user = a.ok("CreateUser", account_id=system.account, username="anna", name="Anna").user.id
+    personal = create(system, types.TOKEN_KIND_PERSONAL, owner_id=user, modules=[]).token
+    base = create(system, types.TOKEN_KIND_BASE).token
+    before = counts(system)
+
+    def bad(field, says="", token=made, **fields):
+        a.refused("INVALID_ARGUMENT", "EditToken", field=field, says=says,
+                  **{"id": token.id, "revision": token.revision, "fields": [f for f in fields if f not in ("id", "revision", "fields")], **fields})
+
+    bad("id", id="TKN-1", name="x")
+    bad("revision", revision=0, name="x")
+    bad("revision", revision=-1, name="x")
+    bad("fields")
+    bad("fields[1]", fields=["name", "kind"], name="x")
+    bad("fields[2]", fields=["name", "modules", "name"], name="x", modules=grants("orders"))
+    for name in ("", "n" * 129, "a\nb", "\x00"):
+        bad("name", name=name)
+    bad("description", description="d" * 1025)
+    for expires_at in (1, int(time.time()) - 1, -1, 2**62):
+        bad("expires_at", expires_at=expires_at)
+    bad("expires_at", token=base, expires_at=0)
+    bad("modules", modules=[])
+    bad("modules", token=personal, modules=grants("orders"))
+    bad("modules[1].module", "nope", modules=grants("orders", "nope"))
+    bad("modules[1].module", "prices", modules=grants("orders", "prices"))
+    bad("modules[1].module", modules=grants("orders", "orders"))
+    bad("modules[0].access", modules=[types.ModuleGrant(module="orders", access=3)])
+    for text, says in (("", ""), ("192.0.2.0", ""), ("192.0.2.1/24", "write 192.0.2.0/24"), ("2001:DB8::/32", "write 2001:db8::/32"), ("10.0.0.0/33", ""),
+                       ("::ffff:10.0.0.0/104", ""), ("10.0.0.0/8 ", ""), ("anywhere", ""), ("10.0.0.0/8,11.0.0.0/8", ""), ("ä" * 30000, "")):
+        bad("allow_list[1]", says, allow_list=["172.16.0.0/12", text])
+        bad("allow_list[0]", says, allow_list=[text])
+    bad("allow_list[2]", "overlaps with 10.0.0.0/8", allow_list=["10.0.0.0/8", "11.0.0.0/8", "10.1.0.0/16"])
+    bad("allow_list[1]", "overlaps with 10.1.0.0/16", allow_list=["10.1.0.0/16", "10.0.0.0/8"])
+    bad("allow_list[1]", "overlaps", allow_list=["::/0", "2001:db8::/32"])
+    bad("allow_list", "64", allow_list=[f"10.{i}.0.0/16" for i in range(65)])
+    for per_minute, burst, field in ((0, 0, "per_minute"), (0, 1, "per_minute"), (6000001, 1, "per_minute"), (1, 6000001, "burst"),
+                                     (4294967295, 4294967295, "per_minute")):
+        bad(f"rate_limit.{field}", rate_limit=types.RateLimit(per_minute=per_minute, burst=burst))
+    expect_equal(counts(system), before, "refusals write nothing")
+    for token in (made, base, personal):
+        expect_equal(a.ok("GetToken", id=token.id).token, token)
+    a.refused("INVALID_ARGUMENT", "CreateToken", field="allow_list[0]", account_id=system.account, name="x", kind=types.TOKEN_KIND_SERVICE,
+              modules=grants("orders"), allow_list=["10.0.0.1/8"])
+    a.refused("INVALID_ARGUMENT", "CreateToken", field="rate_limit.per_minute", account_id=system.account, name="x", kind=types.TOKEN_KIND_SERVICE,
+              modules=grants("orders"), rate_limit=types.RateLimit(burst=1))
+    a.refused("NOT_FOUND", "EditToken", id="TKN-0000-0000", revision=1, fields=["name"], name="x")
+    a.ok("DeleteToken", id=made.id)
+    a.refused("NOT_FOUND", "EditToken", id=made.id, revision=2, fields=["name"], name="x")
+
+
+@test("two edit the same token: one wins, the other is told the revision, and nothing is lost")
+def two_edit(system):
+    a, b = system.admin, Admin(system, service="admin2")
+    token = create(system).token
+    before = counts(system)
+    a.refused("ABORTED", "EditToken", id=token.id, revision=token.revision + 1, fields=["name"], name="x", says=f"revision {token.revision},")
+    for i in range(40):
+        for caller, field in ((a, "name"), (b, "description")):
+            caller.start("EditToken", id=token.id, revision=token.revision, fields=[field], **{field: f"{field} {i}"})
+        replies = [caller.dealer.receive(20) for caller in (a, b)]
+        codes = sorted(reply.code for reply in replies)
+        expect_equal(codes, [envelope.CODE_OK, envelope.CODE_ABORTED], f"round {i}")
+        loser = next(reply for reply in replies if reply.code == envelope.CODE_ABORTED)
+        token.revision += 1
+        expect(f"at revision {token.revision}, not {token.revision - 1}" in loser.message, loser.message)
+        won = "name" if replies[0].code == envelope.CODE_OK else "description"
+        setattr(token, won, f"{won} {i}")
+        now = a.ok("GetToken", id=token.id).token
+        expect_equal((now.name, now.description, now.revision), (token.name, token.description, token.revision))
+    after = counts(system)
+    expect_equal((after[0] - before[0], after[1] - before[1]), (40, 40), "changes and records")
+    told = [r for r in records(system) if r.object.id == token.id]
+    for earlier, later in zip(told, told[1:]):
+        expect_equal(types.Token.FromString(later.before), types.Token.FromString(earlier.after), "the token between two changes")
+
+
+@test("a grant may stay while its module is not enabled, but can neither be made nor widened (R2, R12)")
+def grants_of_disabled(system):
+    a = system.admin
+    made = create(system)
+    token, value = made.token, made.value
+    a.ok("DisableModule", account_id=system.account, module="stock")
+
+    def refused(*modules):
+        a.refused("INVALID_ARGUMENT", "EditToken", id=token.id, revision=token.revision, fields=["modules"], modules=grants(*modules),
+                  field="modules[1].module", says="stock")
+
+    def edited(*modules):
+        nonlocal token
+        token = a.ok("EditToken", id=token.id, revision=token.revision, fields=["modules"], modules=grants(*modules)).token
+
+    edited("orders:write", "stock:write")
+    edited("orders:write", "stock:read")
+    refused("orders", "stock:write")
+    edited("orders:read")
+    refused("orders", "stock:read")
+    expect_equal(system.validate(value, "orders", "write")["reason"], "read_only")
+    a.ok("EnableModule", account_id=system.account, module="stock")
+    expect_equal(system.validate(value, "stock")["reason"], "module_not_granted")
+    edited("stock:write")
+    expect_equal(system.validate(value, "stock", "write")["reason"], "ok")
+    expect_equal(system.validate(value, "orders")["reason"], "module_not_granted")
+
+
+@test("the allow-list and the expiry count at once (R10)")
+def allow_list(system):
+    a = system.admin
+    made = create(system, allow_list=["192.0.2.0/24", "2001:db8::/32"])
+    reply = system.validate(made.value)
+    expect_equal((reply["reason"], reply["status"]), ("address_not_allowed", 403))
+    expect('error="insufficient_scope"' in reply["www_authenticate"], reply["www_authenticate"])
+    for address, reason in (("192.0.2.255", "ok"), ("192.0.3.0", "address_not_allowed"), ("::ffff:192.0.2.1", "ok"), ("2001:db8:ffff::1", "ok"),
+                            ("2001:db9::", "address_not_allowed"), ("::1", "address_not_allowed")):
+        expect_equal(system.validate(made.value, **{"address": address})["reason"], reason, address)
+    token = a.ok("EditToken", id=made.token.id, revision=1, fields=["allow_list"], allow_list=["::1/128"]).token
+    expect_equal(system.validate(made.value, **{"address": "::1"})["reason"], "ok")
+    token = a.ok("EditToken", id=token.id, revision=2, fields=["allow_list", "expires_at"], expires_at=int(time.time()) + DAY).token
+    expect_equal((system.validate(made.value)["reason"], system.validate(made.value)["expires_at"]), ("ok", token.expires_at))
+
+
+@test("jeton token edit, and create with limits")
+def command_line(system):
+    made = system.cli("token", "create", "--account", system.account, "--name", "CLI", "--kind", "service", "--module", "orders", "--allow", "10.0.0.0/8",
+                      "--rate-limit", "60:120")
+    expect_equal((made["allow_list"], made["rate_limit"]), (["10.0.0.0/8"], {"per_minute": 60, "burst": 120}))
+    edited = system.cli("token", "edit", made["id"], "--name", "New", "--allow", "any", "--rate-limit", "none", "--module", "stock:write", "--expires", "90d")
+    expect_equal((edited["name"], edited["allow_list"], edited["rate_limit"], edited["modules"], edited["revision"]),
+                 ("New", [], None, [{"module": "stock", "access": "write"}], 2))
+    expect(abs(edited["expires_at"] - time.time() - 90 * DAY) < 600, "the expiry")
+    expect_equal(system.cli("token", "edit", made["id"], "--description", "d", "--revision", "2", "--expires", "never")["expires_at"], None)
+    run = system.jeton("token", "edit", made["id"], "--description", "e", "--revision", "2", check=73)
+    expect("at revision 3" in run.stderr, run.stderr)
+    expect_equal(system.cli("token", "show", made["id"])["description"], "d")
+    for wrong in ((), ("--revision", "3"), ("--rate-limit", "fast"), ("--rate-limit", "1:2:3"), ("--expires", "soon"), ("--module", "orders:all")):
+        system.jeton("token", "edit", made["id"], *wrong, check=64)
+    system.jeton("token", "edit", made["id"], "--allow", "10.0.0.1/8", check=65)
+    text = system.jeton("token", "edit", made["id"], "--allow", "10.0.0.0/8", "--rate-limit", "60", check=0).stdout
+    expect("10.0.0.0/8" in text and "60" in text, text)
+
+
+main(two_admins)
