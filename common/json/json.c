@@ -212,8 +212,9 @@ static bool
 never (const ProtobufCFieldDescriptor *field, const json_t *value)
 {
     size_t length = strlen (field->name);
-    return length > 3 && strcmp (field->name + length - 3, "_at") == 0 && json_is_integer (value) &&
-           json_integer_value (value) == 0;
+    return ((length > 3 && strcmp (field->name + length - 3, "_at") == 0) ||
+            (length > 6 && strcmp (field->name + length - 6, "_until") == 0)) &&
+           json_is_integer (value) && json_integer_value (value) == 0;
 }
 
 json_t *

@@ -50,6 +50,8 @@ void admin_disable_module (struct request *request);
 void admin_create_token (struct request *request);
 // token_edit.c
 void admin_edit_token (struct request *request);
+// token_rotate.c
+void admin_rotate_token (struct request *request);
 // token.c
 void admin_get_token (struct request *request);
 void admin_list_tokens (struct request *request);

@@ -22,6 +22,7 @@ const struct rpc_method admin_methods[] = {
     {"GetToken", admin_get_token, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"ListTokens", admin_list_tokens, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"EditToken", admin_edit_token, MANAGERS, RPC_WRITE, 0, 0},
+    {"RotateToken", admin_rotate_token, MANAGERS, RPC_WRITE, 0, 0},
     {"DisableToken", admin_disable_token, MANAGERS, RPC_WRITE, 0, 0},
     {"EnableToken", admin_enable_token, MANAGERS, RPC_WRITE, 0, 0},
     {"DeleteToken", admin_delete_token, MANAGERS, RPC_WRITE, 0, 0},

@@ -33,7 +33,8 @@
     " t.revision,"                                                                                 \
     " (SELECT coalesce (string_agg (m.name || ':' || g.access, ',' ORDER BY m.name COLLATE \"C\"), '')" \
     "  FROM token_modules g JOIN modules m ON m.number = g.module WHERE g.token = t.number),"       \
-    " array_to_string (t.allow_list, ','), coalesce (t.rate_per_minute, 0), coalesce (t.rate_burst, 0)"
+    " array_to_string (t.allow_list, ','), coalesce (t.rate_per_minute, 0), coalesce (t.rate_burst, 0),"  \
+    " " SECONDS ("t.last_rotated_at") ", " SECONDS ("t.grace_until")
 // clang-format on
 
 #define LISTED                                                                                     \
@@ -194,6 +195,14 @@ const struct db_statement store_statements[] = {
     " granted AS (INSERT INTO token_modules (account, token, module, access)"
     "  SELECT account, number, module, access FROM wanted"
     "  ON CONFLICT (token, module) DO UPDATE SET access = excluded.access)"
+    TOLD ("token", "account"), true},
+
+[TOKEN_ROTATE] = {"token_rotate",
+    "WITH changed AS ("
+    " UPDATE tokens SET old_digest = digest, digest = $4::bytea, grace_until = to_timestamp ($5),"
+    "  last_rotated_at = to_timestamp ($6), updated_at = to_timestamp ($6), revision = revision + 1"
+    " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
+    " RETURNING number, account, revision)"
     TOLD ("token", "account"), true},
 
 [TOKEN_STATUS] = {"token_status",

@@ -28,6 +28,7 @@ enum statement {
     TOKEN_CREATE,
     TOKEN_EDIT_PREPARE,
     TOKEN_EDIT,
+    TOKEN_ROTATE,
     TOKEN_STATUS,
 };
 

@@ -278,6 +278,20 @@ store_token_edit (struct request *request, const struct change *change,
 }
 
 void
+store_token_rotate (struct request *request, const struct change *change,
+                    const uint8_t digest[TOKEN_DIGEST_SIZE], int64_t grace_until,
+                    db_callback *callback)
+{
+    struct db_params params = {.lock_order = change->account};
+    param_change (&params, change);
+    db_param_int (&params, change->revision);
+    db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
+    db_param_int (&params, grace_until);
+    db_param_int (&params, change->at);
+    db_call (store_db (request), TOKEN_ROTATE, &params, callback, request);
+}
+
+void
 store_token_status (struct request *request, const struct change *change,
                     Jeton__V1__TokenStatus status, db_callback *callback)
 {

@@ -106,6 +106,10 @@ struct store_token_edit {
 void store_token_edit (struct request *request, const struct change *change,
                        const Jeton__V1__Token *token, const struct store_token_edit *edit,
                        db_callback *callback);
+// store_token_rotate (request, change, digest, grace_until, callback): `digest` is of the new value.
+void store_token_rotate (struct request *request, const struct change *change,
+                         const uint8_t digest[TOKEN_DIGEST_SIZE], int64_t grace_until,
+                         db_callback *callback);
 void store_token_status (struct request *request, const struct change *change,
                          Jeton__V1__TokenStatus status, db_callback *callback);
 

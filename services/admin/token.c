@@ -49,6 +49,18 @@ token_after (struct request *request, const Jeton__V1__Token *before)
 }
 
 bool
+token_check_revision (struct request *request, const Jeton__V1__Token *token, int64_t revision)
+{
+    if (token->revision == revision)
+        return true;
+    request_fail (request, JETON__V1__CODE__CODE_ABORTED,
+                  "token %s is at revision %" PRId64 ", not %" PRId64
+                  ": somebody else has changed it, look at it again",
+                  token->id, token->revision, revision);
+    return false;
+}
+
+bool
 token_record (struct request *request, const Jeton__V1__Token *before, Jeton__V1__Token *after,
               const char *verb, const char *what)
 {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TOKEN_ALLOW_LIST_MAX = 64, TOKEN_RATE_MAX = 6000000 };
+enum { TOKEN_ALLOW_LIST_MAX = 64, TOKEN_RATE_MAX = 6000000, TOKEN_GRACE_MAX_S = 7 * 86400 };
 
 // token_read (request, id, outcome, results, row_r, error): What a read of one token gave; row_r goes on after its columns. NULL: the request was
 // answered.
@@ -20,6 +20,10 @@ Jeton__V1__Token *token_read (struct request *request, const char *id, enum db_o
 // token_after (request, before): The token as it will be after the request's change: a copy, of the next revision, updated now. The change gets
 // the account and the revision to expect. NULL: the request was answered.
 Jeton__V1__Token *token_after (struct request *request, const Jeton__V1__Token *before)
+    __attribute__ ((warn_unused_result));
+
+// token_check_revision (request, token, revision): Has the token the revision that the caller has seen? False: the request was answered (ABORTED).
+bool token_check_revision (struct request *request, const Jeton__V1__Token *token, int64_t revision)
     __attribute__ ((warn_unused_result));
 
 // token_record (request, before, after, verb, what): Make the change's audit record. `verb` is the last part of the event; `what` ends the summary:

@@ -6,7 +6,6 @@
 #include "services/admin/names.h"
 #include "services/admin/store.h"
 #include "services/admin/token.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,12 +117,9 @@ guard_token (struct request *request, const Jeton__V1__Token *token)
     const struct edit *edit = ((const struct change *) request_context (request))->own;
     bool personal = token->kind == JETON__V1__TOKEN_KIND__TOKEN_KIND_PERSONAL;
     bool lasting = personal || token->kind == JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE;
-    if (token->revision != message->revision)
-        request_fail (request, JETON__V1__CODE__CODE_ABORTED,
-                      "token %s is at revision %" PRId64 ", not %" PRId64
-                      ": somebody else has changed it, look at it again",
-                      token->id, token->revision, message->revision);
-    else if (has (edit, MODULES) && personal && message->n_modules > 0)
+    if (!token_check_revision (request, token, message->revision))
+        return false;
+    if (has (edit, MODULES) && personal && message->n_modules > 0)
         request_fail_field (request, "modules",
                             "must be none for a personal token: it reaches what its account may");
     else if (has (edit, MODULES) && !personal && message->n_modules == 0)

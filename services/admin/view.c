@@ -238,6 +238,10 @@ view_token (struct row *row)
     view_grants (row, view);
     view->allow_list = row_list (row, &view->n_allow_list);
     view->rate_limit = view_rate_limit (row);
+    view->last_rotated_at = row_int (row);
+    view->grace_until = row_int (row);
+    if (view->grace_until <= time (NULL))
+        view->grace_until = 0;
     view->expired = view_expired (view);
     return &view->base;
 }

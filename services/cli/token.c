@@ -6,12 +6,9 @@
 #include "services/cli/input.h"
 #include "services/cli/print.h"
 #include "services/cli/table.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 const struct column token_columns[] = {
     {.title = "ID", .member = "id"},
@@ -29,6 +26,8 @@ const struct column token_columns[] = {
     {.title = "UPDATED", .member = "updated_at", .form = COLUMN_TIME, .detail = true},
     {.title = "EXPIRES", .member = "expires_at", .form = COLUMN_EXPIRY},
     {.title = "LAST ACCESS", .member = "last_access_at", .form = COLUMN_EXPIRY},
+    {.title = "LAST ROTATED", .member = "last_rotated_at", .form = COLUMN_EXPIRY, .detail = true},
+    {.title = "OLD VALUE UNTIL", .member = "grace_until", .form = COLUMN_TIME, .detail = true},
     {.title = "ALLOW LIST", .member = "allow_list", .form = COLUMN_LIST, .detail = true},
     {.title = "PER MINUTE", .member = "rate_limit.per_minute", .detail = true},
     {.title = "BURST", .member = "rate_limit.burst", .detail = true},
@@ -150,97 +149,6 @@ token_limits_free (struct token_limits *limits)
     free (limits->modules);
 }
 
-// Where the value will go. Made before the token is, so that no value is lost to a file that cannot be written.
-static int
-open_value_file (struct cli *cli, int *fd_r)
-{
-    const char *path = option_text (cli, "value-file");
-
-    *fd_r = -1;
-    if (path == NULL) {
-        return EX_OK;
-    }
-    *fd_r = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return *fd_r >= 0 ? EX_OK
-                      : print_fail (cli, EX_IOERR, "OUTPUT", "%s: %s", path, strerror (errno));
-}
-
-// Returns false when the value did not get into the file, so that it has to be shown.
-static bool
-write_value_file (int fd, const char *value)
-{
-    size_t length = strlen (value);
-
-    return write (fd, value, length) == (ssize_t) length && write (fd, "\n", 1) == 1 &&
-           fsync (fd) == 0;
-}
-
-static void
-print_created (struct cli *cli, json_t *reply, const char *value_file)
-{
-    json_t *token = json_object_get (reply, "token"),
-           *warnings = json_object_get (reply, "warnings");
-    const char *value = json_string_value (json_object_get (reply, "value"));
-
-    if (cli->json) {
-        if (value_file != NULL) {
-            json_object_set_new (token, "value_file", json_string (value_file));
-        } else {
-            json_object_set (token, "value", json_object_get (reply, "value"));
-        }
-        json_object_set (token, "warnings", warnings);
-        print_json (stdout, token, JSON_INDENT (2));
-        return;
-    }
-    table_object (cli, token_columns, token);
-    if (value_file == NULL) {
-        fputs ("\n", stdout);
-        print_color (cli, "bold");
-        print_text (stdout, value != NULL ? value : "");
-        print_color (cli, NULL);
-        fputs ("\n", stdout);
-        print_note (cli, "\nThis is the token's value. It is shown only now: keep it where only "
-                         "its user can read it.");
-    } else {
-        print_note (cli, "\nThe token's value is in %s. It cannot be shown again.", value_file);
-    }
-    for (size_t i = 0; i < json_array_size (warnings); i++) {
-        print_note (cli, "Warning: %s", json_string_value (json_array_get (warnings, i)));
-    }
-}
-
-static int
-create_and_print (struct cli *cli, const Jeton__V1__CreateTokenRequest *request)
-{
-    const char *path = option_text (cli, "value-file");
-    json_t *reply;
-    int fd, status = open_value_file (cli, &fd);
-
-    if (status != EX_OK) {
-        return status;
-    }
-    status = connect_call (
-        cli, &(struct call){SERVICE_ADMIN, "CreateToken", &request->base, NULL, NULL}, &reply);
-    if (fd >= 0 && status != EX_OK) {
-        unlink (path);
-    }
-    if (fd >= 0 && status == EX_OK &&
-        !write_value_file (fd, json_string_value (json_object_get (reply, "value")))) {
-        status = print_fail (cli, EX_IOERR, "OUTPUT", "%s: %s; the value is shown instead", path,
-                             strerror (errno));
-        unlink (path);
-        path = NULL;
-    }
-    if (reply != NULL) {
-        print_created (cli, reply, path);
-    }
-    if (fd >= 0) {
-        close (fd);
-    }
-    json_decref (reply);
-    return status;
-}
-
 static int
 create (struct cli *cli)
 {
@@ -265,7 +173,7 @@ create (struct cli *cli)
         request.allow_list = limits.allow_list;
         request.n_allow_list = limits.n_allow_list;
         request.rate_limit = limits.has_rate ? &limits.rate : NULL;
-        status = create_and_print (cli, &request);
+        status = token_call_value (cli, "CreateToken", &request.base);
     }
     token_limits_free (&limits);
     return status;
@@ -355,9 +263,7 @@ static const struct option_row create_options[] = {
      .help = "2026-12-31, 2026-12-31T12:00:00Z, 90d, seconds since 1970, never"},
     TOKEN_LIMIT_OPTIONS,
     {.name = "outside-party", .help = "it will be handed to somebody else"},
-    {.name = "value-file",
-     .value = "FILE",
-     .help = "write the value there (new, mode 0600), do not show it"},
+    TOKEN_VALUE_OPTION,
     {.name = NULL},
 };
 static const struct option_row list_options[] = {
@@ -401,6 +307,12 @@ const struct command token_commands[] = {
      "jeton token edit TKN-0123-4567 --module stock:write --module orders --revision 3\n"
      "jeton token edit TKN-0123-4567 --allow 192.0.2.0/24 --allow 2001:db8::/32 --rate-limit 60\n"
      "jeton token edit TKN-0123-4567 --allow any --rate-limit none\n"},
+    {"token", "rotate", "TKN-…", 1, 1, token_rotate_options, token_rotate,
+     "Give it a new value, shown this once; the one before is accepted for 24 hours",
+     "A value that is still accepted from a rotation before is refused from now on.",
+     "jeton token rotate TKN-0123-4567\n"
+     "jeton token rotate TKN-0123-4567 --grace 7d --value-file erp.token\n"
+     "jeton token rotate TKN-0123-4567 --grace 0\n"},
     {"token", "disable", "TKN-…", 1, 1, NULL, disable,
      "Refuse every use, until it is enabled again", NULL, "jeton token disable TKN-0123-4567\n"},
     {"token", "enable", "TKN-…", 1, 1, NULL, enable, "End that", NULL,

@@ -43,6 +43,19 @@ bool token_limits_parse (const struct cli *cli, struct token_limits *limits_r)
     __attribute__ ((warn_unused_result));
 void token_limits_free (struct token_limits *limits);
 
+// token_call_value (cli, method, request): Call, and print the token of the reply with its value, or put the value into the file of
+// --value-file. Returns the exit status.
+int token_call_value (struct cli *cli, const char *method, const ProtobufCMessage *request);
+#define TOKEN_VALUE_OPTION                                                                         \
+    {                                                                                              \
+        .name = "value-file", .value = "FILE",                                                     \
+        .help = "write the value there (new, mode 0600), do not show it"                           \
+    }
+
+// token_value.c
+int token_rotate (struct cli *cli);
+extern const struct option_row token_rotate_options[];
+
 // token_edit.c
 int token_edit (struct cli *cli);
 extern const struct option_row token_edit_options[];

@@ -35,6 +35,8 @@ decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
     if (facts->token_status != JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE ||
         facts->user_status != JETON__V1__USER_STATUS__USER_STATUS_ACTIVE)
         return JETON__V1__REASON__REASON_DISABLED;
+    if (facts->grace_until != 0 && facts->grace_until <= now)
+        return JETON__V1__REASON__REASON_ROTATED_OUT;
     if (facts->expires_at != 0 && facts->expires_at <= now)
         return JETON__V1__REASON__REASON_EXPIRED;
 

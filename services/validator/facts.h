@@ -19,8 +19,10 @@ struct grant {
 struct facts {
     int64_t token; // 0: a JWT
     int64_t account;
-    int64_t user;        // the owner, 0 where there is none
-    int64_t expires_at;  // 0: never
+    int64_t user;       // the owner, 0 where there is none
+    int64_t expires_at; // 0: never
+    int64_t
+        grace_until; // of the value before a rotation: accepted until then; 0: this is the current value
     uint8_t kind;        // 0: a JWT
     uint8_t environment; // 0: not bound to one by what is stored (a JWT says it itself)
     uint8_t token_status;

@@ -30,15 +30,22 @@ const struct db_statement store_statements[] = {
                                           "  JOIN account_modules am ON am.account = t.account AND "
                                           "am.module = g.module"
                                           "  WHERE g.token = t.number) END,"
-                                          " array_to_string(t.allow_list, ',')"
+                                          " array_to_string(t.allow_list, ','),"
+                                          " CASE WHEN t.digest = $1 THEN 0 ELSE"
+                                          " extract(epoch FROM t.grace_until)::bigint END"
                                           " FROM tokens t JOIN accounts a ON a.number = t.account"
-                                          " LEFT JOIN users u ON u.number = t.owner WHERE t.digest "
-                                          "= $1",
+                                          " LEFT JOIN users u ON u.number = t.owner"
+                                          // The current value, else the one before: two looks at an index each.
+                                          " WHERE t.number = (SELECT number FROM tokens WHERE "
+                                          "digest = $1"
+                                          " UNION ALL SELECT number FROM tokens WHERE old_digest = "
+                                          "$1"
+                                          " LIMIT 1)",
          false},
     [USER_FACTS] =
         {"user_facts",
          "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS (
-             "u.account") ", '' FROM users u JOIN accounts a ON a.number = u.account WHERE "
+             "u.account") ", '', 0 FROM users u JOIN accounts a ON a.number = u.account WHERE "
                           "u.number = "
                           "$1",
          false},
@@ -136,7 +143,8 @@ facts_from_row (const PGresult *result)
         get_small (result, 6, &facts->token_status) &&
         get_small (result, 7, &facts->account_status) &&
         get_small (result, 8, &facts->user_status) && grants_parse (grants, facts, room) &&
-        db_get_text (result, 0, 10, &allowed) && allowed_parse (allowed, facts))
+        db_get_text (result, 0, 10, &allowed) && allowed_parse (allowed, facts) &&
+        db_get_int (result, 0, 11, &facts->grace_until))
         return facts;
     free (facts);
     return NULL;

@@ -18,7 +18,7 @@ NOUNS = {
     "account": ("create", "list", "show", "suspend", "resume"),
     "user": ("create", "list", "show", "disable", "enable"),
     "module": ("create", "list", "enable", "disable"),
-    "token": ("create", "list", "show", "edit", "disable", "enable", "delete"),
+    "token": ("create", "list", "show", "edit", "rotate", "disable", "enable", "delete"),
     "login": (), "validate": (), "health": (), "stats": (),
     "audit": ("list", "show", "tail", "verify", "export"),
     "keys": ("init", "add", "replace", "remove", "reseal", "list", "rotate"),

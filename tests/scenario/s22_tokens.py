@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Managing tokens: editing what two have seen, and what follows from it for validators (R2, R7, R10, R12, R36, R37)."""
+"""Managing tokens: editing what two have seen, and what follows from it for validators (R2, R7, R9, R10, R12, R36, R37)."""
 import time
 
-from administer import Admin, counts, envelope, grants, one_more, records, types
-from harness import System, expect, expect_equal, main, test
+from administer import Admin, admin, counts, envelope, grants, one_more, records, types
+from harness import System, expect, expect_equal, main, test, wait_for
 
 DAY = 86400
 
@@ -184,6 +184,90 @@ def allow_list(system):
     expect_equal(system.validate(made.value, **{"address": "::1"})["reason"], "ok")
     token = a.ok("EditToken", id=token.id, revision=2, fields=["allow_list", "expires_at"], expires_at=int(time.time()) + DAY).token
     expect_equal((system.validate(made.value)["reason"], system.validate(made.value)["expires_at"]), ("ok", token.expires_at))
+
+
+@test("a rotated token has two values for the grace period, then one; a rotation before ends at once (R9)")
+def rotate(system):
+    a = system.admin
+    made = create(system, allow_list=["::1/128"])
+    token, first = made.token, made.value
+
+    def reasons(*values):
+        return [system.validate(value, address="::1")["reason"] for value in values]
+
+    before = counts(system)
+    reply = a.ok("RotateToken", id=token.id)
+    now, second = reply.token, reply.value
+    expect(second.startswith("jtn_live_") and second != first, "the new value")
+    expect(abs(now.last_rotated_at - time.time()) < 60 and now.grace_until == now.last_rotated_at + DAY, "the grace period is 24 hours unless told")
+    record = one_more(system, before, "platform.tokens.token.rotated", token.id, token.revision + 1)
+    expect_equal((types.Token.FromString(record.before), types.Token.FromString(record.after)), (token, now))
+    for value in (first, second):
+        expect(value.encode() not in record.SerializeToString(), "a value is in the record")
+    expect_equal(a.ok("GetToken", id=token.id).token, now)
+    expect_equal(reasons(first, second), ["ok", "ok"])
+    expect_equal(system.validate(first)["reason"], "address_not_allowed")
+    # Disable and delete hit both.
+    a.ok("DisableToken", id=token.id)
+    expect_equal(reasons(first, second), ["disabled", "disabled"])
+    a.ok("EnableToken", id=token.id)
+    expect_equal(reasons(first, second), ["ok", "ok"])
+
+    third = a.ok("RotateToken", id=token.id, grace=types.Period(seconds=7 * DAY))
+    expect_equal(third.token.grace_until, third.token.last_rotated_at + 7 * DAY)
+    expect_equal(reasons(first, second, third.value), ["unknown", "ok", "ok"])
+    fourth = a.ok("RotateToken", id=token.id, grace=types.Period(seconds=0), revision=third.token.revision)
+    expect_equal(fourth.token.grace_until, 0)
+    expect_equal(reasons(second, third.value, fourth.value), ["unknown", "rotated_out", "ok"])
+    expect_equal(system.validate(third.value, address="::1")["status"], 401)
+    fifth = a.ok("RotateToken", id=token.id, grace=types.Period(seconds=3)).value
+    expect_equal(reasons(fourth.value, fifth), ["ok", "ok"])
+    wait_for(lambda: reasons(fourth.value) == ["rotated_out"], 15, "the end of the grace period")
+    expect_equal((reasons(fifth), a.ok("GetToken", id=token.id).token.grace_until), (["ok"], 0))
+
+    before = counts(system)
+    for seconds in (-1, 7 * DAY + 1, 2**62):
+        a.refused("INVALID_ARGUMENT", "RotateToken", id=token.id, grace=types.Period(seconds=seconds), field="grace.seconds")
+    a.refused("INVALID_ARGUMENT", "RotateToken", id=token.id, revision=-1, field="revision")
+    a.refused("INVALID_ARGUMENT", "RotateToken", id="x", field="id")
+    a.refused("NOT_FOUND", "RotateToken", id="TKN-0000-0000")
+    a.refused("ABORTED", "RotateToken", id=token.id, revision=fourth.token.revision, says=f"at revision {fourth.token.revision + 1},")
+    expect_equal(counts(system), before, "refusals write nothing")
+    a.ok("DeleteToken", id=token.id)
+    expect_equal(reasons(fourth.value, fifth), ["deleted", "deleted"])
+    a.refused("NOT_FOUND", "RotateToken", id=token.id)
+
+
+@test("two rotate at the same time: the revision that was seen lets one of them")
+def two_rotate(system):
+    a, b = system.admin, Admin(system, service="admin2")
+    made = create(system)
+    value, token = made.value, made.token
+    for _ in range(20):
+        for caller in (a, b):
+            caller.start("RotateToken", id=token.id, revision=token.revision)
+        replies = [caller.dealer.receive(20) for caller in (a, b)]
+        expect_equal(sorted(reply.code for reply in replies), [envelope.CODE_OK, envelope.CODE_ABORTED])
+        won = admin.RotateTokenReply.FromString(next(reply.body for reply in replies if reply.code == envelope.CODE_OK))
+        expect_equal([system.validate(v)["reason"] for v in (value, won.value)], ["ok", "ok"])
+        value, token = won.value, won.token
+
+
+@test("jeton token rotate")
+def rotate_command(system):
+    made = system.cli("token", "create", "--account", system.account, "--name", "R", "--kind", "test", "--module", "orders")
+    rotated = system.cli("token", "rotate", made["id"], "--grace", "1h")
+    expect(rotated["value"].startswith("jtn_test_") and rotated["grace_until"] == rotated["last_rotated_at"] + 3600, f"{rotated['grace_until']}")
+    path = system.path("rotated.token")
+    system.jeton("token", "rotate", made["id"], "--grace", "0", "--value-file", path, "--revision", "2", check=0)
+    with open(path, encoding="ascii") as f:
+        expect_equal(system.validate(f.read().strip(), environment="test")["reason"], "ok")
+    expect_equal(system.validate(rotated["value"], environment="test")["reason"], "rotated_out")
+    system.jeton("token", "rotate", made["id"], "--revision", "2", check=73)
+    system.jeton("token", "rotate", made["id"], "--grace", "8d", check=65)
+    for wrong in ("soon", "", "-1h", "1", "2030-01-01"):
+        system.jeton("token", "rotate", made["id"], "--grace", wrong, check=64)
+    system.jeton("token", "rotate", "TKN-0000-0000", check=66)
 
 
 @test("jeton token edit, and create with limits")

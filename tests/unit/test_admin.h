@@ -131,6 +131,7 @@ static struct {
     int status;
     struct store_token_new new;
     struct store_token_edit edit;
+    int64_t grace_until;
     char text[256]; // the names or numbers of modules, or the hash
 } asked;
 
@@ -191,6 +192,8 @@ STORE (store_token_edit_prepare, int64_t number, const char *modules, const char
     (UNUSED (number); ask_text (modules); UNUSED (accesses))
 STORE (store_token_edit, const struct change *change, const Jeton__V1__Token *token, const struct store_token_edit *edit)
     (asked.change = *change; asked.edit = *edit; UNUSED (token); ask_text (edit->modules))
+STORE (store_token_rotate, const struct change *change, const uint8_t digest[TOKEN_DIGEST_SIZE], int64_t grace_until)
+    (asked.change = *change; memcpy (asked.new.digest, digest, TOKEN_DIGEST_SIZE); asked.grace_until = grace_until)
 STORE (store_token_status, const struct change *change, Jeton__V1__TokenStatus status)
     (asked.change = *change; asked.status = (int) status)
     // clang-format on

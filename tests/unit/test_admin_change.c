@@ -1,16 +1,34 @@
 // Changes in the admin process: guards, what is written, and what an outcome becomes.
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
-// objects: services/admin/token_edit.o services/admin/user.o services/admin/view.o
+// objects: services/admin/token_edit.o services/admin/token_rotate.o services/admin/user.o services/admin/view.o
 #include "tests/unit/test_admin.h"
 
 static void
 answer_token (const char *status, const char *revision)
 {
-    answer (DB_OK, 1, 19,
-            (const char *[]){"7", "3", "0", "Orders of ACME", "for the shop", "2", "1", status,
-                             "alice", "alice", "1700000000", "1700000000", "0", "0", revision,
-                             "orders:2,stock:1", "", "0", "0"});
+    answer (DB_OK, 1, 21,
+            (const char *[]){"7",
+                             "3",
+                             "0",
+                             "Orders of ACME",
+                             "for the shop",
+                             "2",
+                             "1",
+                             status,
+                             "alice",
+                             "alice",
+                             "1700000000",
+                             "1700000000",
+                             "0",
+                             "0",
+                             revision,
+                             "orders:2,stock:1",
+                             "",
+                             "0",
+                             "0",
+                             "0",
+                             "0"});
 }
 
 static void

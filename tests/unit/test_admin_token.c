@@ -1,14 +1,14 @@
-// Tokens that are edited: what is refused, and what is written.
+// Tokens that are edited and rotated: what is refused, and what is written.
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
-// objects: services/admin/token_edit.o services/admin/user.o services/admin/view.o
+// objects: services/admin/token_edit.o services/admin/token_rotate.o services/admin/user.o services/admin/view.o
 #include "tests/unit/test_admin.h"
 
 // A token of revision 4, and the modules that the request names.
 static void
 answer_token (const char *kind, const char *modules)
 {
-    answer (DB_OK, 1, 20,
+    answer (DB_OK, 1, 22,
             (const char *[]){"7",
                              "3",
                              "0",
@@ -28,6 +28,8 @@ answer_token (const char *kind, const char *modules)
                              "10.0.0.0/8,::1/128",
                              "60",
                              "5",
+                             "0",
+                             "0",
                              modules});
 }
 
@@ -135,12 +137,60 @@ START_TEST (test_aborted)
 }
 END_TEST
 
+START_TEST (test_rotate) // R9
+{
+    Jeton__V1__RotateTokenRequest message = JETON__V1__ROTATE_TOKEN_REQUEST__INIT;
+    Jeton__V1__Period grace = JETON__V1__PERIOD__INIT;
+    message.id = token_id;
+    message.grace = &grace;
+    for (grace.seconds = -1; grace.seconds <= 604801; grace.seconds += 604802) {
+        begin (admin_rotate_token, &message);
+        refused ("grace.seconds");
+    }
+    for (grace.seconds = 0; grace.seconds <= 604800; grace.seconds += 604800) {
+        begin (admin_rotate_token, &message);
+        was_asked ("store_token_get");
+        answer_token ("2", "");
+        was_asked ("store_token_rotate");
+        ck_assert_int_eq (asked.grace_until, asked.change.at + grace.seconds);
+        answer (DB_OK, 1, 1, (const char *[]){"7"});
+        ends_with (0);
+        Jeton__V1__RotateTokenReply *reply =
+            jeton__v1__rotate_token_reply__unpack (NULL, call.size, call.body);
+        uint8_t digest[TOKEN_DIGEST_SIZE];
+        token_value_digest (reply->value, strlen (reply->value), digest);
+        ck_assert_mem_eq (digest, asked.new.digest, sizeof digest);
+        ck_assert_int_eq (reply->token->grace_until,
+                          grace.seconds ? asked.change.at + grace.seconds : 0);
+        jeton__v1__rotate_token_reply__free_unpacked (reply, NULL);
+    }
+    // A value whose write nobody has seen is never told, and a second try makes another.
+    message.grace = NULL;
+    begin (admin_rotate_token, &message);
+    answer_token ("2", "");
+    ck_assert_int_eq (asked.grace_until, asked.change.at + 86400);
+    uint8_t lost[TOKEN_DIGEST_SIZE];
+    memcpy (lost, asked.new.digest, sizeof lost);
+    answer_nothing ();
+    was_asked ("store_token_get");
+    answer_token ("2", "");
+    ck_assert_mem_ne (lost, asked.new.digest, sizeof lost);
+    answer (DB_UNCERTAIN, 0, 0, NULL);
+    ends_with (JETON__V1__CODE__CODE_UNKNOWN);
+    message.revision = 3;
+    begin (admin_rotate_token, &message);
+    answer_token ("2", "");
+    ends_with (JETON__V1__CODE__CODE_ABORTED);
+}
+END_TEST
+
 static void
 add (TCase *tests)
 {
     tcase_add_test (tests, test_input);
     tcase_add_test (tests, test_edit);
     tcase_add_test (tests, test_aborted);
+    tcase_add_test (tests, test_rotate);
 }
 
 int

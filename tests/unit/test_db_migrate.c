@@ -324,7 +324,10 @@ static const struct right rights[] = {
     {"admin", "DELETE FROM modules", false},
     {"admin", "DELETE FROM outbox", false},
     {"admin", "TRUNCATE tokens CASCADE", false},
-    {"admin", "UPDATE tokens SET digest = sha256 ('y')", false},
+    {"admin",
+     "UPDATE tokens SET old_digest = digest, digest = sha256 ('y'), grace_until = now (), "
+     "last_rotated_at = now ()",
+     true},
     {"admin", "UPDATE tokens SET kind = 1", false},
     {"admin", "UPDATE tokens SET created_by_id = 'somebody else'", false},
     {"admin", "UPDATE token_modules SET access = 2", true},
@@ -375,7 +378,7 @@ static const struct right rights[] = {
      "SELECT number, account, kind, environment, status, expires_at, revision FROM tokens WHERE "
      "digest = ''",
      true},
-    {"validator", "SELECT allow_list FROM tokens", true},
+    {"validator", "SELECT allow_list, old_digest, grace_until FROM tokens", true},
     {"validator", "SELECT module, access FROM token_modules", true},
     {"validator", "SELECT number, name FROM modules", true},
     {"validator", "SELECT account, module, enabled FROM account_modules", true},
@@ -386,6 +389,7 @@ static const struct right rights[] = {
      "SELECT id, xid, kind FROM changes WHERE xid >= pg_snapshot_xmin (pg_current_snapshot ())",
      true},
     {"validator", "SELECT name FROM tokens", false},
+    {"validator", "SELECT last_rotated_at FROM tokens", false},
     {"validator", "SELECT description FROM tokens", false},
     {"validator", "SELECT * FROM tokens", false},
     {"validator", "SELECT name FROM accounts", false},

@@ -100,6 +100,21 @@ START_TEST (test_expiry)
 }
 END_TEST
 
+START_TEST (test_rotated) // R9
+{
+    struct facts *facts = facts_new ();
+    facts->grace_until = NOW + 1;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (OK));
+    facts->grace_until = NOW;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (ROTATED_OUT));
+    facts->expires_at = 1;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (ROTATED_OUT));
+    facts->token_status = 2;
+    ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (DISABLED));
+    free (facts);
+}
+END_TEST
+
 START_TEST (test_environment)
 {
     struct facts *facts = facts_new ();
@@ -200,6 +215,7 @@ main (void)
     tcase_add_test (tcase, test_grants);
     tcase_add_test (tcase, test_states);
     tcase_add_test (tcase, test_expiry);
+    tcase_add_test (tcase, test_rotated);
     tcase_add_test (tcase, test_environment);
     tcase_add_test (tcase, test_allow_list);
     tcase_add_test (tcase, test_order);
