@@ -38,6 +38,14 @@ END_TEST
 static void
 fill (void)
 {
+    struct error error = {""};
+    FILE *out = fopen ("/dev/null", "w");
+    struct migrate_options options = {.url = postgres_url (&postgres, "postgres", "postgres"),
+                                      .schema_dir = "deploy/schema",
+                                      .out = out};
+    ck_assert_msg (migrate_run (&options, &error), "%s", error.text);
+    fclose (out);
+    pg = postgres_connect (&postgres, "postgres", "postgres");
     postgres_run (pg, "INSERT INTO modules (name, title) VALUES ('orders', 'Orders')");
     postgres_run (pg, "INSERT INTO accounts (name) SELECT 'a' FROM generate_series (1, 1000)");
     postgres_run (pg, "INSERT INTO account_modules SELECT number, 1 FROM accounts");
@@ -59,17 +67,6 @@ main (void)
         return EXIT_FAILURE;
     alarm (120);
     postgres_start (&postgres);
-    FILE *out = fopen ("/dev/null", "w");
-    struct migrate_options options = {.url = postgres_url (&postgres, "postgres", "postgres"),
-                                      .schema_dir = "deploy/schema",
-                                      .out = out};
-    if (!migrate_run (&options, &error)) {
-        fprintf (stderr, "%s\n", error.text);
-        postgres_destroy (&postgres);
-        return EXIT_FAILURE;
-    }
-    fclose (out);
-    pg = postgres_connect (&postgres, "postgres", "postgres");
     Suite *suite = suite_create ("validator plan");
     TCase *tcase = tcase_create ("validator plan");
     tcase_add_checked_fixture (tcase, fill, NULL);
