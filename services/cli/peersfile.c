@@ -81,6 +81,8 @@ is_line_of (const char *line, size_t length, const char *name)
     return second != NULL && strcmp (second, name) == 0;
 }
 
+enum { KEY_LENGTH = 40 }; // of Z85
+
 // The text with the peer's line changed, or without it when there is no key.
 static char *
 changed_text (const char *text, const char *name, const char *key)
@@ -94,7 +96,7 @@ changed_text (const char *text, const char *name, const char *key)
             memcpy (end, line, whole);
             if (found) {
                 // All keys are equally long: the rest of the line stays as it is.
-                memcpy (end + strspn (line, " \t"), key, strlen (key));
+                memcpy (end + strspn (line, " \t"), key, KEY_LENGTH);
             }
             end += whole;
         }

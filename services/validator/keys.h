@@ -17,8 +17,8 @@ void keys_destroy (struct public_keys **keys);
 // keys_loaded (keys): Were they read at least once?
 bool keys_loaded (const struct public_keys *keys);
 
-// keys_find (keys, kid): NULL when there is none. A jwt_find_key.
-const struct jwt_key *keys_find (void *keys, const char *kid);
+// keys_find (keys, kid), with the keys as `context`: NULL when there is none. A jwt_find_key.
+const struct jwt_key *keys_find (void *context, const char *kid);
 
 // keys_refresh (keys, callback, context): Read them now: a token names a key that is not known. Equal wishes share a query, and there
 // are at most ten queries a second, whatever made-up tokens come.
