@@ -19,7 +19,9 @@ const struct db_statement store_statements[] = {
     [TOKEN_FACTS] =
         {"token_facts",
          "SELECT t.number, t.account, coalesce(t.owner, 0),"
-         " coalesce(ceil(extract(epoch FROM t.expires_at)), 0)::bigint,"
+         // Only what has no end is 0, which means "never".
+         " CASE WHEN t.expires_at IS NULL THEN 0"
+         "  ELSE greatest(floor(extract(epoch FROM t.expires_at)), 1)::bigint END,"
          " t.kind, t.environment, t.status, a.status, coalesce(u.status, 1),"
          // A personal token reaches all that its account is authorised for (R1).
          " CASE WHEN t.kind = 1 THEN " ACCOUNT_GRANTS (
