@@ -100,6 +100,13 @@ lock_done (void *context, enum db_outcome outcome, bool locked)
     step (writer);
 }
 
+// No number may be left for the last record of a batch.
+static bool
+at_the_end (const struct store_head *head)
+{
+    return head->sequence > ID_AUDIT_MAX - BATCH_MAX;
+}
+
 static void
 head_log (const struct store_head *head)
 {
@@ -121,7 +128,7 @@ head_done (void *context, enum db_outcome outcome, const struct store_head *head
     if (!call_end (writer))
         return;
     // Whoever owns the database may have put any number there; ours must stay numbers that an id can show.
-    if (outcome == DB_OK && (head->sequence < 0 || head->sequence > ID_AUDIT_MAX - BATCH_MAX))
+    if (outcome == DB_OK && (head->sequence < 0 || at_the_end (head)))
         outcome = DB_FAILED;
     if (outcome != DB_OK) {
         refused (writer, "head", outcome);
@@ -193,6 +200,8 @@ append_done (void *context, enum db_outcome outcome, const struct db_error *erro
         switch (outcome) {
         case DB_OK:
             appended (writer);
+            if (at_the_end (&writer->head))
+                phase_set (writer, WRITER_ELECTED); // where it goes no further
             break;
         case DB_CONFLICT:
             stats->conflicts++;
