@@ -87,7 +87,7 @@ admin_create_account_read (void *context, enum db_outcome outcome, PGresult *con
         return;
     struct change *change = request_context (request);
     struct row row = row_of (request_arena (request), results[0], 0);
-    change->number = row_int (&row);
+    change->number = row_number (&row);
     char *modules = names_match (request, &row, "", "", message->n_modules,
                                  (const char *const *) message->modules);
     Jeton__V1__Account *account = modules ? account_of (request) : NULL;

@@ -57,7 +57,7 @@ admin_create_module_read (void *context, enum db_outcome outcome, PGresult *cons
     if (!change_read (request, outcome, error))
         return;
     struct row row = row_of (request_arena (request), results[0], 0);
-    change->number = row_int (&row);
+    change->number = row_number (&row);
     bool taken = row_bool (&row);
     if (!row_good (request, &row))
         return;

@@ -96,7 +96,7 @@ admin_create_user_read (void *context, enum db_outcome outcome, PGresult *const 
         return;
     }
     struct row row = row_of (request_arena (request), results[0], 0);
-    change->number = row_int (&row);
+    change->number = row_number (&row);
     bool taken = row_bool (&row);
     if (!row_good (request, &row))
         return;

@@ -25,6 +25,16 @@ row_int (struct row *row)
     return value;
 }
 
+int64_t
+row_number (struct row *row)
+{
+    int64_t number = row_int (row);
+    if (number >= 1 && number <= ID_NUMBER_MAX)
+        return number;
+    row->wrong = true;
+    return 0;
+}
+
 bool
 row_bool (struct row *row)
 {

@@ -21,8 +21,10 @@ struct row {
 struct row row_of (struct arena *arena, const PGresult *result, int row);
 
 // row_int (row), row_bool (row), row_text (row): The next column; 0, false and "" when there is an error. Text is in the arena.
-// row_id (row, prefix): The display id of a number; "" for 0.
+// row_number (row): The number of an object, which has a display id; 0 when there is an error. row_id (row, prefix): The display id of a
+// number; "" for 0.
 int64_t row_int (struct row *row);
+int64_t row_number (struct row *row);
 bool row_bool (struct row *row);
 char *row_text (struct row *row);
 char *row_id (struct row *row, const char *prefix);

@@ -2,6 +2,7 @@
 
 #include "common/log/log.h"
 #include "common/memory/memory.h"
+#include "common/token/id.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,11 +92,17 @@ call_new (void *context)
 
 // ---- users ---------------------------------------------------------------------------------------------------------
 
+// A number that has a display id.
+static bool
+get_number (const PGresult *result, int column, int64_t *number_r)
+{
+    return db_get_int (result, 0, column, number_r) && *number_r >= 1 && *number_r <= ID_NUMBER_MAX;
+}
+
 static bool
 user_from_row (const PGresult *result, struct store_user *user_r)
 {
-    return db_get_int (result, 0, 0, &user_r->number) &&
-           db_get_int (result, 0, 1, &user_r->account) &&
+    return get_number (result, 0, &user_r->number) && get_number (result, 1, &user_r->account) &&
            db_get_text (result, 0, 2, &user_r->username) &&
            db_get_text (result, 0, 3, &user_r->name) &&
            (PQgetisnull (result, 0, 4) || db_get_text (result, 0, 4, &user_r->password_hash)) &&

@@ -214,4 +214,71 @@ def made_up_tokens(system):
     alive(system, service)
 
 
+@test("rows that no process of ours would write cost an answer, and no process")
+def hostile_rows(system):
+    system.cli("module", "create", "orders")
+    account = system.cli("account", "create", "--name", "Acme", "--module", "orders")["id"]
+    value = system.cli("token", "create", "--account", account, "--name", "t", "--kind", "service", "--module", "orders:read")["value"]
+    system.cli("user", "create", "--account", account, "--username", "erin", "--name", "Erin", input="correct horse battery\n")
+    system.cli("login", "--username", "erin", input="correct horse battery\n")
+
+    # A number that cannot be shown as an id.
+    number = system.sql("select number from users where username = 'erin'")
+    system.sql("update users set number = 100000000 where username = 'erin'")
+    for password in ("correct horse battery", "wrong"):
+        expect(system.jeton("login", "--username", "erin", input=password + "\n").returncode not in (0, 70), "a user without an id signed in")
+    expect(system.jeton("user", "list").returncode != 0, "a user without an id is listed")
+    system.sql(f"update users set number = {number} where username = 'erin'")
+    system.sql("alter table token_modules drop constraint token_modules_account_token_fkey; update tokens set number = 100000000")
+    expect_equal(system.validate(value)["status"], 403)  # its grants have gone with its number
+    system.sql("update tokens set number = 1")
+
+    # Numbers for what is made next.
+    for table, command in (("accounts", ("account", "create", "--name", "B")), ("modules", ("module", "create", "stock")),
+                           ("users", ("user", "create", "--account", account, "--username", "u", "--name", "U")),
+                           ("tokens", ("token", "create", "--account", account, "--name", "u", "--kind", "service", "--module", "orders:read"))):
+        system.sql(f"alter table {table} alter number set maxvalue 200000000; alter table {table} alter number restart with 100000000")
+        expect(system.jeton(*command, input="").returncode != 0, f"{command[0]} without an id made")
+        system.sql(f"alter table {table} alter number restart with 10; alter table {table} alter number set maxvalue 99999999")
+
+    # States and times that there are not.
+    system.sql("alter table tokens drop constraint tokens_status_check; alter table tokens drop constraint tokens_kind_check;"
+               "alter table tokens drop constraint tokens_check; alter table tokens drop constraint tokens_check1")
+    for column, values in (("status", (0, 4, 9, -1, 300)), ("kind", (0, 9, -1, 300)), ("environment", (0, 3, -1, 300)),
+                           ("expires_at", ("'infinity'", "'-infinity'", "'1970-01-01 UTC'", "'4713-01-01 BC'", "now() - interval '1 s'"))):
+        before = system.sql(f"select coalesce(quote_literal({column}::text), 'null') from tokens")
+        for bad in values:
+            system.sql(f"update tokens set {column} = {bad}")
+            if column != "kind":  # which decides nothing
+                expect_equal(system.validate(value)["decision"], "deny", f"{column} = {bad}")
+            system.jeton("token", "list")
+        system.sql(f"update tokens set {column} = {before}")
+    expect_equal(system.validate(value)["status"], 200)
+
+    # Keys that are none.
+    system.sql("insert into signing_keys (kid, algorithm, state, public_key, private_key, retired_at) values"
+               " ('', 'ES256', 3, '', '', now()), ('x', 'ES256', 3, '\\x00', '\\x00', now()), (repeat('k', 100), 'ES256', 3, '', '', now())")
+    system.jeton("keys", "list")
+    wait_for(lambda: "cannot be used" in system["validator"].log(), 10, "the keys to be read")
+    # Records that are none, and a trail whose end is no number of ours.
+    system.sql("insert into outbox (record) values (''), ('\\xffff'), ('\\x0a'), (decode(repeat('00', 70000), 'hex'))")
+    wait_for(lambda: system.sql("select count(*) from outbox") == "0", 10, "the outbox to be taken")
+    system.jeton("audit", "list", check=0)
+    system.jeton("audit", "verify", check=0)
+    # A trail that ends where the numbers of records do: 16 digits.
+    system.sql(f"insert into trail values ({9999999999999999 - 4096}, '', repeat('x', 32)::bytea, '', '', '', '', 0, 0)")
+    system["auditor"].restart()
+    system.sql("insert into outbox (record) select '' from generate_series(1, 5000)")
+    wait_for(lambda: "the database refuses the writer" in system["auditor"].log(), 30, "the end of the numbers")
+    expect(system.sql("select count(*) > 0 from outbox") == "t", "records were taken that have no number")
+    system.sql("insert into trail values (-1, '', repeat('x', 32)::bytea, '', '', '', '', 0, 0), (9223372036854775807, '', repeat('x', 32)::bytea, '', '', '', '', 0, 99)")
+    system.jeton("audit", "list")
+    system.jeton("audit", "verify")
+    system["auditor"].restart()
+    system.jeton("audit", "list")
+    for service in system.services.values():
+        expect(service.running(), f"{service.name} has ended")
+        alive(system, service)
+
+
 main(System)
