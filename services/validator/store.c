@@ -19,7 +19,7 @@ const struct db_statement store_statements[] = {
     [TOKEN_FACTS] =
         {"token_facts",
          "SELECT t.number, t.account, coalesce(t.owner, 0),"
-         // Only what has no end is 0, which means "never".
+         // Only what has no end is 0, which means "never"; so it is with the end of the grace period below.
          " CASE WHEN t.expires_at IS NULL THEN 0"
          "  ELSE greatest(floor(extract(epoch FROM t.expires_at)), 1)::bigint END,"
          " t.kind, t.environment, t.status, a.status, coalesce(u.status, 1),"
@@ -34,7 +34,8 @@ const struct db_statement store_statements[] = {
                                           "  WHERE g.token = t.number) END,"
                                           " array_to_string(t.allow_list, ','),"
                                           " CASE WHEN t.digest = $1 THEN 0 ELSE"
-                                          " extract(epoch FROM t.grace_until)::bigint END"
+                                          " greatest(floor(extract(epoch FROM t.grace_until)), "
+                                          "1)::bigint END"
                                           " FROM tokens t JOIN accounts a ON a.number = t.account"
                                           " LEFT JOIN users u ON u.number = t.owner"
                                           // The current value, else the one before: two looks at an index each.

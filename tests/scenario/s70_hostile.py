@@ -254,6 +254,13 @@ def hostile_rows(system):
             system.jeton("token", "list")
         system.sql(f"update tokens set {column} = {before}")
     expect_equal(system.validate(value)["status"], 200)
+    system.sql("update tokens set old_digest = digest, digest = sha256('x'), grace_until = now() + interval '1 h', last_rotated_at = now()")
+    expect_equal(system.validate(value)["status"], 200)
+    for bad in ("'infinity'", "'-infinity'", "'1970-01-01 UTC'", "'1970-01-01 00:00:00.4 UTC'", "'4713-01-01 BC'", "now()"):
+        system.sql(f"update tokens set grace_until = {bad}")
+        expect_equal(system.validate(value)["decision"], "deny", f"grace_until = {bad}")
+    system.sql("update tokens set digest = old_digest, old_digest = null, grace_until = null, last_rotated_at = null")
+    expect_equal(system.validate(value)["status"], 200)
 
     # Keys that are none.
     system.sql("insert into signing_keys (kid, algorithm, state, public_key, private_key, retired_at) values"
