@@ -218,6 +218,8 @@ def rotate(system):
     expect_equal(reasons(first, second, third.value), ["unknown", "ok", "ok"])
     fourth = a.ok("RotateToken", id=token.id, grace=types.Period(seconds=0), revision=third.token.revision)
     expect_equal(fourth.token.grace_until, 0)
+    expect_equal(system.sql("select bool_and(grace_until < now() - interval '1 day') from tokens where grace_until < now() + interval '1 h'"), "t",
+                 "the grace period is over for a validator whose clock is behind, too")
     expect_equal(reasons(second, third.value, fourth.value), ["unknown", "rotated_out", "ok"])
     expect_equal(system.validate(third.value, address="::1")["status"], 401)
     fifth = a.ok("RotateToken", id=token.id, grace=types.Period(seconds=3)).value
