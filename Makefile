@@ -52,7 +52,7 @@ FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check lint format format-check sanitize valgrind fuzz bench install clean
+.PHONY: all programs tests help dependencies run stop check check-compose lint format format-check sanitize valgrind fuzz bench install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -149,6 +149,11 @@ valgrind: ## the main scenario with the processes under valgrind
 	@deploy/local/dependencies test valgrind
 	@$(MAKE) -j$$(nproc) tests
 	@tests/run --valgrind $(BUILD) $(TESTS)
+
+check-compose: ## bring docker-compose.yml up for real, and test it (as root, unless a Docker engine runs)
+	@deploy/local/dependencies test
+	@$(MAKE) -j$$(nproc) build/python/made $(BUILD)/tests/scenario/load
+	@tests/compose/run
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60, shared among them), from the corpus
 	@deploy/local/dependencies lint

@@ -17,12 +17,13 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "scenario"))
-from harness import SECRETS, TOP, Failed, expect, expect_equal, main, test, wait_for  # noqa: E402
+from harness import SECRETS, TOP, Failed, Skip, expect, expect_equal, main, test, wait_for  # noqa: E402
 
 IMAGE, VERSION = os.environ["JETON_IMAGE"], os.environ["JETON_VERSION"]
 SERVICES = {"issuer": 7101, "validator": 7102, "admin": 7103, "auditor": 7104}
 HOME = "/var/lib/jeton"
 ACTORS = 32
+V2 = shlex.split(os.environ.get("JETON_COMPOSE_V2", ""))
 
 
 def run(*command, check=0, input=None, timeout=120, text=True, environment=None):
@@ -42,12 +43,12 @@ def docker(*arguments, **options):
 class Compose:
     """A project of its own of the compose file."""
 
-    def __init__(self):
+    def __init__(self, command=None):
         self.failed = False
         self.directory = tempfile.mkdtemp(prefix="jeton-compose-")
         os.chmod(self.directory, 0o755)
-        self.project = f"jetoncheck{os.getpid()}"
-        self.command = shlex.split(os.environ.get("JETON_COMPOSE", "")) or \
+        self.project = f"jetoncheck{os.getpid()}{'v2' if command else ''}"
+        self.command = command or shlex.split(os.environ.get("JETON_COMPOSE", "")) or \
             (["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"])
         # Only what is set here, whatever .env says: these go before it.
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("JETON_", "POSTGRES_", "COMPOSE_"))}
@@ -78,6 +79,12 @@ class Compose:
         """The exit status and the reason."""
         done = self.jeton("--json", "validate", "--module", "orders", input=value or self.token["value"], check=check)
         return done.returncode, json.loads(done.stdout or done.stderr).get("reason")
+
+    def down(self, *arguments):
+        done = self.compose("down", *arguments, check=None)
+        if done.returncode != 0:
+            attached = docker("network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{end}}", f"{self.project}_mesh", check=None).stdout.strip()
+            raise Failed(f"docker-compose down: exit status {done.returncode}: {done.stderr[-800:]}; in the mesh: {attached}")
 
     # ---- containers ----
 
@@ -122,9 +129,9 @@ class Compose:
 
     def read_keys(self):
         """The files of the volume `keys`, read from the container that has done its work."""
-        archive = docker("cp", f"{self.one('init', every=True)}:{HOME}/keys", "-", text=False).stdout
+        archive = docker("cp", f"{self.one('init', every=True)}:{HOME}/keys/.", "-", text=False).stdout
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            return archive, {m.name.removeprefix("keys/"): tar.extractfile(m).read() for m in tar if m.isfile()}
+            return archive, {m.name.removeprefix("./"): tar.extractfile(m).read() for m in tar if m.isfile()}
 
     def client(self, name, *command, network="mesh", volumes=(), check=0, **options):
         """A container beside the system, as another service of the mesh would be."""
@@ -140,7 +147,7 @@ class Compose:
             log = docker("logs", container).stderr
             found = SECRETS.search(log)
             expect(not found, f"a log shows a secret: {found and found.group()[:9]}…")
-        self.compose("down", "-v", "--remove-orphans")
+        self.down("-v", "--remove-orphans")
         for what in (["ps", "-aq"], ["volume", "ls", "-q"], ["network", "ls", "-q"]):
             left = docker(*what, "--filter", f"label=com.docker.compose.project={self.project}").stdout
             expect_equal(left, "", f"docker {' '.join(what)} after down")
@@ -157,14 +164,22 @@ class Compose:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-@test("each version of Compose that is here accepts the file")
+@test("each version of Compose that is here accepts the file, and what env.example shows is what is used without it")
 def accepts(system):
+    with open(os.path.join(TOP, "deploy/env.example"), encoding="utf-8") as f:
+        shown = dict(line[1:].rstrip().split("=", 1) for line in f if re.match(r"#[A-Z_]+=", line))
+    plain = {k: v for k, v in system.environment.items() if not k.startswith("JETON_")} | {"COMPOSE_PROJECT_NAME": "jeton"}
     tried = 0
-    for command in (["docker-compose"], ["docker", "compose"]):
-        if run(*command, "version", check=None, environment=system.environment).returncode == 0 if shutil.which(command[0]) else False:
-            shown = run(*command, "config", environment=system.environment).stdout
-            expect(all(f"{name}:" in shown for name in SERVICES), shown[:500])
-            tried += 1
+    for command in (["docker-compose"], ["docker", "compose"], V2):
+        if not command or not shutil.which(command[0]) or run(*command, "version", check=None, environment=plain).returncode != 0:
+            continue
+        tried += 1
+        without = run(*command, "config", environment=plain).stdout
+        expect(all(f"{name}:" in without for name in SERVICES), without[:500])
+        example = run(*command, "config", environment=plain | shown | {"COMPOSE_FILE": "docker-compose.yml"}).stdout
+        expect_equal(example, without, f"{command[0]}: with env.example")
+        published = run(*command, "config", environment=plain | shown).stdout
+        expect("127.0.0.1" in published and "127.0.0.1:7102" not in without, "deploy/publish.yml")
     expect(tried, "there is no Compose")
 
 
@@ -363,8 +378,13 @@ def scale(system):
     left = system.one("validator")
     now = decided(system, left)
     wait_for(lambda: decided(system, left) > now + 500, 20, "the validator that is left doing all")
+    used = docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *system.containers()).stdout
+    print("#   memory: " + ", ".join(line.split("/")[0].strip() for line in sorted(used.splitlines())))
     summary = load.finish()
     print(f"#   {summary}")
+    sizes = system.sql("select string_agg(t || ' ' || pg_total_relation_size(t::regclass) / greatest(n, 1), ', ') from (values "
+                       "('trail', (select count(*) from trail)), ('tokens', (select count(*) from tokens))) as s (t, n)")
+    print(f"#   bytes a row: {sizes}")
     expect_equal((summary["wrong"], summary["undecided"]), (0, 0), "wrong or undecided")
     # Calls that were under way to what was removed: one of each actor, and one more when its next was sent before the connection went.
     expect(summary["unanswered"] <= 2 * ACTORS and summary["refused"] + summary["uncertain"] <= 2 * ACTORS, f"{summary}")
@@ -419,7 +439,7 @@ def ends(system):
 
 @test("down and up again: the data is kept")
 def down_up(system):
-    system.compose("down")
+    system.down()
     expect_equal(system.containers(every=True), [])
     system.up()
     system.wait_well()
@@ -462,12 +482,10 @@ def backup(system):
     dump = docker("exec", system.one("postgres"), "pg_dump", "--username", "jeton", "--format", "custom", "jeton", text=False).stdout
     keys, before = system.read_keys()
     covered = system.cli("audit", "verify")["covered"]
-    system.compose("down", "-v")
+    system.down("-v")
     system.compose("up", "secrets")
-    docker("cp", "-", f"{system.one('secrets', every=True)}:{HOME}", input=keys, text=False)
-    system.up("init")
-    wait_for(lambda: system.inspect(system.one("init", every=True))["State"]["Status"] == "exited", 60, "init")
-    expect_equal(system.inspect(system.one("init", every=True))["State"]["ExitCode"], 0, "init")
+    docker("cp", "-", f"{system.one('secrets', every=True)}:{HOME}/keys", input=keys, text=False)
+    system.compose("run", "--rm", "-T", "init")
     docker("exec", "-i", system.one("postgres"), "pg_restore", "--username", "jeton", "--dbname", "jeton", "--clean", "--if-exists", "--single-transaction",
            input=dump, text=False)
     system.up()
@@ -494,6 +512,26 @@ def upgrade(system):
     refused = system.init(check=None)
     expect(refused.returncode != 0 and "newer program" in refused.stderr, refused.stderr)
     expect_equal(system.validate(), (0, "ok"), "what runs is not disturbed")
+
+
+@test("version 2 of Compose brings it up, scales it and takes it down as well")
+def version_2(system):
+    if not V2:
+        raise Skip("there is no version 2 of Compose here")
+    other = Compose(V2)
+    try:
+        other.up()
+        other.wait_well()
+        expect_equal(other.jeton("health").returncode, 0)
+        other.up("--no-recreate", "--scale", "validator=2")
+        other.wait_well()
+        expect_equal(len(other.containers("validator")), 2)
+        other.finish()
+    except Exception:
+        other.failed = True
+        raise
+    finally:
+        other.destroy()
 
 
 if __name__ == "__main__":

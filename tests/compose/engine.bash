@@ -23,7 +23,7 @@ engine_install() {
     [ "$(id -u)" = 0 ] || fail "${missing[*]} must be installed first, or this run as root."
     say "installing ${missing[*]}"
     { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 \
-        install "${missing[@]}" iptables; } </dev/null >"$work/apt.log" 2>&1 || { tail -n 20 "$work/apt.log" >&2 && fail "${missing[*]} could not be installed."; }
+        install "${missing[@]}" iptables iproute2; } </dev/null >"$work/apt.log" 2>&1 || { tail -n 20 "$work/apt.log" >&2 && fail "${missing[*]} could not be installed."; }
 }
 
 compose_found() { command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1; }
@@ -47,12 +47,43 @@ engine_start() {
     engine_pid=$!
     export DOCKER_HOST=unix://$engine_run/docker.sock
     for _ in $(seq 300); do
-        ! docker info >/dev/null 2>&1 || return 0
+        ! docker info >/dev/null 2>&1 || { engine_clean && return 0; }
         [ -e "/proc/$engine_pid" ] || break
         sleep 0.1
     done
     tail -n 20 "$work/dockerd.log" >&2
     fail "the Docker engine did not start; the end of its log is above."
+}
+
+# What a run that was killed has left in an engine that is ours alone. Images stay: they are the cache.
+engine_clean() {
+    local left
+    left=$(docker ps -aq)
+    # shellcheck disable=SC2086 # several ids
+    if [ -n "$left" ]; then docker rm -f $left >/dev/null; fi
+    docker network prune -f >/dev/null
+    left=$(docker volume ls -q)
+    # shellcheck disable=SC2086
+    if [ -n "$left" ]; then docker volume rm $left >/dev/null; fi
+}
+
+# compose_v2: sets JETON_COMPOSE_V2 to a Compose of version 2, when Debian 13's can be had from this machine's mirror, for the tests only.
+compose_v2() {
+    local place=$cache/compose-v2 mirror apt
+    if docker compose version >/dev/null 2>&1; then
+        export JETON_COMPOSE_V2="docker compose"
+        return
+    fi
+    if [ ! -x "$place/docker-compose" ]; then
+        mkdir -p "$place" "$work"/apt/{lists,cache,parts}
+        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | head -n 1) || return 0
+        printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s trixie main\n' "$mirror" >"$work/apt/sources.list"
+        apt=(-q -o "Dir::Etc::SourceList=$work/apt/sources.list" -o "Dir::Etc::SourceParts=$work/apt/parts" -o "Dir::Etc::PreferencesParts=$work/apt/parts"
+            -o "Dir::State::Lists=$work/apt/lists" -o "Dir::Cache=$work/apt/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none)
+        (cd "$work/apt" && apt-get "${apt[@]}" update && apt-get "${apt[@]}" download docker-compose && dpkg -x docker-compose_*.deb x) >"$work/apt.log" 2>&1 || return 0
+        cp "$work/apt/x/usr/libexec/docker/cli-plugins/docker-compose" "$place/docker-compose" || return 0
+    fi
+    ! "$place/docker-compose" version >/dev/null 2>&1 || export JETON_COMPOSE_V2=$place/docker-compose
 }
 
 engine_end() {
