@@ -58,5 +58,31 @@ void admin_list_tokens (struct request *request);
 void admin_disable_token (struct request *request);
 void admin_enable_token (struct request *request);
 void admin_delete_token (struct request *request);
+// group.c
+void admin_create_customer_group (struct request *request);
+void admin_edit_customer_group (struct request *request);
+void admin_get_customer_group (struct request *request);
+void admin_list_customer_groups (struct request *request);
+void admin_deactivate_customer_group (struct request *request);
+void admin_activate_customer_group (struct request *request);
+void admin_delete_customer_group (struct request *request);
+// market.c
+void admin_create_market (struct request *request);
+void admin_edit_market (struct request *request);
+void admin_get_market (struct request *request);
+void admin_list_markets (struct request *request);
+void admin_deactivate_market (struct request *request);
+void admin_activate_market (struct request *request);
+void admin_delete_market (struct request *request);
+// location.c
+void admin_create_stock_location (struct request *request);
+void admin_edit_stock_location (struct request *request);
+void admin_get_stock_location (struct request *request);
+void admin_list_stock_locations (struct request *request);
+void admin_deactivate_stock_location (struct request *request);
+void admin_activate_stock_location (struct request *request);
+void admin_delete_stock_location (struct request *request);
+// scope.c
+void admin_resolve_scope (struct request *request);
 
 #endif

@@ -133,6 +133,19 @@ check_module_name (struct request *request, const char *field, const char *text)
 }
 
 bool
+check_code (struct request *request, const char *field, const char *text)
+{
+    size_t length = strlen (text);
+    if (length >= 1 && length <= 64 && *text != '_' && *text != '-' &&
+        strspn (text, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length)
+        return true;
+    request_fail_field (
+        request, field,
+        "must be a code: 1 to 64 of a-z 0-9 _ -, starting with a letter or a digit");
+    return false;
+}
+
+bool
 check_module_names (struct request *request, const char *suffix, size_t n, const char *const *names)
 {
     if (n > CHECK_MODULES_MAX) {

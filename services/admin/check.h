@@ -45,6 +45,9 @@ bool check_password (struct request *request, const char *field, const char *tex
 // check_module_name (request, field, text): 1 to 64 of a-z 0-9 _ -, starting with a letter.
 bool check_module_name (struct request *request, const char *field, const char *text)
     __attribute__ ((warn_unused_result));
+// check_code (request, field, text): 1 to 64 of a-z 0-9 _ -, starting with a letter or a digit.
+bool check_code (struct request *request, const char *field, const char *text)
+    __attribute__ ((warn_unused_result));
 // check_module_names (request, suffix, n, names): each a module's name, none twice, CHECK_MODULES_MAX at most. The field is
 // "modules[index]" with the suffix after it.
 bool check_module_names (struct request *request, const char *suffix, size_t n,

@@ -50,9 +50,10 @@ int
 main (int argc, char **argv)
 {
     struct admin admin = {0};
-    int status = process_start (&admin.process, "admin", "tcp://127.0.0.1:7103", tables,
-                                store_statements, "Manages accounts, users, modules and tokens.",
-                                &admin.settings, sizeof admin.settings, argc, argv);
+    int status =
+        process_start (&admin.process, "admin", "tcp://127.0.0.1:7103", tables, store_statements,
+                       "Manages accounts, what belongs to them, modules and tokens.",
+                       &admin.settings, sizeof admin.settings, argc, argv);
     if (status < 0)
         status = admin_start (&admin) ? process_run (&admin.process) : EX_CONFIG;
     // Before the database and the server: the jobs that it gives back end requests.

@@ -1,5 +1,6 @@
 // The statements. $1 of a change is its audit record, $2 the object's number, $3 the revision that it must have.
 #include "services/admin/statements.h"
+#include "common/scope/scope.h"
 #include "services/admin/store.h"
 
 #define SECONDS(column) "coalesce (floor (extract (epoch FROM " column ")), 0)::bigint"
@@ -214,5 +215,9 @@ const struct db_statement store_statements[] = {
     "  WHERE number = (SELECT account FROM changed) AND $4::smallint = 3)"
     TOLD ("token", "account"), true},
 
-{NULL, NULL, false}};
+[SCOPE_FIND] = {"scope_find", SCOPE_STATEMENT, false},
+
+RESOURCE_STATEMENTS,
+
+[STATEMENTS_END] = {NULL, NULL, false}};
 // clang-format on

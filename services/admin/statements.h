@@ -3,6 +3,8 @@
 #define JETON_ADMIN_STATEMENTS_H
 
 #include "services/admin/admin.h"
+#include "services/admin/resource.h"
+#include "services/admin/resource_statements.h"
 
 enum statement {
     ACCOUNT_GET,
@@ -30,6 +32,9 @@ enum statement {
     TOKEN_EDIT,
     TOKEN_ROTATE,
     TOKEN_STATUS,
+    SCOPE_FIND,
+    RESOURCE_STATEMENTS_BEGIN, // RESOURCE_STATEMENT (resource, operation)
+    STATEMENTS_END = RESOURCE_STATEMENTS_BEGIN + RESOURCES * RESOURCE_OPERATIONS,
 };
 
 // store_db (request): The database of the request's process.

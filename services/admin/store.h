@@ -8,9 +8,11 @@
 
 #include "common/db/db.h"
 #include "common/rpc/request.h"
+#include "common/scope/scope.h"
 #include "common/token/value.h"
 #include "services/admin/change.h"
 #include "services/admin/page.h"
+#include "services/admin/resource.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -112,5 +114,34 @@ void store_token_rotate (struct request *request, const struct change *change,
                          db_callback *callback);
 void store_token_status (struct request *request, const struct change *change,
                          Jeton__V1__TokenStatus status, db_callback *callback);
+
+// What an account's resources have in common (resource.h). A read and a preparation give one row, as resource_statements.h says; none when there
+// is no such object, or no such account. `unique` may be "", `reference` 0.
+void store_resource_read (struct request *request, enum resource resource, int64_t number,
+                          const char *unique, int64_t reference, db_callback *callback);
+void store_resource_prepare (struct request *request, enum resource resource, int64_t account,
+                             const char *unique, int64_t reference, db_callback *callback);
+
+// What a list of them is limited to. Status and reference 0: no limit.
+struct store_resource_filter {
+    int64_t account, status, reference;
+};
+void store_resource_list (struct request *request, enum resource resource, const struct page *page,
+                          const struct store_resource_filter *filter, db_callback *callback);
+
+// `object` is the noun's message, as it will be.
+void store_resource_create (struct request *request, enum resource resource,
+                            const struct change *change, const ProtobufCMessage *object,
+                            db_callback *callback);
+void store_resource_edit (struct request *request, enum resource resource,
+                          const struct change *change, const ProtobufCMessage *object,
+                          db_callback *callback);
+void store_resource_status (struct request *request, enum resource resource,
+                            const struct change *change, Jeton__V1__ResourceStatus status,
+                            db_callback *callback);
+
+// store_scope_find (request, account, scope, callback): The rows of SCOPE_STATEMENT.
+void store_scope_find (struct request *request, int64_t account, const struct scope *scope,
+                       db_callback *callback);
 
 #endif

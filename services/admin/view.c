@@ -111,8 +111,7 @@ row_good (struct request *request, const struct row *row)
     return false;
 }
 
-// Room for a message, zeroed.
-static void *
+void *
 row_alloc (struct row *row, size_t size)
 {
     void *room = arena_alloc (row->arena, size);

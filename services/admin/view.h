@@ -28,6 +28,8 @@ int64_t row_number (struct row *row);
 bool row_bool (struct row *row);
 char *row_text (struct row *row);
 char *row_id (struct row *row, const char *prefix);
+// row_alloc (row, size): Room for a message, zeroed. NULL: the arena is full.
+void *row_alloc (struct row *row, size_t size);
 // row_list (row, &n_r): A comma-separated text, as its parts.
 char **row_list (struct row *row, size_t *n_r);
 
@@ -40,6 +42,9 @@ ProtobufCMessage *view_account (struct row *row);
 ProtobufCMessage *view_user (struct row *row);
 ProtobufCMessage *view_module (struct row *row);
 ProtobufCMessage *view_token (struct row *row);
+ProtobufCMessage *view_customer_group (struct row *row);
+ProtobufCMessage *view_market (struct row *row);
+ProtobufCMessage *view_stock_location (struct row *row);
 
 // view_expired (token): Is it active, but past its expiry?
 bool view_expired (const Jeton__V1__Token *token);

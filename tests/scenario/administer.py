@@ -33,7 +33,7 @@ class Admin:
         expect(reply.code == envelope.CODE_OK, f"{method}: {name_of(reply.code)}: {reply.message} {list(reply.details)}")
         return getattr(admin, f"{method}Reply").FromString(reply.body)
 
-    def refused(self, code, method, field=None, says="", **fields):
+    def refused(self, code, method, /, field=None, says="", **fields):
         """The call fails with this code, naming this field, and says so."""
         reply = self.reply(method, **fields)
         text = " ".join([reply.message] + [f"{d.field}: {d.description}" for d in reply.details])

@@ -19,6 +19,8 @@ NOUNS = {
     "user": ("create", "list", "show", "disable", "enable"),
     "module": ("create", "list", "enable", "disable"),
     "token": ("create", "list", "show", "edit", "rotate", "disable", "enable", "delete"),
+    **{noun: ("create", "list", "show", "edit", "deactivate", "activate", "delete") for noun in ("market", "location", "group")},
+    "scope": ("resolve",),
     "login": (), "validate": (), "health": (), "stats": (),
     "audit": ("list", "show", "tail", "verify", "export"),
     "keys": ("init", "add", "replace", "remove", "reseal", "list", "rotate"),

@@ -2,6 +2,8 @@
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
 // objects: services/admin/token_edit.o services/admin/token_rotate.o services/admin/user.o services/admin/view.o
+// objects: services/admin/view_resource.o services/admin/resource.o services/admin/resource_change.o
+// objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
 #include "tests/unit/test_admin.h"
 
 // ---- texts ------------------------------------------------------------------------------------------------------------
@@ -179,7 +181,8 @@ START_TEST (test_dispatch)
     ck_assert_uint_eq (n, jeton__v1__admin__descriptor.n_methods);
     for (size_t i = 0; i < n; i++) {
         bool reads = strncmp (admin_methods[i].name, "Get", 3) == 0 ||
-                     strncmp (admin_methods[i].name, "List", 4) == 0;
+                     strncmp (admin_methods[i].name, "List", 4) == 0 ||
+                     strcmp (admin_methods[i].name, "ResolveScope") == 0;
         ck_assert_uint_eq (admin_methods[i].flags, reads ? RPC_IDEMPOTENT : RPC_WRITE);
         ck_assert_uint_eq (admin_methods[i].roles, ROLE_OPERATOR | ROLE_GATEWAY);
         ck_assert_ptr_nonnull (protobuf_c_service_descriptor_get_method_by_name (

@@ -132,7 +132,9 @@ static struct {
     struct store_token_new new;
     struct store_token_edit edit;
     int64_t grace_until;
-    char text[256]; // the names or numbers of modules, or the hash
+    enum resource resource;
+    int64_t reference;
+    char text[256]; // the names or numbers of modules, the hash, or what must be unique
 } asked;
 
 static void
@@ -196,6 +198,20 @@ STORE (store_token_rotate, const struct change *change, const uint8_t digest[TOK
     (asked.change = *change; memcpy (asked.new.digest, digest, TOKEN_DIGEST_SIZE); asked.grace_until = grace_until)
 STORE (store_token_status, const struct change *change, Jeton__V1__TokenStatus status)
     (asked.change = *change; asked.status = (int) status)
+STORE (store_resource_read, enum resource resource, int64_t number, const char *unique, int64_t reference)
+    (asked.resource = resource; UNUSED (number); ask_text (unique); asked.reference = reference)
+STORE (store_resource_prepare, enum resource resource, int64_t account, const char *unique, int64_t reference)
+    (asked.resource = resource; UNUSED (account); ask_text (unique); asked.reference = reference)
+STORE (store_resource_list, enum resource resource, const struct page *page, const struct store_resource_filter *filter)
+    (asked.resource = resource; UNUSED (page); asked.reference = filter->reference; asked.status = (int) filter->status)
+STORE (store_resource_create, enum resource resource, const struct change *change, const ProtobufCMessage *object)
+    (asked.resource = resource; asked.change = *change; UNUSED (object))
+STORE (store_resource_edit, enum resource resource, const struct change *change, const ProtobufCMessage *object)
+    (asked.resource = resource; asked.change = *change; UNUSED (object))
+STORE (store_resource_status, enum resource resource, const struct change *change, Jeton__V1__ResourceStatus status)
+    (asked.resource = resource; asked.change = *change; asked.status = (int) status)
+STORE (store_scope_find, int64_t account, const struct scope *scope)
+    (UNUSED (account); asked.reference = (int64_t) scope->n)
     // clang-format on
 
     // A pool of workers of which none has time until the test says so.

@@ -1,0 +1,38 @@
+// For resource.c and resource_change.c only.
+#ifndef JETON_ADMIN_RESOURCE_KIND_H
+#define JETON_ADMIN_RESOURCE_KIND_H
+
+#include "services/admin/page.h"
+#include "services/admin/resource.h"
+
+// What tells one noun from another. `unique` and `reference` are fields of its messages.
+struct resource_kind {
+    const char *noun;   // in texts
+    const char *type;   // of its audit records
+    const char *event;  // the beginning of their events
+    const char *prefix; // of its ids
+    const char *unique;
+    const char *reference, *reference_prefix, *reference_noun; // NULL: it refers to nothing
+    bool reference_required;
+    const char *const *fields; // that an edit may name
+    const ProtobufCMessageDescriptor *message;
+    page_view *view;
+};
+
+extern const struct resource_kind resource_kinds[];
+
+// resource_member (message, name): Where a member is that the messages of all nouns have (asserted).
+void *resource_member (const ProtobufCMessage *message, const char *name);
+// resource_text (message, name): A text of those.
+char *resource_text (const ProtobufCMessage *message, const char *name);
+
+// resource_read (request, kind, id, row): The object in the next columns of a read's only row; NULL: the request was answered. What was deleted
+// is as if it had never been.
+ProtobufCMessage *resource_read (struct request *request, const struct resource_kind *kind,
+                                 const char *id, struct row *row)
+    __attribute__ ((warn_unused_result));
+
+// resource_reply (request, object): Replies of one object have it as their only field.
+void resource_reply (struct request *request, ProtobufCMessage *object);
+
+#endif

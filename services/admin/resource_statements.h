@@ -1,0 +1,116 @@
+// The statements of resource.h's nouns: rows of statements.c's table, and their handles.
+//
+// A write begins with the same four parameters: $1 the audit record, $2 the object's number, $3 the account (of an insert) or the revision
+// that it must have, $4 the time. The noun's fields follow. A read has $1 the number, $2 the text that must be unique, $3 the number of what is
+// to be referred to; it gives the object's columns, whether another of the account has the text, the status of what is referred to (0: the
+// account has none), and in words what refers to the object.
+#ifndef JETON_ADMIN_RESOURCE_STATEMENTS_H
+#define JETON_ADMIN_RESOURCE_STATEMENTS_H
+
+enum resource_operation {
+    RESOURCE_READ,
+    RESOURCE_PREPARE, // as a read, for a new object of account $1: its number instead of its columns
+    RESOURCE_LIST,
+    RESOURCE_CREATE,
+    RESOURCE_EDIT,
+    RESOURCE_STATUS,
+    RESOURCE_OPERATIONS
+};
+
+#define RESOURCE_STATEMENT(resource, operation)                                                    \
+    (RESOURCE_STATEMENTS_BEGIN + (int) (resource) *RESOURCE_OPERATIONS + (int) (operation))
+
+// The status of row $3 of a table, if it is of the account.
+#define REFERRED(table, account)                                                                   \
+    " coalesce ((SELECT r.status FROM " table " r"                                                 \
+    "  WHERE r.account = " account " AND r.number = $3::bigint), 0)"
+
+// Has another of the account the text? `self` is the number of the object itself.
+#define TAKEN(table, column, account, self)                                                        \
+    " EXISTS (SELECT FROM " table " o WHERE o.account = " account " AND " column " = $2::text"     \
+    "  AND o.number <> " self " AND o.status <> 3)"
+
+#define RESOURCE_READS(resource, name, table, columns, unique, referred, filter, users)            \
+    [RESOURCE_STATEMENT (                                                                          \
+        resource,                                                                                  \
+        RESOURCE_READ)] = {name "_read",                                                           \
+                           "SELECT " columns                                                       \
+                           "," TAKEN (table, unique, "t.account", "t.number") "," referred (       \
+                               "t.account") ", " users " FROM " table " t"                         \
+                                            " WHERE t.number = $1::bigint AND t.status <> 3",      \
+                           false},                                                                 \
+        [RESOURCE_STATEMENT (resource, RESOURCE_PREPARE)] =                                        \
+            {name "_prepare",                                                                      \
+             "SELECT nextval ('" table                                                             \
+             "_number_seq')," TAKEN (table, unique, "a.number", "0") "," referred (                \
+                 "a.number") " FROM accounts a WHERE a.number = $1::bigint",                       \
+             false},                                                                               \
+        [RESOURCE_STATEMENT (                                                                      \
+            resource, RESOURCE_LIST)] = {name "_list",                                             \
+                                         "SELECT " columns " FROM " table                          \
+                                         " t WHERE t.number > $1::bigint"                          \
+                                         " AND t.account = $3::bigint AND t.status <> 3"           \
+                                         " AND ($4::bigint = 0 OR t.status = $4) AND " filter      \
+                                         " ORDER BY t.number LIMIT $2::bigint",                    \
+                                         false},                                                   \
+        [RESOURCE_STATEMENT (resource, RESOURCE_STATUS)] = {                                       \
+            name "_status",                                                                        \
+            "WITH changed AS (UPDATE " table                                                       \
+            " SET status = $5::smallint, revision = revision + 1, updated_at = to_timestamp ($4)"  \
+            " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"                 \
+            " RETURNING number, account, revision)" TOLD (name, "account"),                        \
+            true}
+
+#define RESOURCE_WRITES(resource, name, table, columns, values, assignments)                       \
+    [RESOURCE_STATEMENT (                                                                          \
+        resource, RESOURCE_CREATE)] =                                                              \
+        {name "_create",                                                                           \
+         "WITH changed AS (INSERT INTO " table                                                     \
+         " (number, account, created_at, updated_at, " columns ")"                                 \
+         " VALUES ($2::bigint, $3::bigint, to_timestamp ($4), to_timestamp ($4), " values ")"      \
+         " RETURNING number, account, revision)" TOLD (name, "account"),                           \
+         true},                                                                                    \
+                  [RESOURCE_STATEMENT (resource, RESOURCE_EDIT)] = {                               \
+                      name "_edit",                                                                \
+                      "WITH changed AS (UPDATE " table " SET " assignments ","                     \
+                      " revision = revision + 1, updated_at = to_timestamp ($4)"                   \
+                      " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"       \
+                      " RETURNING number, account, revision)" TOLD (name, "account"),              \
+                      true}
+
+#define RESOURCE_COLUMNS                                                                           \
+    "t.number, t.account, t.code, t.name, t.status, t.revision, " SECONDS (                        \
+        "t.created_at") ", " SECONDS ("t.updated_at")
+
+#define USED(table, column, what)                                                                  \
+    " WHEN EXISTS (SELECT FROM " table " u WHERE u.account = t.account AND u." column              \
+    " = t.number AND u.status <> 3) THEN '" what "'"
+
+#define REFERRED_NOTHING(account) " 0 + 0 * coalesce ($3::bigint, 0)"
+#define REFERRED_GROUP(account)   REFERRED ("customer_groups", account)
+#define REFERRED_MARKET(account)  REFERRED ("markets", account)
+#define FILTER_NOTHING            "$5::bigint = 0"
+#define FILTER(column)            "($5::bigint = 0 OR t." column " = $5)"
+
+#define RESOURCE_STATEMENTS                                                                        \
+    RESOURCE_READS (RESOURCE_CUSTOMER_GROUP, "customer_group", "customer_groups",                  \
+                    RESOURCE_COLUMNS, "o.code", REFERRED_NOTHING, FILTER_NOTHING,                  \
+                    "CASE" USED ("markets", "customer_group", "markets") " ELSE '' END"),          \
+        RESOURCE_WRITES (RESOURCE_CUSTOMER_GROUP, "customer_group", "customer_groups",             \
+                         "code, name", "$5, $6", "code = $5, name = $6"),                          \
+        RESOURCE_READS (                                                                           \
+            RESOURCE_MARKET, "market", "markets",                                                  \
+            RESOURCE_COLUMNS ", coalesce (t.customer_group, 0)", "o.code", REFERRED_GROUP,         \
+            FILTER ("customer_group"),                                                             \
+            "CASE" USED ("stock_locations", "market", "stock locations") " ELSE '' END"),          \
+        RESOURCE_WRITES (RESOURCE_MARKET, "market", "markets", "code, name, customer_group",       \
+                         "$5, $6, nullif ($7::bigint, 0)",                                         \
+                         "code = $5, name = $6, customer_group = nullif ($7::bigint, 0)"),         \
+        RESOURCE_READS (RESOURCE_STOCK_LOCATION, "stock_location", "stock_locations",              \
+                        RESOURCE_COLUMNS ", t.market", "o.code", REFERRED_MARKET,                  \
+                        FILTER ("market"), "''"),                                                  \
+        RESOURCE_WRITES (RESOURCE_STOCK_LOCATION, "stock_location", "stock_locations",             \
+                         "code, name, market", "$5, $6, $7::bigint",                               \
+                         "code = $5, name = $6, market = $7::bigint")
+
+#endif

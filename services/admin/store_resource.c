@@ -1,0 +1,135 @@
+// The resources' part of store.h.
+#include "common/token/id.h"
+#include "services/admin/statements.h"
+#include "services/admin/store.h"
+
+static void
+read_one (struct request *request, int statement, int64_t number, const char *unique,
+          int64_t reference, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, number);
+    db_param_text (&params, unique);
+    db_param_int (&params, reference);
+    db_call (store_db (request), statement, &params, callback, request);
+}
+
+void
+store_resource_read (struct request *request, enum resource resource, int64_t number,
+                     const char *unique, int64_t reference, db_callback *callback)
+{
+    read_one (request, RESOURCE_STATEMENT (resource, RESOURCE_READ), number, unique, reference,
+              callback);
+}
+
+void
+store_resource_prepare (struct request *request, enum resource resource, int64_t account,
+                        const char *unique, int64_t reference, db_callback *callback)
+{
+    read_one (request, RESOURCE_STATEMENT (resource, RESOURCE_PREPARE), account, unique, reference,
+              callback);
+}
+
+void
+store_resource_list (struct request *request, enum resource resource, const struct page *page,
+                     const struct store_resource_filter *filter, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, page->after);
+    db_param_int (&params, page->limit);
+    db_param_int (&params, filter->account);
+    db_param_int (&params, filter->status);
+    db_param_int (&params, filter->reference);
+    db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_LIST), &params, callback,
+             request);
+}
+
+// An id that a message refers by, as a number; 0 for none.
+static void
+param_id (struct db_params *params, const char *prefix, const char *id)
+{
+    int64_t number;
+    db_param_int (params, id_parse (prefix, id, &number) ? number : 0);
+}
+
+// The fields of a noun's message, in the order of its statements.
+static void
+param_fields (struct db_params *params, enum resource resource, const ProtobufCMessage *object)
+{
+    switch (resource) {
+    case RESOURCE_CUSTOMER_GROUP: {
+        const Jeton__V1__CustomerGroup *group = (const Jeton__V1__CustomerGroup *) object;
+        db_param_text (params, group->code);
+        db_param_text (params, group->name);
+        break;
+    }
+    case RESOURCE_MARKET: {
+        const Jeton__V1__Market *market = (const Jeton__V1__Market *) object;
+        db_param_text (params, market->code);
+        db_param_text (params, market->name);
+        param_id (params, "CGR", market->customer_group_id);
+        break;
+    }
+    case RESOURCE_STOCK_LOCATION: {
+        const Jeton__V1__StockLocation *location = (const Jeton__V1__StockLocation *) object;
+        db_param_text (params, location->code);
+        db_param_text (params, location->name);
+        param_id (params, "MKT", location->market_id);
+        break;
+    }
+    }
+}
+
+// Every write begins with these. `third` is the account of an insert, or the revision that the object must have.
+static void
+param_change (struct db_params *params, const struct change *change, int64_t third)
+{
+    params->lock_order = change->account;
+    db_param_bytes (params, change->record, change->record_size);
+    db_param_int (params, change->number);
+    db_param_int (params, third);
+    db_param_int (params, change->at);
+}
+
+void
+store_resource_create (struct request *request, enum resource resource, const struct change *change,
+                       const ProtobufCMessage *object, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change, change->account);
+    param_fields (&params, resource, object);
+    db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_CREATE), &params, callback,
+             request);
+}
+
+void
+store_resource_edit (struct request *request, enum resource resource, const struct change *change,
+                     const ProtobufCMessage *object, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change, change->revision);
+    param_fields (&params, resource, object);
+    db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_EDIT), &params, callback,
+             request);
+}
+
+void
+store_resource_status (struct request *request, enum resource resource, const struct change *change,
+                       Jeton__V1__ResourceStatus status, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change, change->revision);
+    db_param_int (&params, (int) status);
+    db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_STATUS), &params, callback,
+             request);
+}
+
+void
+store_scope_find (struct request *request, int64_t account, const struct scope *scope,
+                  db_callback *callback)
+{
+    struct db_params params = {0};
+    struct scope_lists lists;
+    scope_params (scope, account, &lists, &params);
+    db_call (store_db (request), SCOPE_FIND, &params, callback, request);
+}

@@ -1,0 +1,202 @@
+// The commands of an account's resources: their options, and what is shown of them.
+#include "services/cli/connect.h"
+#include "services/cli/resource.h"
+#include <stddef.h>
+
+static const struct resource_field group_fields[] = {
+    {"code", "code"}, {"name", "name"}, {NULL, NULL}};
+static const struct resource_field market_fields[] = {
+    {"code", "code"}, {"name", "name"}, {"group", "customer_group_id"}, {NULL, NULL}};
+static const struct resource_field location_fields[] = {
+    {"code", "code"}, {"name", "name"}, {"market", "market_id"}, {NULL, NULL}};
+
+#define COLUMNS_ENDING                                                                             \
+    {.title = "STATUS", .member = "status", .form = COLUMN_STATUS},                                \
+        {.title = "CREATED", .member = "created_at", .form = COLUMN_TIME},                         \
+        {.title = "UPDATED", .member = "updated_at", .form = COLUMN_TIME, .detail = true},         \
+        {.title = "REVISION", .member = "revision", .detail = true},                               \
+    {                                                                                              \
+        .title = NULL                                                                              \
+    }
+static const struct column group_columns[] = {
+    {.title = "ID", .member = "id"},
+    {.title = "CODE", .member = "code"},
+    {.title = "NAME", .member = "name"},
+    {.title = "ACCOUNT", .member = "account_id", .detail = true},
+    COLUMNS_ENDING,
+};
+static const struct column market_columns[] = {
+    {.title = "ID", .member = "id"},
+    {.title = "NUMBER", .member = "number"},
+    {.title = "CODE", .member = "code"},
+    {.title = "NAME", .member = "name"},
+    {.title = "GROUP", .member = "customer_group_id"},
+    {.title = "ACCOUNT", .member = "account_id", .detail = true},
+    COLUMNS_ENDING,
+};
+static const struct column location_columns[] = {
+    {.title = "ID", .member = "id"},
+    {.title = "NUMBER", .member = "number"},
+    {.title = "CODE", .member = "code"},
+    {.title = "NAME", .member = "name"},
+    {.title = "MARKET", .member = "market_id"},
+    {.title = "ACCOUNT", .member = "account_id", .detail = true},
+    COLUMNS_ENDING,
+};
+
+const struct resource_noun resource_nouns[] = {
+    {"group", "CustomerGroup", "customer_group", group_fields, group_columns},
+    {"market", "Market", "market", market_fields, market_columns},
+    {"location", "StockLocation", "stock_location", location_fields, location_columns},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+#define ACCOUNT_OPTION                                                                             \
+    {                                                                                              \
+        .name = "account", .value = "ACC-…", .required = true, .help = "the account"               \
+    }
+#define STATUS_OPTION                                                                              \
+    {                                                                                              \
+        .name = "status", .value = "STATUS", .help = "active or inactive"                          \
+    }
+#define REVISION_OPTION                                                                            \
+    {                                                                                              \
+        .name = "revision", .value = "N",                                                          \
+        .help = "refuse when it has another by now (the one that it has)"                          \
+    }
+#define CODE_HELP "what scopes and programs call it: a-z, 0-9, _ and -"
+static const struct option_row delete_options[] = {
+    {.name = "yes", .help = "do not ask, on a terminal either"}, {.name = NULL}};
+
+// ---- customer groups -------------------------------------------------------------------------------------------------
+
+static const struct option_row group_create[] = {
+    ACCOUNT_OPTION,
+    {.name = "code", .value = "CODE", .required = true, .help = CODE_HELP},
+    {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
+    {.name = NULL},
+};
+static const struct option_row group_edit[] = {
+    {.name = "code", .value = "CODE", .help = CODE_HELP},
+    {.name = "name", .value = "NAME", .help = "1-128 characters"},
+    REVISION_OPTION,
+    {.name = NULL},
+};
+static const struct option_row group_list[] = {
+    ACCOUNT_OPTION, STATUS_OPTION, CONNECT_PAGE_OPTIONS, {.name = NULL}};
+
+const struct command group_commands[] = {
+    {"group", "create", "", 0, 0, group_create, resource_create, "Make a customer group",
+     "A market that is bound to a group is private: only customers of the group get tokens for it.",
+     "jeton group create --account ACC-0123-4567 --code wholesale --name Wholesale\n"},
+    {"group", "list", "", 0, 0, group_list, resource_list, "Customer groups of an account", NULL,
+     "jeton group list --account ACC-0123-4567\n"},
+    {"group", "show", "CGR-…", 1, 1, NULL, resource_show, "One customer group", NULL,
+     "jeton group show CGR-0123-4567\n"},
+    {"group", "edit", "CGR-…", 1, 1, group_edit, resource_edit, "Change code or name", NULL,
+     "jeton group edit CGR-0123-4567 --name \"Wholesale, EU\"\n"},
+    {"group", "deactivate", "CGR-…", 1, 1, NULL, resource_deactivate,
+     "Close the group's markets to its customers", NULL, "jeton group deactivate CGR-0123-4567\n"},
+    {"group", "activate", "CGR-…", 1, 1, NULL, resource_activate, "End that", NULL,
+     "jeton group activate CGR-0123-4567\n"},
+    {"group", "delete", "CGR-…", 1, 1, delete_options, resource_delete,
+     "Delete a group that nothing refers to, for ever", NULL, "jeton group delete CGR-0123-4567\n"},
+    {.noun = NULL},
+};
+
+// ---- markets ---------------------------------------------------------------------------------------------------------
+
+static const struct option_row market_create[] = {
+    ACCOUNT_OPTION,
+    {.name = "code", .value = "CODE", .required = true, .help = CODE_HELP},
+    {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
+    {.name = "group", .value = "CGR-…", .help = "private, for customers of this group"},
+    {.name = NULL},
+};
+static const struct option_row market_edit[] = {
+    {.name = "code", .value = "CODE", .help = CODE_HELP},
+    {.name = "name", .value = "NAME", .help = "1-128 characters"},
+    {.name = "group",
+     .value = "CGR-…",
+     .help = "private, for customers of this group; \"\": public"},
+    REVISION_OPTION,
+    {.name = NULL},
+};
+static const struct option_row market_list[] = {
+    ACCOUNT_OPTION,
+    STATUS_OPTION,
+    {.name = "group", .value = "CGR-…", .help = "those for this group"},
+    CONNECT_PAGE_OPTIONS,
+    {.name = NULL}};
+
+const struct command market_commands[] = {
+    {"market", "create", "", 0, 0, market_create, resource_create, "Make a market",
+     "Scopes name it by the number that is shown, by its id or by its code: market:1234, "
+     "market:id:MKT-0123-4567,\n"
+     "market:code:eu.",
+     "jeton market create --account ACC-0123-4567 --code eu --name Europe\n"
+     "jeton market create --account ACC-0123-4567 --code b2b --name Trade --group CGR-0123-4567\n"},
+    {"market", "list", "", 0, 0, market_list, resource_list, "Markets of an account", NULL,
+     "jeton market list --account ACC-0123-4567 --status active\n"},
+    {"market", "show", "MKT-…", 1, 1, NULL, resource_show, "One market", NULL,
+     "jeton market show MKT-0123-4567\n"},
+    {"market", "edit", "MKT-…", 1, 1, market_edit, resource_edit,
+     "Change code, name or customer group", NULL,
+     "jeton market edit MKT-0123-4567 --name \"European Union\" --revision 3\n"
+     "jeton market edit MKT-0123-4567 --group \"\"\n"},
+    {"market", "deactivate", "MKT-…", 1, 1, NULL, resource_deactivate,
+     "Refuse it in scopes, until it is activated again", NULL,
+     "jeton market deactivate MKT-0123-4567\n"},
+    {"market", "activate", "MKT-…", 1, 1, NULL, resource_activate, "End that", NULL,
+     "jeton market activate MKT-0123-4567\n"},
+    {"market", "delete", "MKT-…", 1, 1, delete_options, resource_delete,
+     "Delete a market that nothing refers to, for ever", NULL,
+     "jeton market delete MKT-0123-4567\n"},
+    {.noun = NULL},
+};
+
+// ---- stock locations -------------------------------------------------------------------------------------------------
+
+static const struct option_row location_create[] = {
+    ACCOUNT_OPTION,
+    {.name = "code", .value = "CODE", .required = true, .help = CODE_HELP},
+    {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
+    {.name = "market", .value = "MKT-…", .required = true, .help = "the market that it is of"},
+    {.name = NULL},
+};
+static const struct option_row location_edit[] = {
+    {.name = "code", .value = "CODE", .help = CODE_HELP},
+    {.name = "name", .value = "NAME", .help = "1-128 characters"},
+    {.name = "market", .value = "MKT-…", .help = "the market that it is of"},
+    REVISION_OPTION,
+    {.name = NULL},
+};
+static const struct option_row location_list[] = {
+    ACCOUNT_OPTION,
+    STATUS_OPTION,
+    {.name = "market", .value = "MKT-…", .help = "those of this market"},
+    CONNECT_PAGE_OPTIONS,
+    {.name = NULL}};
+
+const struct command location_commands[] = {
+    {"location", "create", "", 0, 0, location_create, resource_create, "Make a stock location",
+     "Scopes name it by the number that is shown, by its id or by its code, together with its "
+     "market:\n"
+     "\"market:1234 stock_location:4567\".",
+     "jeton location create --account ACC-0123-4567 --code rotterdam --name Rotterdam --market "
+     "MKT-0123-4567\n"},
+    {"location", "list", "", 0, 0, location_list, resource_list, "Stock locations of an account",
+     NULL, "jeton location list --account ACC-0123-4567 --market MKT-0123-4567\n"},
+    {"location", "show", "STL-…", 1, 1, NULL, resource_show, "One stock location", NULL,
+     "jeton location show STL-0123-4567\n"},
+    {"location", "edit", "STL-…", 1, 1, location_edit, resource_edit, "Change code, name or market",
+     NULL, "jeton location edit STL-0123-4567 --market MKT-0123-4567\n"},
+    {"location", "deactivate", "STL-…", 1, 1, NULL, resource_deactivate,
+     "Refuse it in scopes, until it is activated again", NULL,
+     "jeton location deactivate STL-0123-4567\n"},
+    {"location", "activate", "STL-…", 1, 1, NULL, resource_activate, "End that", NULL,
+     "jeton location activate STL-0123-4567\n"},
+    {"location", "delete", "STL-…", 1, 1, delete_options, resource_delete,
+     "Delete a stock location, for ever", NULL, "jeton location delete STL-0123-4567\n"},
+    {.noun = NULL},
+};
