@@ -56,6 +56,25 @@ login_throttled (struct issuer *issuer, struct login *login)
     return true;
 }
 
+// Before anything is asked of the database, letters of ASCII are all that can be compared; what it makes of the others is counted as soon as
+// it is known, as the name of one user, or of nobody, must not be many. False: the request was answered.
+static bool
+login_counted_as (struct issuer *issuer, struct login *login, const char *asked)
+{
+    if (strcmp (login->throttle_name, asked) == 0)
+        return true;
+    char *name = arena_strdup (request_arena (login->request), asked);
+    throttle_give_back (issuer->by_user, login->throttle_name);
+    throttle_give_back (issuer->by_address, login->throttle_address);
+    if (!name) {
+        request_fail (login->request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "the request needs more memory than the setting arena_limit allows");
+        return false;
+    }
+    login->throttle_name = name;
+    return !login_throttled (issuer, login);
+}
+
 void
 issuer_login (struct request *request)
 {
@@ -112,6 +131,8 @@ issuer_login_found (void *context, enum store_outcome outcome, const struct stor
                       "the user could not be looked up: the database is not available");
         return;
     }
+    if (!login_counted_as (issuer, login, user->asked))
+        return;
     login->known = outcome == STORE_OK;
     if (login->known) {
         login->active = user->active && user->password_hash;

@@ -14,9 +14,10 @@ enum { USER_BY_NAME, SIGNING_KEYS, SIGNING_KEY_ADD, SIGNING_KEY_ROTATE, RECORD_A
 const struct db_statement store_statements[] = {
     [USER_BY_NAME] = {"user_by_name",
                       "SELECT u.number, u.account, u.username, u.name, u.password_hash, u.role,"
-                      " u.revision, u.status = 1 AND a.status = 1"
-                      " FROM users u JOIN accounts a ON a.number = u.account"
-                      " WHERE lower(u.username) = lower($1)",
+                      " u.revision, u.status = 1 AND a.status = 1, lower($1)"
+                      " FROM (VALUES (1)) one LEFT JOIN (users u JOIN accounts a ON a.number = "
+                      "u.account)"
+                      " ON lower(u.username) = lower($1)",
                       false},
     [SIGNING_KEYS] =
         {"signing_keys",
@@ -120,8 +121,10 @@ store_user_done (void *context, enum db_outcome outcome, PGresult *const *result
     (void) error;
     if (outcome != DB_OK) {
         call->callback.user (call->context, outcome_of (outcome), NULL);
-    } else if (PQntuples (results[0]) == 0) {
-        call->callback.user (call->context, STORE_NOT_FOUND, NULL);
+    } else if (!db_get_text (results[0], 0, 8, &user.asked)) {
+        call->callback.user (call->context, STORE_FAILED, NULL); // cannot be: it is what was asked
+    } else if (PQgetisnull (results[0], 0, 0)) {
+        call->callback.user (call->context, STORE_NOT_FOUND, &user);
     } else if (!user_from_row (results[0], &user)) {
         log_error ("a user's row makes no sense", "number", PQgetvalue (results[0], 0, 0), NULL);
         call->callback.user (call->context, STORE_FAILED, NULL);

@@ -20,6 +20,7 @@ enum store_outcome {
 
 // A user as sign-in needs it. Texts are valid during the callback.
 struct store_user {
+    const char *asked; // the name that was asked for, without case: the same however it was written
     int64_t number, account;
     const char *username, *name;
     const char *password_hash; // NULL: cannot sign in
@@ -28,7 +29,8 @@ struct store_user {
 };
 typedef void store_user_callback (void *context, enum store_outcome outcome,
                                   const struct store_user *user);
-// store_user_by_name (db, username, callback, context): Compared without case.
+// store_user_by_name (db, username, callback, context): Compared without case, as the database compares. STORE_NOT_FOUND comes with a
+// user too, of which only `asked` is set.
 void store_user_by_name (struct db *db, const char *username, store_user_callback *callback,
                          void *context);
 

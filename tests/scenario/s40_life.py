@@ -193,6 +193,18 @@ def login_failed(system):
     system.jeton("login", "--username", "erin", input="correct horse battery\n", check=0)
 
 
+@test("failed sign-ins are counted for a user, however its name is written")
+def login_case(system):
+    system.cli("user", "create", "--account", system.account, "--username", "zoë-äöüß-éè", "--name", "Zoë", input="correct horse battery\n")
+    for name in ("zoë-äöüß-éè", "nöbödy-hâs-thïs-näme"):
+        letters = [i for i, c in enumerate(name) if c.upper() != c and c != "ß" and not c.isascii()]
+        statuses = []
+        for attempt in range(12):
+            written = "".join(c.upper() if i in letters and attempt >> letters.index(i) & 1 else c for i, c in enumerate(name))
+            statuses.append(system.jeton("login", "--username", written, input="wrong\n").returncode)
+        expect_equal((statuses[0], statuses[-1]), (77, 75), f"{name}: {statuses}")
+
+
 @test("signing keys rotate, and no token is refused (R26)")
 def rotate(system):
     keys = {key["state"]: key["kid"] for key in wait_for(
