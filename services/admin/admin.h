@@ -52,9 +52,10 @@ void admin_create_token (struct request *request);
 void admin_edit_token (struct request *request);
 // token_rotate.c
 void admin_rotate_token (struct request *request);
+// token_list.c
+void admin_list_tokens (struct request *request);
 // token.c
 void admin_get_token (struct request *request);
-void admin_list_tokens (struct request *request);
 void admin_disable_token (struct request *request);
 void admin_enable_token (struct request *request);
 void admin_delete_token (struct request *request);

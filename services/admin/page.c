@@ -4,32 +4,37 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING,
-    CURSOR_TEXT_SIZE = PAGE_FILTER_SIZE + 24
-};
+enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 
-// A cursor is base64url of "filter/number": opaque to callers, and refused with another filter.
+// A cursor is base64url of "filter/number" or "filter/number/key": opaque to callers, and refused with another filter.
 static bool
-cursor_parse (const char *cursor, const char *filter, int64_t *number_r)
+cursor_parse (struct request *request, const char *cursor, struct page *page)
 {
-    char text[CURSOR_TEXT_SIZE];
-    size_t length;
+    size_t size = strlen (cursor) + 1, length, prefix = strlen (page->filter);
     const char *end;
-    if (sodium_base642bin ((unsigned char *) text, sizeof text - 1, cursor, strlen (cursor), NULL,
-                           &length, &end, VARIANT) != 0 ||
+    char *text = arena_alloc (request_arena (request), size);
+    if (!text ||
+        sodium_base642bin ((unsigned char *) text, size - 1, cursor, strlen (cursor), NULL, &length,
+                           &end, VARIANT) != 0 ||
         *end)
         return false;
     text[length] = '\0';
-    size_t prefix = strlen (filter);
-    if (strlen (text) != length || strncmp (text, filter, prefix) != 0 || text[prefix] != '/')
+    if (strlen (text) != length || strncmp (text, page->filter, prefix) != 0 || text[prefix] != '/')
         return false;
-    const char *digits = text + prefix + 1;
+    char *digits = text + prefix + 1;
     size_t n = strspn (digits, "0123456789");
-    if (n == 0 || n > 18 || digits[n])
+    if (n == 0 || n > 18 || (digits[n] && digits[n] != '/'))
         return false;
-    *number_r = strtoll (digits, NULL, 10);
+    page->after = strtoll (digits, NULL, 10);
+    page->key = digits[n] ? digits + n + 1 : NULL;
     return true;
+}
+
+void
+page_refuse (struct request *request)
+{
+    request_fail_field (request, "page.cursor",
+                        "is not the next_cursor of a page of this list, with these filters");
 }
 
 struct page *
@@ -47,24 +52,28 @@ page_begin (struct request *request, const Jeton__V1__PageRequest *asked, const 
     }
     page->limit = size + 1;
     snprintf (page->filter, sizeof page->filter, "%s", filter);
-    if (asked && *asked->cursor && !cursor_parse (asked->cursor, filter, &page->after)) {
-        request_fail_field (request, "page.cursor",
-                            "is not the next_cursor of a page of this list, with these filters");
+    if (asked && *asked->cursor && !cursor_parse (request, asked->cursor, page)) {
+        page_refuse (request);
         return NULL;
     }
     request_context_set (request, page);
     return page;
 }
 
+// `row` is the last one of the page.
 static char *
-cursor_format (struct request *request, const char *filter, int64_t number)
+cursor_format (struct request *request, const struct page *page, const PGresult *result, int row,
+               int64_t number)
 {
-    char text[CURSOR_TEXT_SIZE];
-    int length = snprintf (text, sizeof text, "%s/%lld", filter, (long long) number);
-    size_t size = sodium_base64_encoded_len ((size_t) length, VARIANT);
-    char *cursor = arena_alloc (request_arena (request), size);
+    struct arena *arena = request_arena (request);
+    const char *key = page->key_column ? PQgetvalue (result, row, page->key_column) : "";
+    char *text = arena_printf (arena, "%s/%lld%s%s", page->filter, (long long) number,
+                               page->key_column ? "/" : "", key);
+    size_t length = text ? strlen (text) : 0;
+    size_t size = sodium_base64_encoded_len (length, VARIANT);
+    char *cursor = text ? arena_alloc (arena, size) : NULL;
     if (cursor)
-        sodium_bin2base64 (cursor, size, (unsigned char *) text, (size_t) length, VARIANT);
+        sodium_bin2base64 (cursor, size, (unsigned char *) text, length, VARIANT);
     return cursor;
 }
 
@@ -92,7 +101,7 @@ page_read (struct request *request, const PGresult *result, page_view *view, siz
             return NULL;
         bytes += protobuf_c_message_get_packed_size (message);
         if (ends (page, *n_r, bytes)) {
-            *next_cursor_r = cursor_format (request, page->filter, last);
+            *next_cursor_r = cursor_format (request, page, result, (int) *n_r - 1, last);
             break;
         }
         messages[*n_r] = message;

@@ -20,7 +20,9 @@ enum {
 
 struct page {
     int64_t after; // the number that the page begins after
-    int64_t limit; // rows to read: one more than asked for, to know whether there is a next page
+    char *key; // of a list in another order: what the row of that number is sorted by; NULL: none
+    int key_column; // the column of the key, in such a list; 0: none
+    int64_t limit;  // rows to read: one more than asked for, to know whether there is a next page
     char filter[PAGE_FILTER_SIZE]; // what is listed; a cursor is good for the same list only
 };
 
@@ -28,6 +30,9 @@ struct page {
 // "tokens 17 1 0". Becomes the request's context. NULL: the request was answered.
 struct page *page_begin (struct request *request, const Jeton__V1__PageRequest *asked,
                          const char *filter) __attribute__ ((warn_unused_result));
+
+// page_refuse (request): Answers that the cursor is none of this list.
+void page_refuse (struct request *request);
 
 // page_read (request, result, view, &n_r, &next_cursor_r): The messages of a page. Column 0 is the row's number. A page that would
 // be larger than PAGE_BYTES_MAX ends earlier. NULL: the request was answered.

@@ -38,8 +38,41 @@
     " " SECONDS ("t.last_rotated_at") ", " SECONDS ("t.grace_until")
 // clang-format on
 
+// Lists of tokens. $1 is the account, 0 for all; $2 to $8 are filters, as struct store_token_filter has them; $9 is the number of the last row
+// of the page before, $10 the limit, $11 the key of that row: what it is sorted by. A page is read from an index of the account's
+// tokens in that order, from $11 and $9 on: the filters are looked at on the way.
+// clang-format off
 #define LISTED                                                                                     \
-    "t.status <> 3 AND ($3::bigint = 0 OR t.status = $3) AND ($4::bigint = 0 OR t.kind = $4)"
+    "t.status <> 3 AND ($2::smallint = 0 OR t.status = $2) AND ($3::smallint = 0 OR t.kind = $3)"  \
+    " AND ($4::text = '' OR EXISTS (SELECT FROM token_modules g JOIN modules m ON m.number = g.module" \
+    "  WHERE g.token = t.number AND m.name = $4))"                                                 \
+    " AND ($5::text = '' OR t.created_by_id = $5)"                                                 \
+    " AND ($6::text = '' OR position (lower ($6) IN lower (t.name)) > 0"                           \
+    "  OR position (lower ($6) IN lower (t.description)) > 0)"                                     \
+    " AND ($7::bigint = 0 OR (t.expires_at > now () AND t.expires_at <= to_timestamp ($7::bigint)))" \
+    " AND ($8::bigint = 0 OR coalesce (t.last_rotated_at, t.created_at) <= to_timestamp ($8::bigint))"
+
+#define MICROSECONDS(column) "coalesce ((extract (epoch FROM " column ") * 1000000)::bigint::text, '')"
+// $11 as a time; `never` is what the index has for none.
+#define KEY_TIME(never)                                                                            \
+    "CASE $11::text WHEN '' THEN timestamptz '" never "'"                                          \
+    " ELSE timestamptz 'epoch' + $11::bigint * interval '1 microsecond' END"
+
+#define LIST(name, key, index, after, than, direction)                                             \
+    {name,                                                                                         \
+     "SELECT " TOKEN_COLUMNS ", " key " FROM tokens t WHERE t.account = $1::bigint AND " LISTED    \
+     " AND (" index ", t.number) " than " (" after ", $9::bigint)"                                 \
+     " ORDER BY " index " " direction ", t.number " direction " LIMIT $10::bigint", false}
+#define LIST_BY_NUMBER(name, whose, than, direction)                                               \
+    {name,                                                                                         \
+     "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE " whose " AND " LISTED                          \
+     " AND t.number " than " $9::bigint ORDER BY t.number " direction " LIMIT $10::bigint", false}
+#define OF_ACCOUNT "t.account = $1::bigint"
+#define OF_ALL     "$1::bigint = 0"
+#define BY_NAME    "lower (t.name) COLLATE \"C\""
+#define BY_ACCESS  "coalesce (t.last_access_at, '-infinity')"
+#define BY_EXPIRY  "coalesce (t.expires_at, 'infinity')"
+// clang-format on
 
 // clang-format off
 const struct db_statement store_statements[] = {
@@ -128,14 +161,24 @@ const struct db_statement store_statements[] = {
 [TOKEN_GET] = {"token_get",
     "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE t.number = $1::bigint AND t.status <> 3", false},
 
-[TOKEN_LIST] = {"token_list",
-    "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE t.number > $1::bigint AND " LISTED
-    " ORDER BY t.number LIMIT $2::bigint", false},
+[TOKEN_LIST] = LIST_BY_NUMBER ("token_list", OF_ALL, ">", "ASC"),
+[TOKEN_LIST_DOWN] = LIST_BY_NUMBER ("token_list_down", OF_ALL, "<", "DESC"),
+[TOKEN_LIST_CREATED] = LIST_BY_NUMBER ("token_list_created", OF_ACCOUNT, ">", "ASC"),
+[TOKEN_LIST_CREATED_DOWN] = LIST_BY_NUMBER ("token_list_created_down", OF_ACCOUNT, "<", "DESC"),
+[TOKEN_LIST_NAME] = LIST ("token_list_name", "lower (t.name)", BY_NAME, "$11::text COLLATE \"C\"", ">", "ASC"),
+[TOKEN_LIST_NAME_DOWN] = LIST ("token_list_name_down", "lower (t.name)", BY_NAME, "$11::text COLLATE \"C\"", "<", "DESC"),
+[TOKEN_LIST_ACCESS] = LIST ("token_list_access", MICROSECONDS ("t.last_access_at"), BY_ACCESS, KEY_TIME ("-infinity"), ">", "ASC"),
+[TOKEN_LIST_ACCESS_DOWN] = LIST ("token_list_access_down", MICROSECONDS ("t.last_access_at"), BY_ACCESS, KEY_TIME ("-infinity"), "<", "DESC"),
+[TOKEN_LIST_EXPIRY] = LIST ("token_list_expiry", MICROSECONDS ("t.expires_at"), BY_EXPIRY, KEY_TIME ("infinity"), ">", "ASC"),
+[TOKEN_LIST_EXPIRY_DOWN] = LIST ("token_list_expiry_down", MICROSECONDS ("t.expires_at"), BY_EXPIRY, KEY_TIME ("infinity"), "<", "DESC"),
 
-[TOKEN_LIST_OF_ACCOUNT] = {"token_list_of_account",
-    "SELECT " TOKEN_COLUMNS " FROM tokens t"
-    " WHERE t.number > $1::bigint AND t.account = $5::bigint AND " LISTED
-    " ORDER BY t.number LIMIT $2::bigint", false},
+[TOKEN_LIST_ONE] = {"token_list_one",
+    "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE t.number = $9::bigint AND ($1::bigint = 0 OR t.account = $1)"
+    " AND " LISTED, false},
+
+[TOKEN_COUNT] = {"token_count",
+    "SELECT count (*) FROM tokens t WHERE ($1::bigint = 0 OR t.account = $1) AND ($9::bigint = 0 OR t.number = $9)"
+    " AND " LISTED, false},
 
 [TOKEN_PREPARE] = {"token_prepare",
     "SELECT nextval ('tokens_number_seq'), a.token_limit,"

@@ -188,18 +188,41 @@ store_token_get (struct request *request, int64_t number, db_callback *callback)
     get (request, TOKEN_GET, number, callback);
 }
 
+static void
+param_filter (struct db_params *params, const struct store_token_filter *filter)
+{
+    db_param_int (params, filter->account);
+    db_param_int (params, filter->status);
+    db_param_int (params, filter->kind);
+    db_param_text (params, filter->module);
+    db_param_text (params, filter->created_by);
+    db_param_text (params, filter->text);
+    db_param_int (params, filter->expires_before);
+    db_param_int (params, filter->rotated_before);
+}
+
 void
 store_token_list (struct request *request, const struct page *page,
-                  const struct store_token_filter *filter, db_callback *callback)
+                  const struct store_token_filter *filter, enum store_token_sort sort,
+                  bool descending, bool count, db_callback *callback)
 {
-    struct db_params params = {0};
-    param_page (&params, page);
-    db_param_int (&params, filter->status);
-    db_param_int (&params, filter->kind);
-    if (filter->account != 0)
-        db_param_int (&params, filter->account);
-    db_call (store_db (request), filter->account ? TOKEN_LIST_OF_ACCOUNT : TOKEN_LIST, &params,
-             callback, request);
+    struct db_params list = {0}, counted = {0};
+    enum statement statement = filter->account == 0 ? TOKEN_LIST : TOKEN_LIST_CREATED + 2 * sort;
+    param_filter (&list, filter);
+    param_filter (&counted, filter);
+    db_param_int (&counted, filter->number);
+    if (filter->number != 0) {
+        statement = TOKEN_LIST_ONE;
+        db_param_int (&list, filter->number);
+    } else {
+        statement += descending;
+        db_param_int (&list, page->after);
+        db_param_int (&list, page->limit);
+        if (sort != STORE_SORT_CREATED)
+            db_param_text (&list, page->key);
+    }
+    struct db_step steps[] = {{(int) statement, &list}, {TOKEN_COUNT, &counted}};
+    db_transaction (store_db (request), steps, count ? 2 : 1, callback, request);
 }
 
 void

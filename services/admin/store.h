@@ -67,12 +67,23 @@ void store_user_status (struct request *request, const struct change *change,
 // Tokens that are not deleted. Columns: those of view_token.
 void store_token_get (struct request *request, int64_t number, db_callback *callback);
 
-// What a list of tokens is limited to; 0: no limit.
+// What a list of tokens is limited to; 0 and "": no limit.
 struct store_token_filter {
     int64_t account, status, kind;
+    const char *module, *created_by; // a name; an actor's id
+    const char *text;                // in name or description
+    int64_t number;                  // this token only
+    int64_t expires_before, rotated_before;
 };
+enum store_token_sort { STORE_SORT_CREATED, STORE_SORT_NAME, STORE_SORT_ACCESS, STORE_SORT_EXPIRY };
+enum { STORE_TOKEN_KEY_COLUMN = 21 }; // in an order other than by creation
+
+// store_token_list (request, page, filter, sort, descending, count, callback): In an order other than by creation, of one account only; page->key is
+// what the row of page->after is sorted by: a lower-case name, or microseconds since the epoch ("" for never). With `count` there is a second
+// result: how many there are on all pages.
 void store_token_list (struct request *request, const struct page *page,
-                       const struct store_token_filter *filter, db_callback *callback);
+                       const struct store_token_filter *filter, enum store_token_sort sort,
+                       bool descending, bool count, db_callback *callback);
 
 // store_token_prepare (request, account, owner, modules, callback): One row: the number for a new token; the account's limit of tokens, and
 // how many it has; the account of the owner (0: no such user), and the owner's status; of the comma-separated names of modules, those

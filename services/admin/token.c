@@ -5,7 +5,6 @@
 #include "services/admin/admin.h"
 #include "services/admin/change.h"
 #include "services/admin/check.h"
-#include "services/admin/page.h"
 #include "services/admin/store.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -102,72 +101,6 @@ admin_get_token_done (void *context, enum db_outcome outcome, PGresult *const *r
         request_reply (request, &reply.base);
 }
 
-static void admin_list_tokens_of_account (void *context, enum db_outcome outcome,
-                                          PGresult *const *results, const struct db_error *error);
-static void admin_list_tokens_done (void *context, enum db_outcome outcome,
-                                    PGresult *const *results, const struct db_error *error);
-
-void
-admin_list_tokens (struct request *request)
-{
-    const Jeton__V1__ListTokensRequest *message = request_message (request);
-    struct store_token_filter filter = {.status = message->status, .kind = message->kind};
-    if (*message->account_id &&
-        !check_id (request, "account_id", "ACC", message->account_id, &filter.account))
-        return;
-    if (filter.status != 0 && filter.status != ACTIVE && filter.status != DISABLED) {
-        request_fail_field (request, "status", "must be active or disabled, or none for both");
-        return;
-    }
-    if (filter.kind < 0 || filter.kind > JETON__V1__TOKEN_KIND__TOKEN_KIND_TEST) {
-        request_fail_field (request, "kind", "must be a kind of token, or none for all");
-        return;
-    }
-    char text[PAGE_FILTER_SIZE];
-    snprintf (text, sizeof text, "tokens %" PRId64 " %" PRId64 " %" PRId64, filter.account,
-              filter.status, filter.kind);
-    struct page *page = page_begin (request, message->page, text);
-    if (page)
-        store_token_list (request, page, &filter, admin_list_tokens_done);
-}
-
-static void
-admin_list_tokens_done (void *context, enum db_outcome outcome, PGresult *const *results,
-                        const struct db_error *error)
-{
-    struct request *request = context;
-    if (!change_read (request, outcome, error))
-        return;
-    const Jeton__V1__ListTokensRequest *message = request_message (request);
-    int64_t account;
-    if (PQntuples (results[0]) == 0 && id_parse ("ACC", message->account_id, &account)) {
-        store_account_get (request, account, admin_list_tokens_of_account);
-        return;
-    }
-    Jeton__V1__ListTokensReply reply = JETON__V1__LIST_TOKENS_REPLY__INIT;
-    reply.tokens = (Jeton__V1__Token **) page_read (request, results[0], view_token,
-                                                    &reply.n_tokens, &reply.next_cursor);
-    if (reply.tokens)
-        request_reply (request, &reply.base);
-}
-
-// Nothing was listed: because the account has none, or because there is no such account?
-static void
-admin_list_tokens_of_account (void *context, enum db_outcome outcome, PGresult *const *results,
-                              const struct db_error *error)
-{
-    struct request *request = context;
-    const Jeton__V1__ListTokensRequest *message = request_message (request);
-    Jeton__V1__ListTokensReply reply = JETON__V1__LIST_TOKENS_REPLY__INIT;
-    if (!change_read (request, outcome, error))
-        return;
-    if (PQntuples (results[0]) == 0)
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
-                      message->account_id);
-    else
-        request_reply (request, &reply.base);
-}
-
 // Begins, or begins again, what disable, enable and delete have in common: a read, for the guard.
 static void
 token_change_begin (struct request *request, const char *id, db_callback *callback)
@@ -191,7 +124,7 @@ token_change_write (struct request *request, const Jeton__V1__Token *before,
     if (!after)
         return;
     after->status = status;
-    after->expired = view_expired (after);
+    view_flags (after);
     if (token_record (request, before, after, verb, verb))
         store_token_status (request, request_context (request), status, callback);
 }

@@ -161,6 +161,7 @@ token_of (struct request *request)
     token->created_at = token->updated_at = change->at;
     token->expires_at = expiry (message, change->at);
     token->revision = 1;
+    view_flags (token);
     return token;
 }
 

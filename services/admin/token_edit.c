@@ -151,7 +151,7 @@ edit_apply (const struct edit *edit, const Jeton__V1__EditTokenRequest *message,
     }
     if (has (edit, RATE_LIMIT))
         token->rate_limit = message->rate_limit;
-    token->expired = view_expired (token);
+    view_flags (token);
 }
 
 static void

@@ -76,6 +76,7 @@ admin_rotate_token_read (void *context, enum db_outcome outcome, PGresult *const
         return;
     after->last_rotated_at = change->at;
     after->grace_until = rotation->grace_s ? change->at + rotation->grace_s : 0;
+    view_flags (after);
     token_value_make (&admin->keys, (enum token_environment) after->environment, rotation->value);
     token_value_digest (rotation->value, TOKEN_VALUE_LENGTH, rotation->digest);
     char what[96] = "rotated, and the value before is refused";

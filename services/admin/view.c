@@ -251,13 +251,17 @@ view_token (struct row *row)
     view->grace_until = row_int (row);
     if (view->grace_until <= time (NULL))
         view->grace_until = 0;
-    view->expired = view_expired (view);
+    view_flags (view);
     return &view->base;
 }
 
-bool
-view_expired (const Jeton__V1__Token *token)
+void
+view_flags (Jeton__V1__Token *token)
 {
-    return token->status == JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE && token->expires_at &&
-           token->expires_at <= time (NULL);
+    int64_t now = time (NULL);
+    int64_t rotated_at = token->last_rotated_at ? token->last_rotated_at : token->created_at;
+    bool past = token->expires_at != 0 && token->expires_at <= now;
+    token->expired = past && token->status == JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE;
+    token->expiring = token->expires_at != 0 && !past && token->expires_at <= now + VIEW_EXPIRING_S;
+    token->unrotated = rotated_at <= now - VIEW_UNROTATED_S;
 }

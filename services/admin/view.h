@@ -46,7 +46,8 @@ ProtobufCMessage *view_customer_group (struct row *row);
 ProtobufCMessage *view_market (struct row *row);
 ProtobufCMessage *view_stock_location (struct row *row);
 
-// view_expired (token): Is it active, but past its expiry?
-bool view_expired (const Jeton__V1__Token *token);
+// view_flags (token): Make what follows from its times and the present: expired, expiring, unrotated (R9).
+enum { VIEW_EXPIRING_S = 30 * 86400, VIEW_UNROTATED_S = 90 * 86400 };
+void view_flags (Jeton__V1__Token *token);
 
 #endif

@@ -28,6 +28,7 @@ const struct column token_columns[] = {
     {.title = "LAST ACCESS", .member = "last_access_at", .form = COLUMN_EXPIRY},
     {.title = "LAST ROTATED", .member = "last_rotated_at", .form = COLUMN_EXPIRY, .detail = true},
     {.title = "OLD VALUE UNTIL", .member = "grace_until", .form = COLUMN_TIME, .detail = true},
+    {.title = "UNROTATED", .member = "unrotated", .detail = true},
     {.title = "ALLOW LIST", .member = "allow_list", .form = COLUMN_LIST, .detail = true},
     {.title = "PER MINUTE", .member = "rate_limit.per_minute", .detail = true},
     {.title = "BURST", .member = "rate_limit.burst", .detail = true},
@@ -180,35 +181,6 @@ create (struct cli *cli)
 }
 
 static int
-list (struct cli *cli)
-{
-    Jeton__V1__ListTokensRequest request = JETON__V1__LIST_TOKENS_REQUEST__INIT;
-    Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
-    const char *state = option_text (cli, "status"), *kind = option_text (cli, "kind");
-    int state_value = 0, kind_value = 0, status;
-    json_t *rows;
-
-    if ((state != NULL &&
-         !input_enum (cli, "status", &jeton__v1__token_status__descriptor, state, &state_value)) ||
-        (kind != NULL &&
-         !input_enum (cli, "kind", &jeton__v1__token_kind__descriptor, kind, &kind_value))) {
-        return EX_USAGE;
-    }
-    request.page = &page;
-    request.account_id = (char *) option_or (cli, "account", "");
-    request.status = (Jeton__V1__TokenStatus) state_value;
-    request.kind = (Jeton__V1__TokenKind) kind_value;
-    status =
-        connect_pages (cli, &(struct call){SERVICE_ADMIN, "ListTokens", &request.base, NULL, NULL},
-                       &page, "tokens", &rows);
-    if (status == EX_OK) {
-        table_list (cli, token_columns, rows);
-    }
-    json_decref (rows);
-    return status;
-}
-
-static int
 show (struct cli *cli)
 {
     Jeton__V1__GetTokenRequest request = JETON__V1__GET_TOKEN_REQUEST__INIT;
@@ -266,13 +238,6 @@ static const struct option_row create_options[] = {
     TOKEN_VALUE_OPTION,
     {.name = NULL},
 };
-static const struct option_row list_options[] = {
-    {.name = "account", .value = "ACC-…", .help = "of this account only"},
-    {.name = "status", .value = "STATUS", .help = "active or disabled"},
-    {.name = "kind", .value = "KIND", .help = "personal, service, base or test"},
-    CONNECT_PAGE_OPTIONS,
-    {.name = NULL},
-};
 static const struct option_row delete_options[] = {
     {.name = "yes", .help = "do not ask, on a terminal either"}, {.name = NULL}};
 
@@ -293,9 +258,13 @@ const struct command token_commands[] = {
      "--expires 90d --outside-party\n"
      "jeton token create --account ACC-0123-4567 --name Alice --kind personal --owner "
      "USR-0123-4567 --json\n"},
-    {"token", "list", "", 0, 0, list_options, list,
-     "Tokens that are not deleted, in order of creation", NULL,
-     "jeton token list --account ACC-0123-4567\n"
+    {"token", "list", "", 0, 0, token_list_options, token_list, "Tokens that are not deleted",
+     "All that is given must hold. Tokens that never expire come after all that do, those never "
+     "used before all\n"
+     "that were. Lists of all accounts are in order of creation.",
+     "jeton token list --account ACC-0123-4567 --sort name\n"
+     "jeton token list --account ACC-0123-4567 --expiring 30d --sort expiry\n"
+     "jeton token list --unrotated --count\n"
      "jeton token list --status disabled --all --json\n"},
     {"token", "show", "TKN-…", 1, 1, NULL, show, "One token, without its value", NULL,
      "jeton token show TKN-0123-4567\n"},

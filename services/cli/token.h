@@ -56,6 +56,10 @@ int token_call_value (struct cli *cli, const char *method, const ProtobufCMessag
 int token_rotate (struct cli *cli);
 extern const struct option_row token_rotate_options[];
 
+// token_list.c
+int token_list (struct cli *cli);
+extern const struct option_row token_list_options[];
+
 // token_edit.c
 int token_edit (struct cli *cli);
 extern const struct option_row token_edit_options[];

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Managing tokens: editing what two have seen, and what follows from it for validators (R2, R7, R9, R10, R12, R36, R37)."""
+"""Managing tokens: editing what two have seen, and what follows from it for validators; lists (R2, R7, R9, R10, R12, R31, R36, R37)."""
+import base64
 import time
 
 from administer import Admin, admin, counts, envelope, grants, one_more, records, types
@@ -43,6 +44,7 @@ def edit(system):
                 wanted.rate_limit.CopyFrom(types.RateLimit(per_minute=value.per_minute, burst=value.burst or value.per_minute))
             elif value is not None:
                 setattr(wanted, field, value)
+        wanted.expiring = wanted.expires_at != 0
         wanted.revision, wanted.updated_at = was.revision + 1, now.updated_at
         expect_equal(now, wanted, f"{list(fields)}")
         expect_equal(a.ok("GetToken", id=was.id).token, now)
@@ -270,6 +272,104 @@ def rotate_command(system):
     for wrong in ("soon", "", "-1h", "1", "2030-01-01"):
         system.jeton("token", "rotate", made["id"], "--grace", wrong, check=64)
     system.jeton("token", "rotate", "TKN-0000-0000", check=66)
+
+
+def pages(system, size=3, **fields):
+    """All pages of a list, and that each total is the same."""
+    seen, cursor = [], ""
+    while True:
+        page = system.admin.ok("ListTokens", page=types.PageRequest(size=size, cursor=cursor), count=True, **fields)
+        seen += page.tokens
+        cursor = page.next_cursor
+        if not cursor:
+            expect_equal(page.total, len(seen), "the total")
+            return seen
+
+
+@test("lists: each filter, each order in both directions, page by page, with a total (R9, R31)")
+def lists(system):
+    a = system.admin
+    account = a.ok("CreateAccount", name="Lists", modules=["orders", "stock"]).account.id
+    now = int(time.time())
+    rows = (("banana", 10 * DAY, 5, 100), ("Apple", 0, 0, 10), ("cherry", 40 * DAY, 7, 89), ("apple", 10 * DAY, 5, 91), ("Äpfel", 0, 0, 0),
+            ("\U0010ffff" * 128, 20 * DAY, 0, 0), ("Zebra", 0, 9, 400), ("apple", 0, 5, 0))
+    made = []
+    for i, (name, expires_in, used, days) in enumerate(rows):
+        token = create(system, account_id=account, name=name, description="100% cotton_" if i == 2 else "d", expires_at=now + expires_in if expires_in else 0,
+                       modules=grants("stock") if i % 2 else grants("orders", "stock")).token
+        # What other processes write, or time does.
+        access = f"to_timestamp({now - used}.123456)" if used else "null"
+        system.sql(f"update tokens set created_at = now() - interval '{days} days', last_access_at = {access}"
+                   " where number = (select max(number) from tokens)")
+        made.append(token.id)
+
+    def indices(**fields):
+        return [made.index(t.id) for t in pages(system, account_id=account, **fields)]
+
+    low = [name.lower() for name, *_ in rows]
+    wanted = {
+        types.TOKEN_SORT_CREATED: list(range(8)),
+        types.TOKEN_SORT_NAME: sorted(range(8), key=lambda i: (low[i].encode(), i)),
+        types.TOKEN_SORT_LAST_ACCESS: sorted(range(8), key=lambda i: (now - rows[i][2] if rows[i][2] else 0, i)),
+        types.TOKEN_SORT_EXPIRY: sorted(range(8), key=lambda i: (rows[i][1] or 1e12, i)),
+    }
+    for sort, order in wanted.items():
+        for size in (1, 2, 3, 8):
+            expect_equal(indices(sort=sort, size=size), order, f"{types.TokenSort.Name(sort)}, {size}")
+            expect_equal(indices(sort=sort, size=size, descending=True), order[::-1], f"{types.TokenSort.Name(sort)}, {size}, descending")
+    listed = {made.index(t.id): t for t in pages(system, account_id=account)}
+    expect_equal([i for i, t in listed.items() if t.expiring], [0, 3, 5])
+    expect_equal([i for i, t in listed.items() if t.unrotated], [0, 3, 6])
+    expect_equal(indices(expiring_within_s=30 * DAY, sort=types.TOKEN_SORT_EXPIRY), [0, 3, 5])
+    expect_equal(indices(expiring_within_s=15 * DAY), [0, 3])
+    expect_equal(indices(unrotated=True, descending=True), [6, 3, 0])
+    expect_equal(indices(module="orders"), [0, 2, 4, 6])
+    expect_equal(indices(module="prices"), [])
+    expect_equal(indices(text="APP"), [1, 3, 7])
+    expect_equal(indices(text="% COTTON_"), [2])
+    expect_equal(indices(text="n%"), [])
+    expect_equal(indices(text=made[4]), [4])
+    expect_equal(indices(text=made[4], kind=types.TOKEN_KIND_TEST), [])
+    expect_equal(indices(created_by="operator"), list(range(8)))
+    expect_equal(indices(created_by="USR-0000-0000"), [])
+    a.ok("DisableToken", id=made[3])
+    a.ok("DeleteToken", id=made[7])
+    expect_equal(indices(text="apple", status=types.TOKEN_STATUS_ACTIVE, sort=types.TOKEN_SORT_NAME), [1])
+    expect_equal(indices(text="apple", sort=types.TOKEN_SORT_EXPIRY), [3, 1])
+    # A page stays where it was while rows come, go and move.
+    first = a.ok("ListTokens", account_id=account, sort=types.TOKEN_SORT_NAME, page=types.PageRequest(size=3))
+    create(system, account_id=account, name="aaa")
+    a.ok("DeleteToken", id=first.tokens[-1].id)
+    rest = a.ok("ListTokens", account_id=account, sort=types.TOKEN_SORT_NAME, page=types.PageRequest(size=50, cursor=first.next_cursor))
+    expect_equal([made.index(t.id) for t in (*first.tokens, *rest.tokens)], [i for i in wanted[types.TOKEN_SORT_NAME] if i != 7])
+    expect_equal(indices(unrotated=True), [3, 6])
+    a.ok("RotateToken", id=made[3])
+    expect_equal(indices(unrotated=True), [6])
+
+    def bad(field, **fields):
+        a.refused("INVALID_ARGUMENT", "ListTokens", field=field, **{"account_id": account, **fields})
+
+    bad("module", module="Nope!")
+    bad("created_by", created_by="x" * 129)
+    bad("text", text="x" * 129)
+    bad("expiring_within_s", expiring_within_s=-1)
+    bad("sort", sort=5)
+    bad("sort", sort=types.TOKEN_SORT_NAME, account_id="")
+    bad("page.cursor", sort=types.TOKEN_SORT_NAME, descending=True, page=types.PageRequest(cursor=first.next_cursor))
+    name, number, _ = base64.urlsafe_b64decode(first.next_cursor + "==").split(b"/", 2)
+    for sort, keys in ((types.TOKEN_SORT_EXPIRY, (b"/x", b"/-1", b"/1.5", b"", b"/9999999999999999999", b"/ 1")), (types.TOKEN_SORT_NAME, (b"", b"/\xff", b"/a\x00")),
+                       (types.TOKEN_SORT_CREATED, (b"/", b"/1"))):
+        own = a.ok("ListTokens", account_id=account, sort=sort, page=types.PageRequest(size=1)).next_cursor
+        name = base64.urlsafe_b64decode(own + "===").split(b"/")[0]
+        for key in keys:
+            forged = base64.urlsafe_b64encode(name + b"/" + number + key).rstrip(b"=").decode()
+            bad("page.cursor", sort=sort, page=types.PageRequest(cursor=forged))
+    expect_equal(system.cli("token", "list", "--account", account, "--text", "APPLE", "--count"), {"total": len(indices(text="APPLE"))})
+    shown = system.cli("token", "list", "--account", account, "--sort", "expiry", "--expiring", "30d", "--descending", "--creator", "operator", "--module", "stock")
+    expect_equal([made.index(t["id"]) for t in shown], indices(expiring_within_s=30 * DAY, sort=types.TOKEN_SORT_EXPIRY, descending=True))
+    expect_equal([made.index(t["id"]) for t in system.cli("token", "list", "--account", account, "--unrotated")], indices(unrotated=True))
+    for wrong in (("--expiring", "soon"), ("--sort", "size"), ("--expiring", "2030-01-01")):
+        system.jeton("token", "list", *wrong, check=64)
 
 
 @test("jeton token edit, and create with limits")

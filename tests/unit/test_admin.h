@@ -134,6 +134,8 @@ static struct {
     int64_t grace_until;
     enum resource resource;
     int64_t reference;
+    struct page page;
+    struct store_token_filter filter;
     char text[256]; // the names or numbers of modules, the hash, or what must be unique
 } asked;
 
@@ -184,8 +186,8 @@ STORE (store_user_create, const struct change *change, int64_t account, const Je
 STORE (store_user_status, const struct change *change, Jeton__V1__UserStatus status)
     (asked.change = *change; asked.status = (int) status)
 STORE (store_token_get, int64_t number) (UNUSED (number))
-STORE (store_token_list, const struct page *page, const struct store_token_filter *filter)
-    (UNUSED (page); UNUSED (filter))
+STORE (store_token_list, const struct page *page, const struct store_token_filter *filter, enum store_token_sort sort, bool descending, bool count)
+    (asked.page = *page; asked.filter = *filter; asked.status = (int) sort; UNUSED (descending); UNUSED (count))
 STORE (store_token_prepare, int64_t account, int64_t owner, const char *modules)
     (UNUSED (account); UNUSED (owner); ask_text (modules))
 STORE (store_token_create, const struct change *change, const Jeton__V1__Token *token, const struct store_token_new *new)
