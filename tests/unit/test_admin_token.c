@@ -155,7 +155,8 @@ START_TEST (test_rotate) // R9
         was_asked ("store_token_get");
         answer_token ("2", "");
         was_asked ("store_token_rotate");
-        ck_assert_int_eq (asked.grace_until, asked.change.at + grace.seconds);
+        // Without a grace period it is over for every clock.
+        ck_assert_int_eq (asked.grace_until, grace.seconds ? asked.change.at + grace.seconds : 0);
         answer (DB_OK, 1, 1, (const char *[]){"7"});
         ends_with (0);
         Jeton__V1__RotateTokenReply *reply =
