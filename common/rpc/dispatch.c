@@ -188,5 +188,8 @@ rpc_dispatch (struct rpc_server *server, const struct rpc_sender *sender, struct
         request->credit = RPC_CREDIT_MAX;
     rpc_request_begin (request,
                        timeout_choose (request->route->row, request->envelope->timeout_ms));
-    request->route->row->handler (request);
+    if (server->gate != NULL && !request->route->always)
+        server->gate (request);
+    else
+        request->route->row->handler (request);
 }

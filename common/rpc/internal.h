@@ -77,6 +77,7 @@ struct rpc_server {
     struct rpc_route *routes; // by name
     size_t nroutes;
     struct rpc_service builtin[2];
+    rpc_handler *gate; // NULL: requests go to their handlers
     struct rpc_stat *stats;
     size_t nstats;
     struct rpc_counters counters;
@@ -119,6 +120,10 @@ struct request {
     char correlation[33]; // empty until someone asks for it
     void *context;
     bool answered;
+
+    request_callback *on_held; // what the next refusal is told to, in place of the peer
+    int held_code;             // what it would have been
+    const char *held_field, *held_text;
 
     bool streaming; // request_stream has been called
     bool ended;     // and `on_ended` too

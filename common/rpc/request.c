@@ -97,6 +97,28 @@ request_correlation (const struct request *request)
     return request->correlation;
 }
 
+const void *
+request_body (const struct request *request, size_t *size_r)
+{
+    assert (request->magic == REQUEST_MAGIC);
+    *size_r = request->envelope->body.len;
+    return request->envelope->body.data;
+}
+
+unsigned
+request_flags (const struct request *request)
+{
+    assert (request->magic == REQUEST_MAGIC);
+    return request->route->row->flags;
+}
+
+void
+request_handle (struct request *request)
+{
+    assert (request->magic == REQUEST_MAGIC);
+    request->route->row->handler (request);
+}
+
 void *
 request_context (const struct request *request)
 {
@@ -150,6 +172,46 @@ request_reply (struct request *request, const ProtobufCMessage *reply)
     rpc_request_end (request);
 }
 
+void
+request_hold (struct request *request, request_callback *held)
+{
+    assert (request->magic == REQUEST_MAGIC);
+    request->on_held = held;
+}
+
+int
+request_held (const struct request *request)
+{
+    assert (request->magic == REQUEST_MAGIC && request->held_text != NULL);
+    return request->held_code;
+}
+
+void
+request_refuse (struct request *request)
+{
+    assert (request->magic == REQUEST_MAGIC && request->held_text != NULL);
+    struct rpc_answer answer = {
+        .code = request->held_code, .message = request->held_text, .field = request->held_field};
+    rpc_request_answer (request, &answer);
+    rpc_request_end (request);
+}
+
+// False: no memory to keep it in; it has to be sent.
+static bool
+hold (struct request *request, const struct rpc_answer *answer)
+{
+    request_callback *held = request->on_held;
+    request->on_held = NULL;
+    request->held_code = answer->code;
+    request->held_text = arena_strdup (request->arena, answer->message);
+    if (answer->field != NULL)
+        request->held_field = arena_strdup (request->arena, answer->field);
+    if (request->held_text == NULL || (answer->field != NULL && request->held_field == NULL))
+        return false;
+    held (request);
+    return true;
+}
+
 static void __attribute__ ((format (printf, 4, 0)))
 fail (struct request *request, int code, const char *field, const char *format, va_list arguments)
 {
@@ -159,6 +221,8 @@ fail (struct request *request, int code, const char *field, const char *format, 
     vsnprintf (text, sizeof text, format, arguments);
     wire_text_clean (text);
     struct rpc_answer answer = {.code = code, .message = text, .field = field};
+    if (request->on_held != NULL && hold (request, &answer))
+        return;
     rpc_request_answer (request, &answer);
     rpc_request_end (request);
 }

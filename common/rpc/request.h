@@ -26,6 +26,10 @@ const char *request_method (const struct request *request);
 const char *request_correlation (const struct request *request);
 // request_metadata (request, key): The value, or NULL.
 const char *request_metadata (const struct request *request, const char *key);
+// request_body (request, &size_r): The packed request message, as it came. In the arena.
+const void *request_body (const struct request *request, size_t *size_r);
+// request_flags (request): enum rpc_flags of the method's row.
+unsigned request_flags (const struct request *request);
 // request_context (request), request_context_set (request, context): One pointer for the handler's own state, usually in the arena.
 void *request_context (const struct request *request);
 void request_context_set (struct request *request, void *context);
@@ -45,11 +49,20 @@ void request_fail (struct request *request, int code, const char *format, ...)
 void request_fail_field (struct request *request, const char *field, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 
+// What a gate does (rpc_server_gate). request_handle (request): Call the method's handler; the request is the handler's from then on.
+void request_handle (struct request *request);
+// request_hold (request, held): The next request_fail or request_fail_field of this request (of a handler's) sends nothing: `held` is called from
+// it instead, with the request, which is `held`'s from then on. request_held (request): The code of what is held.
+// request_refuse (request): Send what is held, after all.
+typedef void request_callback (struct request *request);
+void request_hold (struct request *request, request_callback *held);
+int request_held (const struct request *request);
+void request_refuse (struct request *request);
+
 // Streaming. request_send (request, reply): Send one item. False: there is no credit (nothing was sent); send again when `credit` is
 // called. False as well once the peer has been answered or has gone: `ended` is called then. request_stream (request, credit, ended): `credit` is called when credit has come; `ended` when the peer has cancelled, gone, its
 // deadline has passed or the server drains: the handler must then end the request (request_reply or request_fail, of which nothing is
 // sent). Neither is called before request_stream has returned.
-typedef void request_callback (struct request *request);
 bool request_send (struct request *request, const ProtobufCMessage *reply)
     __attribute__ ((warn_unused_result));
 void request_stream (struct request *request, request_callback *credit, request_callback *ended);

@@ -155,6 +155,12 @@ row_find (const struct rpc_service *service, const char *name)
 }
 
 void
+rpc_server_gate (struct rpc_server *server, rpc_handler *gate)
+{
+    server->gate = gate;
+}
+
+void
 rpc_server_add (struct rpc_server *server, const struct rpc_service *service)
 {
     const ProtobufCServiceDescriptor *descriptor = service->descriptor;

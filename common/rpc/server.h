@@ -69,6 +69,10 @@ void rpc_server_destroy (struct rpc_server **server);
 // rpc_server_add (server, service): Serve one more service. `service` is not copied.
 void rpc_server_add (struct rpc_server *server, const struct rpc_service *service);
 
+// rpc_server_gate (server, gate): From now on requests of added services go to `gate` in place of their handlers, after the same checks. It ends them,
+// or passes them on with request_handle, now or later. Health and Stats have no gate.
+void rpc_server_gate (struct rpc_server *server, rpc_handler *gate);
+
 // rpc_server_health (server, state, reason): What Health/Check answers. In RPC_STARTING, methods other than Health and Stats answer
 // UNAVAILABLE with the reason. `reason` is copied.
 void rpc_server_health (struct rpc_server *server, enum rpc_health state, const char *reason);

@@ -69,7 +69,9 @@ service_configure() {
         printf 'database_url = %s\n' "$(url_of_role "jeton_$name")"
         case $name in
         admin | validator) printf 'token_keys = %s\n' "$keys/token-check.keys" ;;
-        issuer) printf 'seal_keys = %s\n' "$keys/seal.keys" ;;
+        esac
+        case $name in
+        admin | issuer) printf 'seal_keys = %s\n' "$keys/seal.keys" ;;
         auditor) printf 'checkpoint_key = %s\n' "$keys/checkpoint.key" ;;
         esac
     } | write_if_changed "$var/$name.conf"

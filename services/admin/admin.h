@@ -3,6 +3,7 @@
 #define JETON_ADMIN_H
 
 #include "admin.pb-c.h"
+#include "common/crypto/crypto.h"
 #include "common/process/process.h"
 #include "common/rpc/request.h"
 #include "common/rpc/server.h"
@@ -12,7 +13,9 @@
 
 struct admin_settings {
     struct process_settings process;
-    char *token_keys;       // file of the keys of the check part
+    char *token_keys; // file of the keys of the check part
+    char *seal_keys;  // file of the keys that seal what is kept
+    int64_t idempotency_keep_s;
     int64_t worker_threads; // that hash passwords
     int64_t worker_queue;   // passwords that wait for one
 };
@@ -22,7 +25,9 @@ struct admin {
     struct admin_settings settings;
     struct rpc_service service;
     struct token_keys keys;
+    struct seal_keys *seal_keys;
     struct worker_pool *workers;
+    bool tidying; // expired idempotency keys are being removed
 };
 
 // The table of methods, jeton.v1.Admin (dispatch.c).

@@ -1,6 +1,8 @@
 #include "services/admin/change.h"
 #include "common/log/log.h"
 #include "envelope.pb-c.h"
+#include "services/admin/idempotency.h"
+#include <arpa/inet.h>
 #include <string.h>
 #include <time.h>
 
@@ -38,6 +40,39 @@ change_begin (struct request *request)
     return change;
 }
 
+struct part {
+    const void *data;
+    size_t size;
+};
+
+// An array of bytea in PostgreSQL's binary form (array_send): dimensions, has NULLs, element type; length and lower bound of the dimension; then
+// each element with its length.
+static bool
+told_pack (struct request *request, const struct part *parts, size_t n)
+{
+    enum { DIMENSIONS = 1, BYTEA = 17, HEAD = 5 };
+    struct change *change = request_context (request);
+    size_t size = HEAD * sizeof (uint32_t);
+    for (size_t i = 0; i < n; i++)
+        size += sizeof (uint32_t) + parts[i].size;
+    uint8_t *data = arena_alloc (request_arena (request), size);
+    if (!data) {
+        change_no_memory (request);
+        return false;
+    }
+    const uint32_t head[HEAD] = {htonl (DIMENSIONS), 0, htonl (BYTEA), htonl ((uint32_t) n),
+                                 htonl (1)};
+    uint8_t *at = mempcpy (data, head, sizeof head);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t length = htonl ((uint32_t) parts[i].size);
+        at = mempcpy (at, &length, sizeof length);
+        at = mempcpy (at, parts[i].data, parts[i].size);
+    }
+    change->told = data;
+    change->told_size = size;
+    return true;
+}
+
 bool
 change_record (struct request *request, struct audit_change *audit, const char *format, ...)
 {
@@ -50,9 +85,19 @@ change_record (struct request *request, struct audit_change *audit, const char *
     audit->summary = summary;
     change->after = (void *) audit->after; // made by the handler, in the arena
     change->record = audit_pack (request, audit, &change->record_size);
-    if (!change->record)
+    if (!change->record) {
         change_no_memory (request);
-    return change->record;
+        return false;
+    }
+    struct idempotency_kept kept;
+    if (!idempotency_keep (request, audit->after, change->rest, &kept))
+        return false;
+    const char *method = request_method (request);
+    const struct part parts[] = {{change->record, change->record_size},
+                                 {kept.hash, sizeof kept.hash},
+                                 {method, strlen (method)},
+                                 {kept.sealed, kept.size}};
+    return told_pack (request, parts, kept.keyed ? 4 : 1);
 }
 
 // Defects, and what only an operator can mend: the peer gets a number, the log what goes with it.
@@ -101,6 +146,12 @@ change_end (struct request *request, enum db_outcome outcome, PGresult *const *r
     case DB_OK:
         return PQntuples (results[0]) == 1 ? CHANGE_DONE : CHANGE_OVERTAKEN;
     case DB_CONFLICT:
+        if (error && strcmp (error->constraint, IDEMPOTENCY_CONSTRAINT) == 0) {
+            // Held back: the gate finds what the other call was answered.
+            request_fail (request, JETON__V1__CODE__CODE_ABORTED,
+                          "a call with the same idempotency-key came first: repeat it");
+            return CHANGE_ANSWERED;
+        }
         // What the guards had seen free was taken since: they will see it now, and name it. A check constraint is stricter than ours
         // only by a defect.
         if (!error || strcmp (error->sqlstate, "23514") != 0)

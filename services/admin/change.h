@@ -17,7 +17,11 @@ struct change {
     int64_t at;            // when: seconds since the epoch
     const uint8_t *record; // the packed audit record
     size_t record_size;
-    void *after; // the object's message, as it will be: the record's, and the reply's
+    const uint8_t *
+        told; // what is written with the change, as PostgreSQL's bytea[]: the record; for a call with an idempotency key also
+    size_t told_size; // the key's hash, the method, the sealed reply
+    void *after;      // the object's message, as it will be: the record's, and the reply's
+    const ProtobufCMessage *rest; // a reply with what it holds beside the object; NULL: nothing
     char *created_by_id, *created_by_name; // the actor
     void *own;                             // what the handler keeps
     int attempts;                          // reads so far
@@ -28,7 +32,8 @@ struct change {
 struct change *change_begin (struct request *request) __attribute__ ((warn_unused_result));
 
 // change_record (request, audit): Pack the audit record of the change. `audit` tells all of it but the summary, which is made of
-// `format`. False: the request was answered.
+// `format`; and, for a call with an idempotency key, the reply: its first field is `audit->after`, `change->rest` has the others. False: the
+// request was answered.
 bool change_record (struct request *request, struct audit_change *audit, const char *format, ...)
     __attribute__ ((warn_unused_result, format (printf, 3, 4)));
 

@@ -1,6 +1,7 @@
 // jeton-admin: accounts, users, modules and tokens, and every change of them with its audit record.
 #include "common/log/log.h"
 #include "services/admin/admin.h"
+#include "services/admin/idempotency.h"
 #include "services/admin/store.h"
 #include <sodium.h>
 #include <sysexits.h>
@@ -8,6 +9,12 @@
 static const struct config_row settings_table[] = {
     {"token_keys", CONFIG_PATH, offsetof (struct admin_settings, token_keys), "", 0, 0, true,
      "file with the keys of token values' check part, as `jeton keys init` makes it; required"},
+    {"seal_keys", CONFIG_PATH, offsetof (struct admin_settings, seal_keys), "", 0, 0, true,
+     "file with the keys that what the database keeps of secrets is sealed with, as `jeton keys "
+     "init` makes it; required"},
+    {"idempotency_keep_s", CONFIG_NUMBER, offsetof (struct admin_settings, idempotency_keep_s),
+     "86400", 1, 2592000, true,
+     "how long the reply of a call with an idempotency key is kept for a repeat, in seconds"},
     {"worker_threads", CONFIG_NUMBER, offsetof (struct admin_settings, worker_threads), "2", 1, 64,
      false, "threads that hash passwords"},
     {"worker_queue", CONFIG_NUMBER, offsetof (struct admin_settings, worker_queue), "256", 1, 65536,
@@ -27,6 +34,13 @@ reloaded (struct process *process)
     else
         log_error ("token keys not reloaded, the old ones stay in force", "error", error.text,
                    NULL);
+    struct seal_keys *seal_keys = seal_keys_load (admin->settings.seal_keys, &error);
+    if (seal_keys) {
+        seal_keys_destroy (&admin->seal_keys);
+        admin->seal_keys = seal_keys;
+    } else {
+        log_error ("seal keys not reloaded, the old ones stay in force", "error", error.text, NULL);
+    }
 }
 
 static bool
@@ -37,12 +51,19 @@ admin_start (struct admin *admin)
         log_error ("cannot start", "setting", "token_keys", "error", error.text, NULL);
         return false;
     }
+    admin->seal_keys = seal_keys_load (admin->settings.seal_keys, &error);
+    if (!admin->seal_keys) {
+        log_error ("cannot start", "setting", "seal_keys", "error", error.text, NULL);
+        return false;
+    }
     admin->workers = worker_pool_new (admin->process.loop, (size_t) admin->settings.worker_threads,
                                       (size_t) admin->settings.worker_queue);
     admin->process.owner = admin;
     admin->process.reloaded = reloaded;
     admin->service = (struct rpc_service){&jeton__v1__admin__descriptor, admin_methods, admin};
+    rpc_server_gate (admin->process.server, idempotency_gate);
     rpc_server_add (admin->process.server, &admin->service);
+    idempotency_start (admin);
     return true;
 }
 
@@ -59,6 +80,7 @@ main (int argc, char **argv)
     // Before the database and the server: the jobs that it gives back end requests.
     worker_pool_destroy (&admin.workers);
     process_end (&admin.process);
+    seal_keys_destroy (&admin.seal_keys);
     sodium_memzero (&admin.keys, sizeof admin.keys);
     return status;
 }

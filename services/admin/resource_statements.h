@@ -1,6 +1,6 @@
 // The statements of resource.h's nouns: rows of statements.c's table, and their handles.
 //
-// A write begins with the same four parameters: $1 the audit record, $2 the object's number, $3 the account (of an insert) or the revision
+// A write begins with the same four parameters: $1 what is written with it (struct change: told), $2 the object's number, $3 the account (of an insert) or the revision
 // that it must have, $4 the time. The noun's fields follow. A read has $1 the number, $2 the text that must be unique, $3 the number of what is
 // to be referred to; it gives the object's columns, whether another of the account has the text, the status of what is referred to (0: the
 // account has none), and in words what refers to the object.

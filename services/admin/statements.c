@@ -1,4 +1,4 @@
-// The statements. $1 of a change is its audit record, $2 the object's number, $3 the revision that it must have.
+// The statements. $1 of a change is what is written with it (struct change: told), $2 the object's number, $3 the revision that it must have.
 #include "services/admin/statements.h"
 #include "common/scope/scope.h"
 #include "services/admin/store.h"
@@ -10,7 +10,10 @@
 #define TOLD(kind, account)                                                                        \
     ", told AS (INSERT INTO changes (kind, object, account, revision)"                             \
     "  SELECT '" kind "', number, " account ", revision FROM changed)"                             \
-    ", recorded AS (INSERT INTO outbox (record) SELECT $1::bytea FROM changed)"                    \
+    ", recorded AS (INSERT INTO outbox (record) SELECT ($1::bytea[])[1] FROM changed)"             \
+    ", kept AS (INSERT INTO idempotency_keys (key, method, sealed)"                                \
+    "  SELECT ($1::bytea[])[2], convert_from (($1::bytea[])[3], 'UTF8'), ($1::bytea[])[4]"         \
+    "  FROM changed WHERE cardinality ($1::bytea[]) > 1)"                                          \
     " SELECT number FROM changed"
 
 // clang-format off
@@ -257,6 +260,15 @@ const struct db_statement store_statements[] = {
     " freed AS (UPDATE accounts SET live_tokens = live_tokens - 1"
     "  WHERE number = (SELECT account FROM changed) AND $4::smallint = 3)"
     TOLD ("token", "account"), true},
+
+[IDEMPOTENCY_GET] = {"idempotency_get",
+    "SELECT method, sealed FROM idempotency_keys WHERE key = $1::bytea", false},
+
+[IDEMPOTENCY_TIDY] = {"idempotency_tidy",
+    "WITH gone AS (DELETE FROM idempotency_keys WHERE key = ANY (ARRAY ("
+    "  SELECT key FROM idempotency_keys WHERE created_at < now() - make_interval (secs => $1::bigint)"
+    "  ORDER BY created_at LIMIT $2::bigint)) RETURNING key)"
+    " SELECT count (*) FROM gone", true},
 
 [SCOPE_FIND] = {"scope_find", SCOPE_STATEMENT, false},
 

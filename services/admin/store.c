@@ -1,4 +1,5 @@
 #include "services/admin/store.h"
+#include "services/admin/idempotency.h"
 #include "services/admin/statements.h"
 
 // Parameters hold pointers into themselves: they are filled in where they are, never copied.
@@ -7,7 +8,7 @@
 static void
 param_change (struct db_params *params, const struct change *change)
 {
-    db_param_bytes (params, change->record, change->record_size);
+    db_param_bytes (params, change->told, change->told_size);
     db_param_int (params, change->number);
 }
 
@@ -319,4 +320,22 @@ store_token_status (struct request *request, const struct change *change,
                     Jeton__V1__TokenStatus status, db_callback *callback)
 {
     set_status (request, TOKEN_STATUS, change, (int) status, callback);
+}
+
+void
+store_idempotency_get (struct request *request, const uint8_t *hash, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_bytes (&params, hash, IDEMPOTENCY_HASH_SIZE);
+    db_call (store_db (request), IDEMPOTENCY_GET, &params, callback, request);
+}
+
+void
+store_idempotency_tidy (struct admin *admin, int64_t keep_s, db_callback *callback)
+{
+    // After all that changes of the same group lock.
+    struct db_params params = {.lock_order = INT64_MAX};
+    db_param_int (&params, keep_s);
+    db_param_int (&params, IDEMPOTENCY_BATCH);
+    db_call (admin->process.db, IDEMPOTENCY_TIDY, &params, callback, admin);
 }

@@ -85,7 +85,7 @@ static void
 param_change (struct db_params *params, const struct change *change, int64_t third)
 {
     params->lock_order = change->account;
-    db_param_bytes (params, change->record, change->record_size);
+    db_param_bytes (params, change->told, change->told_size);
     db_param_int (params, change->number);
     db_param_int (params, third);
     db_param_int (params, change->at);

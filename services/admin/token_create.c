@@ -25,6 +25,8 @@ struct creation {
     struct store_token_new new;
     const char **modules; // their names
     char value[TOKEN_VALUE_LENGTH + 1];
+    char *warning;                     // NULL: none
+    Jeton__V1__CreateTokenReply reply; // without the token
 };
 
 static bool
@@ -165,6 +167,20 @@ token_of (struct request *request)
     return token;
 }
 
+// What the reply holds beside the token.
+static void
+reply_prepare (struct creation *creation, const Jeton__V1__CreateTokenRequest *message,
+               const Jeton__V1__Token *token)
+{
+    jeton__v1__create_token_reply__init (&creation->reply);
+    creation->reply.value = creation->value;
+    if (message->outside_party && message->kind == SERVICE && token->expires_at == 0) {
+        creation->warning = never_expires;
+        creation->reply.n_warnings = 1;
+        creation->reply.warnings = &creation->warning;
+    }
+}
+
 static void
 admin_create_token_read (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
@@ -192,6 +208,8 @@ admin_create_token_read (void *context, enum db_outcome outcome, PGresult *const
     struct admin *admin = request_owner (request);
     token_value_make (&admin->keys, (enum token_environment) token->environment, creation->value);
     token_value_digest (creation->value, TOKEN_VALUE_LENGTH, creation->new.digest);
+    reply_prepare (creation, message, token);
+    change->rest = &creation->reply.base;
     struct audit_change audit = {.event = "platform.tokens.token.created",
                                  .object_type = "token",
                                  .object_id = token->id,
@@ -210,19 +228,12 @@ admin_create_token_done (void *context, enum db_outcome outcome, PGresult *const
     struct request *request = context;
     const struct change *change = request_context (request);
     struct creation *creation = change->own;
-    Jeton__V1__CreateTokenReply reply = JETON__V1__CREATE_TOKEN_REPLY__INIT;
-    char *warning = never_expires;
     switch (change_end (request, outcome, results, error)) {
     case CHANGE_DONE:
-        reply.token = change->after;
-        reply.value = creation->value;
-        const Jeton__V1__CreateTokenRequest *message = request_message (request);
-        if (message->outside_party && message->kind == SERVICE && reply.token->expires_at == 0) {
-            reply.n_warnings = 1;
-            reply.warnings = &warning;
-        }
-        change_log (request, "token created", "token", reply.token->id);
-        request_reply (request, &reply.base); // the arena, and the value in it, are wiped with this
+        creation->reply.token = change->after;
+        change_log (request, "token created", "token", creation->reply.token->id);
+        request_reply (
+            request, &creation->reply.base); // the arena, and the value in it, are wiped with this
         break;
     case CHANGE_OVERTAKEN:
         admin_create_token (request);

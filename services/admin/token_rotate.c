@@ -15,6 +15,7 @@ struct rotation {
     int64_t grace_s;
     uint8_t digest[TOKEN_DIGEST_SIZE];
     char value[TOKEN_VALUE_LENGTH + 1];
+    Jeton__V1__RotateTokenReply reply; // without the token
 };
 
 static bool
@@ -79,6 +80,9 @@ admin_rotate_token_read (void *context, enum db_outcome outcome, PGresult *const
     view_flags (after);
     token_value_make (&admin->keys, (enum token_environment) after->environment, rotation->value);
     token_value_digest (rotation->value, TOKEN_VALUE_LENGTH, rotation->digest);
+    jeton__v1__rotate_token_reply__init (&rotation->reply);
+    rotation->reply.value = rotation->value;
+    change->rest = &rotation->reply.base;
     char what[96] = "rotated, and the value before is refused";
     time_t until = (time_t) after->grace_until;
     struct tm tm;
@@ -97,14 +101,12 @@ admin_rotate_token_done (void *context, enum db_outcome outcome, PGresult *const
 {
     struct request *request = context;
     const struct change *change = request_context (request);
-    const struct rotation *rotation = change->own;
-    Jeton__V1__RotateTokenReply reply = JETON__V1__ROTATE_TOKEN_REPLY__INIT;
+    struct rotation *rotation = change->own;
     switch (change_end (request, outcome, results, error)) {
     case CHANGE_DONE:
-        reply.token = change->after;
-        reply.value = (char *) rotation->value;
-        change_log (request, "token rotated", "token", reply.token->id);
-        request_reply (request, &reply.base); // the arena, and the value in it, are wiped with this
+        rotation->reply.token = change->after;
+        change_log (request, "token rotated", "token", rotation->reply.token->id);
+        request_reply (request, &rotation->reply.base); // the arena, and the value in it, are wiped with this
         break;
     case CHANGE_OVERTAKEN:
         admin_rotate_token (request);

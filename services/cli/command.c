@@ -13,6 +13,9 @@ const struct option_row command_globals[] = {
     {.name = "json", .help = "print JSON, for programs"},
     {.name = "config", .value = "FILE", .help = "where the processes and the keys are"},
     {.name = "timeout", .value = "SECONDS", .help = "how long to wait for an answer (10)"},
+    {.name = "idempotency-key",
+     .value = "KEY",
+     .help = "of a change: repeated with the same key, it is done once and answered the same"},
     {.name = "no-color", .help = "no colours, on a terminal either"},
     {.name = "help", .help = "this text"},
     {.name = "version", .help = "the version"},
@@ -136,6 +139,26 @@ rows_count (const struct option_row *rows)
     return n;
 }
 
+// Room is left for the number that further calls of one command add.
+static bool
+take_key (struct cli *cli, const char *value)
+{
+    enum { KEY_MAX = 120 };
+    size_t length = strlen (value);
+
+    for (size_t i = 0; i < length; i++) {
+        if (value[i] < ' ' || value[i] > '~') {
+            length = 0;
+        }
+    }
+    if (length < 1 || length > KEY_MAX) {
+        print_usage (cli, "--idempotency-key: 1 to %d printable characters", KEY_MAX);
+        return false;
+    }
+    cli->idempotency_key = value;
+    return true;
+}
+
 // An option that every command has. False: its value is wrong; that has been printed.
 static bool
 take_global (struct parse *parse, const char *name, const char *value)
@@ -146,6 +169,8 @@ take_global (struct parse *parse, const char *name, const char *value)
         cli->json = true;
     } else if (strcmp (name, "config") == 0) {
         cli->config = value;
+    } else if (strcmp (name, "idempotency-key") == 0) {
+        return take_key (cli, value);
     } else if (strcmp (name, "no-color") == 0) {
         cli->color = false;
     } else if (strcmp (name, "help") == 0) {

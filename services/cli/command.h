@@ -46,11 +46,14 @@ extern const struct command group_commands[], market_commands[], location_comman
 // One run of `jeton`: what was asked for, and the connections that it needed.
 struct cli {
     const struct command *command;
-    bool json;           // print JSON instead of text
-    bool color;          // standard output is a terminal, and nobody objects
-    const char *config;  // --config, or NULL
-    uint32_t timeout_ms; // of one call
-    int narguments;      // words after noun and verb
+    bool json;                   // print JSON instead of text
+    bool color;                  // standard output is a terminal, and nobody objects
+    const char *config;          // --config, or NULL
+    uint32_t timeout_ms;         // of one call
+    const char *idempotency_key; // --idempotency-key, or NULL
+    char key_sent[132];          // of the last call that changes something; "": it had none
+    int keys_sent;
+    int narguments; // words after noun and verb
     char **arguments;
     struct option_value {
         const struct option_row *row;

@@ -11,12 +11,19 @@
 #include "validator.pb-c.h"
 #include <assert.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 64, STREAM_TIMEOUT_MS = 600000, LIMIT_DEFAULT = 100, PAGE_SIZE_MAX = 500 };
+enum {
+    PAUSE_MS = 100,
+    CLIENTS_MAX = 64,
+    STREAM_TIMEOUT_MS = 600000,
+    LIMIT_DEFAULT = 100,
+    PAGE_SIZE_MAX = 500
+};
 
 struct connection {
     struct connect_settings *settings;
@@ -261,25 +268,67 @@ only_reads (const char *method)
 static int
 print_interrupted (struct cli *cli, bool write)
 {
-    return print_fail (cli, 128 + cli->connection->interrupted, "CANCELLED", "interrupted%s",
-                       write ? "; it may have happened all the same: look before repeating it"
-                             : "");
+    const char *advice =
+        !write           ? ""
+        : *cli->key_sent ? "; it may have happened all the same: repeat it with --idempotency-key "
+                         : "; it may have happened all the same: look before repeating it";
+    return print_fail (cli, 128 + cli->connection->interrupted, "CANCELLED", "interrupted%s%s",
+                       advice, write ? cli->key_sent : "");
 }
 
 struct waiting {
     struct cli *cli;
     bool write;
+    bool keyed;     // it has an idempotency key: it can be repeated
+    bool repeated;  // it was
+    bool uncertain; // the outcome of one of the calls is not known
+    bool again;     // to be repeated now
+    int64_t until;  // zclock_mono
     int status;
     json_t *reply;
 };
+
+// Does a repeat that ended so tell what became of the first call?
+static bool
+is_definite (int code)
+{
+    return code == JETON__V1__CODE__CODE_OK || code == JETON__V1__CODE__CODE_INVALID_ARGUMENT ||
+           code == JETON__V1__CODE__CODE_NOT_FOUND ||
+           code == JETON__V1__CODE__CODE_ALREADY_EXISTS ||
+           code == JETON__V1__CODE__CODE_FAILED_PRECONDITION;
+}
+
+// A lost connection and a lost database are often back in a moment: what was not done is tried once more; an outcome that is not known is
+// asked for until there is one, for as long again as a call may take.
+static bool
+is_worth_repeating (struct waiting *waiting, int code)
+{
+    bool unknown = code == JETON__V1__CODE__CODE_UNKNOWN;
+
+    if (!waiting->keyed || (!unknown && code != JETON__V1__CODE__CODE_UNAVAILABLE)) {
+        return false;
+    }
+    if (unknown && !waiting->uncertain) {
+        waiting->uncertain = true;
+        waiting->until = zclock_mono () + waiting->cli->timeout_ms;
+        return true;
+    }
+    return (waiting->uncertain || !waiting->repeated) && zclock_mono () + PAUSE_MS < waiting->until;
+}
 
 static void
 on_reply (void *context, const struct rpc_result *result)
 {
     struct waiting *waiting = context;
 
-    if (result->code != JETON__V1__CODE__CODE_OK) {
-        waiting->status = print_result (waiting->cli, waiting->write, result);
+    if (is_worth_repeating (waiting, result->code)) {
+        waiting->again = true;
+    } else if (result->code != JETON__V1__CODE__CODE_OK) {
+        struct rpc_result told = *result;
+        if (waiting->uncertain && !is_definite (told.code)) {
+            told.code = JETON__V1__CODE__CODE_UNKNOWN;
+        }
+        waiting->status = print_result (waiting->cli, waiting->write, &told);
     } else if (result->reply == NULL ||
                (waiting->reply = json_from_message (result->reply)) == NULL) {
         waiting->status =
@@ -290,15 +339,51 @@ on_reply (void *context, const struct rpc_result *result)
     connect_stop (waiting->cli);
 }
 
+// A key for the next change: as given, for the first one of a command; a number is added for further ones; or a random one.
+static void
+key_choose (struct cli *cli)
+{
+    uint8_t random[16];
+
+    cli->keys_sent++;
+    if (cli->idempotency_key == NULL) {
+        randombytes_buf (random, sizeof random);
+        sodium_bin2hex (cli->key_sent, sizeof cli->key_sent, random, sizeof random);
+    } else if (cli->keys_sent == 1) {
+        snprintf (cli->key_sent, sizeof cli->key_sent, "%s", cli->idempotency_key);
+    } else {
+        snprintf (cli->key_sent, sizeof cli->key_sent, "%s-%d", cli->idempotency_key,
+                  cli->keys_sent);
+    }
+}
+
+// Waits until the call has ended, or is to be repeated. False: it was interrupted; that has been printed.
+static bool
+call_wait (struct waiting *waiting, struct rpc_client *client, uint64_t id)
+{
+    while (waiting->status < 0 && !waiting->again) {
+        if (!connect_run (waiting->cli, 0) && waiting->status < 0) {
+            rpc_client_cancel (client, id);
+            waiting->status = print_interrupted (waiting->cli, waiting->write);
+            return false;
+        }
+    }
+    return true;
+}
+
 int
 connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
 {
-    struct waiting waiting = {.cli = cli, .write = !only_reads (call->method), .status = -1};
+    // Only admin keeps replies; elsewhere a key would promise what nobody holds.
+    struct waiting waiting = {.cli = cli,
+                              .write = !only_reads (call->method),
+                              .until = zclock_mono () + cli->timeout_ms,
+                              .status = -1};
     struct rpc_call_options options = {.timeout_ms = cli->timeout_ms, .idempotent = !waiting.write};
+    const char *metadata[] = {"idempotency-key", cli->key_sent, NULL};
     int status;
     struct rpc_client *client =
         connect_client (cli, call->service, call->endpoints, call->home != NULL, &status);
-    uint64_t id;
 
     *reply_r = NULL;
     if (client == NULL) {
@@ -308,12 +393,23 @@ connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
         options.key = call->home;
         options.key_size = strlen (call->home);
     }
-    id = rpc_client_call (client, services[call->service].descriptor, call->method, call->request,
-                          &options, on_reply, &waiting);
+    waiting.keyed = waiting.write && call->service == SERVICE_ADMIN;
+    cli->key_sent[0] = '\0';
+    if (waiting.keyed) {
+        key_choose (cli);
+        options.metadata = metadata;
+    }
     while (waiting.status < 0) {
-        if (!connect_run (cli, 0) && waiting.status < 0) {
-            rpc_client_cancel (client, id);
-            return print_interrupted (cli, waiting.write);
+        uint64_t id = rpc_client_call (client, services[call->service].descriptor, call->method,
+                                       call->request, &options, on_reply, &waiting);
+        if (call_wait (&waiting, client, id) && waiting.again) {
+            waiting.again = false;
+            waiting.repeated = true;
+            if (!connect_run (cli, PAUSE_MS)) {
+                return print_interrupted (cli, true);
+            }
+            int64_t left_ms = waiting.until - zclock_mono ();
+            options.timeout_ms = left_ms > 1 ? (uint32_t) left_ms : 1;
         }
     }
     *reply_r = waiting.reply;

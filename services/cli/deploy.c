@@ -11,11 +11,11 @@ enum { FILE_SIZE_MAX = 1 << 20, GROUP_MODE = 0440 };
 
 // What a process needs besides its key pair and the peers file.
 static const struct {
-    const char *name, *files[3];
+    const char *name, *files[4];
 } needs[] = {
     {"issuer", {"seal.keys", "database-issuer", NULL}},
     {"validator", {"token-check.keys", "database-validator", NULL}},
-    {"admin", {"token-check.keys", "database-admin", NULL}},
+    {"admin", {"token-check.keys", "seal.keys", "database-admin", NULL}},
     {"auditor", {"checkpoint.key", "database-auditor", NULL}},
     {"operator", {"checkpoint.pub", NULL}},
 };

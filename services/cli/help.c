@@ -30,7 +30,7 @@ static const char after_options[] =
     "Exit status:\n"
     "   0  done; validate: allow               70  internal error, or the outcome is not known: it "
     "may have\n"
-    "   1  validate: deny; audit verify: the       happened, look before repeating it\n"
+    "   1  validate: deny; audit verify: the       happened; the text says how to repeat it\n"
     "      trail does not hold together        73  conflict: exists already, or its state does not "
     "allow it\n"
     "   2  validate: undecided (503)           74  a file cannot be read or written\n"

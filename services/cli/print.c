@@ -225,9 +225,14 @@ print_result (const struct cli *cli, bool write, const struct rpc_result *result
     cleanup_free char *message =
         xasprintf ("%s%s%s", *result->message != '\0' ? result->message : "no reason was given",
                    cli->json ? "" : " (", cli->json ? "" : rpc_code_name (result->code));
+    cleanup_free char *advice =
+        unknown ? xasprintf ("; it may have happened all the same: %s%s",
+                             *cli->key_sent ? "repeat it with --idempotency-key "
+                                            : "look before repeating it",
+                             cli->key_sent)
+                : NULL;
     cleanup_free char *whole =
-        xasprintf ("%s%s%s", message, cli->json ? "" : ")",
-                   unknown ? "; it may have happened all the same: look before repeating it" : "");
+        xasprintf ("%s%s%s", message, cli->json ? "" : ")", unknown ? advice : "");
 
     for (size_t i = 0; i < result->ndetails; i++) {
         json_t *detail = json_pack ("{s:s,s:s}", "field", result->details[i].field, "description",

@@ -19,12 +19,20 @@ class Admin:
 
     def __init__(self, system, keys="operator", service="admin"):
         self.dealer = wire.Dealer(system, system[service], keys)
+        self.metadata = {}
+
+    def given(self, **metadata):
+        """Calls have this metadata from now on: given(idempotency_key="x")."""
+        self.metadata = {key.replace("_", "-"): value for key, value in metadata.items() if value is not None}
+        return self
 
     def start(self, method, **fields):
-        return self.dealer.send(f"jeton.v1.Admin/{method}", getattr(admin, f"{method}Request")(**fields), timeout_ms=int(20000 * SLOW))
+        return self.dealer.send(f"jeton.v1.Admin/{method}", getattr(admin, f"{method}Request")(**fields), timeout_ms=int(20000 * SLOW),
+                                 pairs=self.metadata)
 
     def reply(self, method, **fields):
-        reply = self.dealer.call(f"jeton.v1.Admin/{method}", getattr(admin, f"{method}Request")(**fields), timeout=25, timeout_ms=int(20000 * SLOW))
+        reply = self.dealer.call(f"jeton.v1.Admin/{method}", getattr(admin, f"{method}Request")(**fields), timeout=25, timeout_ms=int(20000 * SLOW),
+                                 pairs=self.metadata)
         expect(reply is not None, f"{method} was not answered")
         return reply
 

@@ -178,7 +178,7 @@ class Service:
                          "database_url": f"host={system.postgres.directory} dbname=jeton user=jeton_{kind}", "log_level": "debug"}
         if kind in ("admin", "validator"):
             self.settings["token_keys"] = f"{keys}/token-check.keys"
-        if kind == "issuer":
+        if kind in ("issuer", "admin"):
             self.settings["seal_keys"] = f"{keys}/seal.keys"
         if kind == "auditor":
             self.settings["checkpoint_key"] = f"{keys}/checkpoint.key"

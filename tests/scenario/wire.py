@@ -41,11 +41,13 @@ class Dealer:
         self.socket.connect(service.endpoint)
         self.id = 0
 
-    def send(self, method, request, timeout_ms=5000, **fields):
+    def send(self, method, request, timeout_ms=5000, pairs=None, **fields):
         self.id += 1
         message = envelope.ClientMessage()
         message.request.id, message.request.method, message.request.timeout_ms = self.id, method, timeout_ms
         message.request.body = request if isinstance(request, bytes) else request.SerializeToString()
+        for key, value in (pairs or {}).items():
+            message.request.metadata.add(key=key, value=value)
         for key, value in fields.items():
             setattr(message.request, key, value)
         self.socket.send(message.SerializeToString())

@@ -9,6 +9,7 @@
 #include "envelope.pb-c.h"
 #include "services/admin/admin.h"
 #include "services/admin/check.h"
+#include "services/admin/idempotency.h"
 #include "services/admin/page.h"
 #include "services/admin/store.h"
 #include <check.h>
@@ -36,6 +37,11 @@ struct request {
     char field[64], text[512];
     uint8_t *body;
     size_t size;
+    const char *key;      // metadata idempotency-key
+    const char *sent;     // the packed request
+    rpc_handler *handler; // behind the gate
+    request_callback *held;
+    bool refused; // what was held has been sent
 };
 static struct admin admin;
 static struct request call;
@@ -67,7 +73,7 @@ const char *
 request_method (const struct request *request)
 {
     (void) request;
-    return "jeton.v1.Admin/Test";
+    return "jeton.v1.Admin/CreateToken";
 }
 const char *
 request_correlation (const struct request *request)
@@ -78,9 +84,51 @@ request_correlation (const struct request *request)
 const char *
 request_metadata (const struct request *request, const char *key)
 {
+    return strcmp (key, "idempotency-key") == 0 ? request->key : NULL;
+}
+const void *
+request_body (const struct request *request, size_t *size_r)
+{
+    *size_r = strlen (request->sent);
+    return request->sent;
+}
+unsigned
+request_flags (const struct request *request)
+{
     (void) request;
-    (void) key;
-    return NULL;
+    return RPC_WRITE;
+}
+void
+request_handle (struct request *request)
+{
+    request->handler (request);
+}
+void
+request_hold (struct request *request, request_callback *held)
+{
+    request->held = held;
+}
+int
+request_held (const struct request *request)
+{
+    return request->code;
+}
+void
+request_refuse (struct request *request)
+{
+    request->refused = true;
+    request->answers++;
+}
+// A refusal's code and text are in place: send it, or hold it.
+static void
+refusal (struct request *request)
+{
+    request_callback *held = request->held;
+    request->held = NULL;
+    if (held)
+        held (request);
+    else
+        request->answers++;
 }
 void *
 request_context (const struct request *request)
@@ -108,7 +156,7 @@ request_fail (struct request *request, int code, const char *format, ...)
     vsnprintf (request->text, sizeof request->text, format, arguments);
     va_end (arguments);
     request->code = code;
-    request->answers++;
+    refusal (request);
 }
 void
 request_fail_field (struct request *request, const char *field, const char *format, ...)
@@ -119,7 +167,7 @@ request_fail_field (struct request *request, const char *field, const char *form
     va_end (arguments);
     snprintf (request->field, sizeof request->field, "%s", field);
     request->code = JETON__V1__CODE__CODE_INVALID_ARGUMENT;
-    request->answers++;
+    refusal (request);
 }
 
 // ---- a store ----------------------------------------------------------------------------------------------------------
@@ -185,6 +233,7 @@ STORE (store_user_create, const struct change *change, int64_t account, const Je
     (asked.change = *change; UNUSED (account); UNUSED (user); ask_text (hash))
 STORE (store_user_status, const struct change *change, Jeton__V1__UserStatus status)
     (asked.change = *change; asked.status = (int) status)
+STORE (store_idempotency_get, const uint8_t *hash) (UNUSED (hash))
 STORE (store_token_get, int64_t number) (UNUSED (number))
 STORE (store_token_list, const struct page *page, const struct store_token_filter *filter, enum store_token_sort sort, bool descending, bool count)
     (asked.page = *page; asked.filter = *filter; asked.status = (int) sort; UNUSED (descending); UNUSED (count))
@@ -216,8 +265,15 @@ STORE (store_scope_find, int64_t account, const struct scope *scope)
     (UNUSED (account); asked.reference = (int64_t) scope->n)
     // clang-format on
 
-    // A pool of workers of which none has time until the test says so.
-    static struct {
+    void store_idempotency_tidy (struct admin *asking, int64_t keep_s, db_callback *callback)
+{
+    UNUSED (asking);
+    UNUSED (keep_s);
+    UNUSED (callback);
+}
+
+// A pool of workers of which none has time until the test says so.
+static struct {
     bool full;
     worker_work *work;
     worker_done *done;
@@ -250,16 +306,23 @@ rows (int n, int columns, const char *const *texts)
 
 // Answers the last question.
 static void
-answer (enum db_outcome outcome, int n, int columns, const char *const *texts)
+answer_with (enum db_outcome outcome, int n, int columns, const char *const *texts,
+             const struct db_error *error)
 {
     PGresult *result = outcome == DB_OK ? rows (n, columns, texts) : NULL;
     PGresult *results[] = {result, result};
-    struct db_error error = {"23505", "users_username", "duplicate key"};
     db_callback *callback = asked.callback;
     asked.name = NULL;
     asked.callback = NULL;
-    callback (&call, outcome, outcome == DB_OK ? results : NULL, &error);
+    callback (&call, outcome, outcome == DB_OK ? results : NULL, error);
     PQclear (result);
+}
+
+static void
+answer (enum db_outcome outcome, int n, int columns, const char *const *texts)
+{
+    struct db_error error = {"23505", "users_username", "duplicate key"};
+    answer_with (outcome, n, columns, texts, &error);
 }
 
 static void
@@ -268,8 +331,10 @@ answer_nothing (void)
     answer (DB_OK, 0, 1, NULL);
 }
 
-static void
-begin (rpc_handler *handler, const void *message)
+// A call with an idempotency key, whose packed request stands as `sent`, goes through the gate to its handler.
+static inline void
+begin_at (rpc_handler *gate, rpc_handler *handler, const void *message, const char *key,
+          const char *sent)
 {
     arena_destroy (&call.arena);
     free (call.body);
@@ -278,7 +343,16 @@ begin (rpc_handler *handler, const void *message)
     memset (&pool, 0, sizeof pool);
     call.arena = arena_new (1 << 20);
     call.message = message;
-    handler (&call);
+    call.key = key;
+    call.sent = sent;
+    call.handler = handler;
+    gate (&call);
+}
+
+static inline void
+begin (rpc_handler *handler, const void *message)
+{
+    begin_at (handler, handler, message, NULL, "");
 }
 
 static void

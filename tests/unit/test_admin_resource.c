@@ -6,6 +6,7 @@
 // objects: services/admin/token_edit.o services/admin/token_rotate.o services/admin/user.o services/admin/view.o
 // objects: services/admin/view_resource.o services/admin/resource.o services/admin/resource_change.o
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
+// objects: services/admin/idempotency.o
 #include "tests/unit/test_admin.h"
 
 #define ACTIVE   "1"
