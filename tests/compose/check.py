@@ -63,7 +63,10 @@ class Compose:
         return run(*self.command, *arguments, environment=self.environment, **{"timeout": 240, **options})
 
     def up(self, *arguments):
-        return self.compose("up", "-d", *arguments)
+        done = self.compose("up", "-d", *arguments, check=None)
+        if done.returncode != 0:
+            said = [docker("logs", "--tail", "5", c, check=None).stderr for s in ("secrets", "init", "postgres") for c in self.containers(s, every=True)]
+            raise Failed(f"up {' '.join(arguments)}: exit status {done.returncode}: {done.stderr[-800:]}; what they said: {' '.join(said)}")
 
     def jeton(self, *arguments, **options):
         """As the operator."""

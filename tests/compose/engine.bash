@@ -23,7 +23,7 @@ engine_install() {
     [ "$(id -u)" = 0 ] || fail "${missing[*]} must be installed first, or this run as root."
     say "installing ${missing[*]}"
     { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 \
-        install "${missing[@]}" iptables iproute2; } </dev/null >"$work/apt.log" 2>&1 || { tail -n 20 "$work/apt.log" >&2 && fail "${missing[*]} could not be installed."; }
+        install "${missing[@]}" iptables iproute2 cgroupfs-mount; } </dev/null >"$work/apt.log" 2>&1 || { tail -n 20 "$work/apt.log" >&2 && fail "${missing[*]} could not be installed."; }
 }
 
 compose_found() { command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1; }
@@ -41,6 +41,10 @@ engine_start() {
     iptables-save >"$work/iptables" 2>/dev/null || true
     cat /proc/sys/net/ipv4/ip_forward >"$work/ip_forward"
     [ -e /sys/class/net/docker0 ] || touch "$work/no-docker0"
+    # In a chroot, for example, there may be none.
+    if [ ! -e /sys/fs/cgroup/cgroup.controllers ] && ! mountpoint -q /sys/fs/cgroup/memory && command -v cgroupfs-mount >/dev/null; then
+        cgroupfs-mount && touch "$work/cgroups"
+    fi
     # Not in this process group: an interrupt is for the tests, which end it in order.
     setsid dockerd --host "unix://$engine_run/docker.sock" --data-root "$cache/docker" --exec-root "$engine_run/exec" \
         --pidfile "$engine_run/dockerd.pid" </dev/null >"$work/dockerd.log" 2>&1 8>&- &
@@ -76,6 +80,7 @@ compose_v2() {
     fi
     if [ ! -x "$place/docker-compose" ]; then
         mkdir -p "$place" "$work"/apt/{lists,cache,parts}
+        # shellcheck disable=SC2016 # apt's own variable
         mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | head -n 1) || return 0
         printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s trixie main\n' "$mirror" >"$work/apt/sources.list"
         apt=(-q -o "Dir::Etc::SourceList=$work/apt/sources.list" -o "Dir::Etc::SourceParts=$work/apt/parts" -o "Dir::Etc::PreferencesParts=$work/apt/parts"
@@ -108,5 +113,6 @@ engine_end() {
     done
     [ ! -s "$work/iptables" ] || iptables-restore <"$work/iptables"
     cat "$work/ip_forward" >/proc/sys/net/ipv4/ip_forward
+    [ ! -e "$work/cgroups" ] || cgroupfs-umount || true
     rm -rf "$engine_run/exec" "$engine_run/dockerd.pid" "$engine_run/docker.sock"
 }

@@ -67,7 +67,7 @@ system_images() {
     made_images+=("$JETON_IMAGE-client:$JETON_VERSION")
     # The same programs with one more migration: what a next version is to an upgrade.
     local last
-    last=$(find deploy/schema -name '[0-9]*.sql' -printf '%f\n' | sort | tail -n 1)
+    last=$(docker run --rm --entrypoint ls "$JETON_IMAGE-cli:$JETON_VERSION" /usr/share/jeton/schema | sort | tail -n 1)
     mkdir -p "$work/next"
     printf 'CREATE TABLE upgraded (yes boolean);\nINSERT INTO upgraded VALUES (true);\n' >"$work/next/$(printf %04d $((10#${last%%_*} + 1)))_next.sql"
     printf 'FROM %s\nCOPY *.sql /usr/share/jeton/schema/\n' "$JETON_IMAGE-cli:$JETON_VERSION" >"$work/next/Dockerfile"
