@@ -206,6 +206,7 @@ append_done (void *context, enum db_outcome outcome, const struct db_error *erro
         case DB_CONFLICT:
             stats->conflicts++;
             log_warn ("the trail has grown behind the writer's back", NULL);
+            refused (writer, "append", outcome);
             phase_set (writer, WRITER_ELECTED);
             break;
         case DB_UNCERTAIN:

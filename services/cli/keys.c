@@ -43,12 +43,13 @@ rotate (struct cli *cli)
     Jeton__V1__RotateSigningKeyRequest request = JETON__V1__ROTATE_SIGNING_KEY_REQUEST__INIT;
 
     request.force = option_given (cli, "force");
+    request.revoke = option_given (cli, "revoke");
     return show_reply (cli, "RotateSigningKey", &request.base);
 }
 
 static const struct option_row rotate_options[] = {
-    {.name = "force",
-     .help = "when the key that signs has leaked: without waiting until all know the next one"},
+    {.name = "force", .help = "without waiting until all know the next key"},
+    {.name = "revoke", .help = "the key that signs has leaked: refuse all that it signed, at once"},
     {.name = NULL},
 };
 static const struct option_row add_options[] = {

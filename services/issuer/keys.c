@@ -129,11 +129,11 @@ issuer_rotate_signing_key_read (void *context, enum store_outcome outcome,
         return;
     }
     int64_t young = rotation->pending.created_at + issuer->settings.jwks_max_age_s - time (NULL);
-    if (young > 0 && !message->force) {
+    if (young > 0 && !message->force && !message->revoke) {
         request_fail (
             request, JETON__V1__CODE__CODE_FAILED_PRECONDITION,
             "the next key has not been in the JWKS for long enough for all to know it: wait "
-            "%lld s, or force it if the active key has leaked",
+            "%lld s, force it, or revoke the active key if it has leaked",
             (long long) young);
         return;
     }
@@ -143,26 +143,27 @@ issuer_rotate_signing_key_read (void *context, enum store_outcome outcome,
         return;
     }
     size_t size;
-    uint8_t *record =
-        audit_pack (request,
-                    &(struct audit_change){
-                        .event = "platform.keys.signing_key.rotated",
-                        .summary = message->force ? "The signing key was replaced, without waiting"
-                                                  : "The signing key was replaced by the next one",
-                        .object_type = "signing_key",
-                        .object_id = rotation->pending.kid,
-                        .object_name = rotation->pending.kid,
-                        .account_id = "",
-                        .revision = 2,
-                        .visibility = JETON__V1__VISIBILITY__VISIBILITY_PRIVATE,
-                    },
-                    &size);
+    uint8_t *record = audit_pack (
+        request,
+        &(struct audit_change){
+            .event = "platform.keys.signing_key.rotated",
+            .summary = message->revoke  ? "The signing key was revoked, and what it signed with it"
+                       : message->force ? "The signing key was replaced, without waiting"
+                                        : "The signing key was replaced by the next one",
+            .object_type = "signing_key",
+            .object_id = rotation->pending.kid,
+            .object_name = rotation->pending.kid,
+            .account_id = "",
+            .revision = 2,
+            .visibility = JETON__V1__VISIBILITY__VISIBILITY_PRIVATE,
+        },
+        &size);
     if (!record)
         memory_fail (request);
     else
         store_signing_key_rotate (issuer->process.db, rotation->active.kid, rotation->pending.kid,
-                                  &rotation->next, record, size, issuer_rotate_signing_key_done,
-                                  request);
+                                  &rotation->next, message->revoke, record, size,
+                                  issuer_rotate_signing_key_done, request);
 }
 
 static void
@@ -170,7 +171,10 @@ rotation_reply (struct request *request)
 {
     struct rotation *rotation = request_context (request);
     int64_t now = time (NULL);
-    rotation->active.state = JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_RETIRED;
+    const Jeton__V1__RotateSigningKeyRequest *message = request_message (request);
+    rotation->active.state = message->revoke
+                                 ? JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_REVOKED
+                                 : JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_RETIRED;
     rotation->active.retired_at = now;
     rotation->pending.state = JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_ACTIVE;
     rotation->pending.activated_at = now;

@@ -278,6 +278,8 @@ signing_jwks (const struct signing *signing)
     json_t *keys = json_array ();
     for (size_t i = 0; i < signing->n; i++) {
         const struct store_signing_key *row = &signing->keys[i];
+        if (row->state == JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_REVOKED)
+            continue;
         struct jwt_key *key = jwt_key_from_public (row->public_key, row->public_size, NULL);
         if (key)
             json_array_append_new (keys, jwt_key_jwk (key));

@@ -3,6 +3,7 @@
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include "common/token/id.h"
+#include "issuer.pb-c.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@ const struct db_statement store_statements[] = {
     [SIGNING_KEY_ROTATE] =
         {"signing_key_rotate",
          // Each part reads the one before, which makes PostgreSQL run them in this order.
-         "WITH r AS (UPDATE signing_keys SET state = 3, retired_at = now()"
+         "WITH r AS (UPDATE signing_keys SET state = $7::smallint, retired_at = now()"
          "  WHERE kid = $1 AND state = 2"
          "  AND EXISTS (SELECT FROM signing_keys WHERE kid = $2 AND state = 1) RETURNING kid),"
          " a AS (UPDATE signing_keys SET state = 2, activated_at = now()"
@@ -233,8 +234,8 @@ store_signing_key_rotate_done (void *context, enum db_outcome outcome, PGresult 
 
 void
 store_signing_key_rotate (struct db *db, const char *active, const char *pending,
-                          const struct store_signing_key *next, const uint8_t *record, size_t size,
-                          store_done_callback *callback, void *context)
+                          const struct store_signing_key *next, bool revoke, const uint8_t *record,
+                          size_t size, store_done_callback *callback, void *context)
 {
     struct db_params params = {0};
     db_param_text (&params, active);
@@ -243,6 +244,8 @@ store_signing_key_rotate (struct db *db, const char *active, const char *pending
     db_param_bytes (&params, next->public_key, next->public_size);
     db_param_bytes (&params, next->sealed_key, next->sealed_size);
     db_param_bytes (&params, record, size);
+    db_param_int (&params, revoke ? JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_REVOKED
+                                  : JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_RETIRED);
     struct call *call = call_new (context);
     call->callback.done = callback;
     db_call (db, SIGNING_KEY_ROTATE, &params, store_signing_key_rotate_done, call);

@@ -53,11 +53,12 @@ typedef void store_done_callback (void *context, enum store_outcome outcome);
 void store_signing_key_add (struct db *db, const struct store_signing_key *key,
                             const uint8_t *record, size_t size, store_done_callback *callback,
                             void *context);
-// store_signing_key_rotate (db, active, pending, next, record, size, callback, context): active retires, pending becomes active, next is
+// store_signing_key_rotate (db, active, pending, next, revoke, record, size, callback, context): active retires, or is revoked; pending becomes active, next is
 // added as pending: all or nothing. STORE_CONFLICT: they are not active and pending any more.
 void store_signing_key_rotate (struct db *db, const char *active, const char *pending,
-                               const struct store_signing_key *next, const uint8_t *record,
-                               size_t size, store_done_callback *callback, void *context);
+                               const struct store_signing_key *next, bool revoke,
+                               const uint8_t *record, size_t size, store_done_callback *callback,
+                               void *context);
 // store_record_add (db, record, size, callback, context): An audit record of what changes nothing: a failed sign-in.
 void store_record_add (struct db *db, const uint8_t *record, size_t size,
                        store_done_callback *callback, void *context);

@@ -55,7 +55,8 @@ const struct db_statement store_statements[] = {
     [PUBLIC_KEYS] = {"public_keys",
                      // A retired key's last token lives for at most a year (R18).
                      "SELECT kid, public_key FROM signing_keys"
-                     " WHERE retired_at IS NULL OR retired_at > now() - interval '366 days'"
+                     " WHERE state <> 4"
+                     " AND (retired_at IS NULL OR retired_at > now() - interval '366 days')"
                      " ORDER BY created_at DESC LIMIT 256",
                      false},
     {NULL, NULL, false},

@@ -22,7 +22,7 @@ def token(system, *arguments, kind="service", account=None):
 
 
 def three_validators():
-    system = System({"validator": 3}, {"issuer": {"jwks_max_age_s": 300}})
+    system = System({"validator": 3}, {"issuer": {"jwks_max_age_s": 300}, "validator": {"keys_interval_ms": 500}})
     for module in ("orders", "stock", "prices"):
         system.cli("module", "create", module)
     system.account = system.cli("account", "create", "--name", "Acme", "--module", "orders", "--module", "stock")["id"]
@@ -217,6 +217,18 @@ def rotate(system):
     expect_reason(system, system.jwt, "ok", 200)
     rotated = wait_for(lambda: system.cli("audit", "list", "--event", "platform.keys.signing_key.rotated"), what="the record of the rotation")
     expect_equal(rotated[0]["object"]["id"], keys["pending"])
+
+
+@test("what a revoked signing key has signed is refused, and what others have is not (R25, R26)")
+def revoke_key(system):
+    leaked = system.cli("login", "--username", "erin", input="correct horse battery\n")["access_token"]
+    expect_reason(system, leaked, "ok", 200)
+    states = [key["state"] for key in system.cli("keys", "rotate", "--revoke")]
+    expect_equal(states, ["revoked", "active", "pending"])
+    wait_for(lambda: all(system.validate(leaked, endpoint=v.endpoint)["reason"] == "unknown" for v in system.of_kind("validator")), 5, "the refusal")
+    expect_reason(system, system.jwt, "ok", 200)
+    wait_for(lambda: system.validate(system.cli("login", "--username", "erin", input="correct horse battery\n")["access_token"])["reason"] == "ok",
+             10, "a token of the next key")
 
 
 @test("without a database a validator says 503, neither yes nor no, and recovers by itself (R42)")
