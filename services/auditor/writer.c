@@ -21,6 +21,7 @@ struct writer {
     int timer;
     enum writer_phase phase;
     bool failed;           // the last call was refused by the database
+    bool conflicted;       // the last batch met a constraint: another like it waits
     bool busy;             // a call is in flight
     bool finishing;        // take no more
     uint64_t connection;   // counts connections lost and made
@@ -200,13 +201,17 @@ append_done (void *context, enum db_outcome outcome, const struct db_error *erro
         switch (outcome) {
         case DB_OK:
             appended (writer);
+            writer->conflicted = false;
             if (at_the_end (&writer->head))
                 phase_set (writer, WRITER_ELECTED); // where it goes no further
             break;
         case DB_CONFLICT:
             stats->conflicts++;
             log_warn ("the trail has grown behind the writer's back", NULL);
-            refused (writer, "append", outcome);
+            // Reading the end again mends it, unless it is another constraint than the sequence's, which would be met for ever.
+            if (writer->conflicted)
+                refused (writer, "append", outcome);
+            writer->conflicted = true;
             phase_set (writer, WRITER_ELECTED);
             break;
         case DB_UNCERTAIN:
