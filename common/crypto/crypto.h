@@ -33,6 +33,8 @@ struct seal_keys;
 struct seal_keys *seal_keys_load (const char *path, struct error *error_r)
     __attribute__ ((warn_unused_result));
 void seal_keys_destroy (struct seal_keys **keys); // wiped
+// seal_keys_newest (keys): The version that seals. What is sealed begins with its version: 4 bytes, big endian.
+uint32_t seal_keys_newest (const struct seal_keys *keys);
 // seal (keys, context, data, size, sealed_r): sealed_r has room for size + CRYPTO_SEAL_OVERHEAD. False only when OpenSSL fails.
 bool seal (const struct seal_keys *keys, const char *context, const void *data, size_t size,
            uint8_t *sealed_r) __attribute__ ((warn_unused_result));

@@ -102,6 +102,12 @@ newest (const struct seal_keys *keys)
     return key;
 }
 
+uint32_t
+seal_keys_newest (const struct seal_keys *keys)
+{
+    return newest (keys)->version;
+}
+
 static bool
 encrypt (EVP_CIPHER_CTX *context, const uint8_t *key, const uint8_t *nonce, const char *additional,
          const void *data, int size, uint8_t *data_r, uint8_t *tag_r)

@@ -59,6 +59,10 @@ void admin_edit_token (struct request *request);
 void admin_rotate_token (struct request *request);
 // token_list.c
 void admin_list_tokens (struct request *request);
+// token_reveal.c
+void admin_reveal_token (struct request *request);
+// token_reseal.c
+void admin_reseal_tokens (struct request *request);
 // token.c
 void admin_get_token (struct request *request);
 void admin_disable_token (struct request *request);

@@ -23,6 +23,8 @@ const struct rpc_method admin_methods[] = {
     {"ListTokens", admin_list_tokens, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"EditToken", admin_edit_token, MANAGERS, RPC_WRITE, 0, 0},
     {"RotateToken", admin_rotate_token, MANAGERS, RPC_WRITE, 0, 0},
+    {"RevealToken", admin_reveal_token, MANAGERS, RPC_WRITE, 0, 0},
+    {"ResealTokens", admin_reseal_tokens, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"DisableToken", admin_disable_token, MANAGERS, RPC_WRITE, 0, 0},
     {"EnableToken", admin_enable_token, MANAGERS, RPC_WRITE, 0, 0},
     {"DeleteToken", admin_delete_token, MANAGERS, RPC_WRITE, 0, 0},

@@ -9,7 +9,9 @@
 // so that records of one object have ids in the order of its changes.
 #define TOLD(kind, account)                                                                        \
     ", told AS (INSERT INTO changes (kind, object, account, revision)"                             \
-    "  SELECT '" kind "', number, " account ", revision FROM changed)"                             \
+    "  SELECT '" kind "', number, " account ", revision FROM changed)" RECORDED
+// What is no change of anything that validators would have to hear of.
+#define RECORDED                                                                                   \
     ", recorded AS (INSERT INTO outbox (record) SELECT ($1::bytea[])[1] FROM changed)"             \
     ", kept AS (INSERT INTO idempotency_keys (key, method, sealed)"                                \
     "  SELECT ($1::bytea[])[2], convert_from (($1::bytea[])[3], 'UTF8'), ($1::bytea[])[4]"         \
@@ -38,7 +40,7 @@
     " (SELECT coalesce (string_agg (m.name || ':' || g.access, ',' ORDER BY m.name COLLATE \"C\"), '')" \
     "  FROM token_modules g JOIN modules m ON m.number = g.module WHERE g.token = t.number),"       \
     " array_to_string (t.allow_list, ','), coalesce (t.rate_per_minute, 0), coalesce (t.rate_burst, 0),"  \
-    " " SECONDS ("t.last_rotated_at") ", " SECONDS ("t.grace_until")
+    " " SECONDS ("t.last_rotated_at") ", " SECONDS ("t.grace_until") ", t.sealed_value IS NOT NULL"
 // clang-format on
 
 // Lists of tokens. $1 is the account, 0 for all; $2 to $8 are filters, as struct store_token_filter has them; $9 is the number of the last row
@@ -206,11 +208,12 @@ const struct db_statement store_statements[] = {
     " RETURNING a.number),"
     " changed AS ("
     " INSERT INTO tokens (number, account, owner, name, description, kind, environment, digest,"
-    "  created_by_id, created_by_name, created_at, updated_at, expires_at, allow_list, rate_per_minute, rate_burst)"
+    "  created_by_id, created_by_name, created_at, updated_at, expires_at, allow_list, rate_per_minute, rate_burst,"
+    "  sealed_value)"
     " SELECT $2::bigint, place.number, nullif ($4::bigint, 0), $5::text, $6::text, $7::smallint,"
     "  $8::smallint, $9::bytea, $10::text, $11::text, to_timestamp ($14), to_timestamp ($14),"
     "  to_timestamp (nullif ($15::bigint, 0)), string_to_array ($16, ',')::cidr[],"
-    "  nullif ($17::integer, 0), nullif ($18::integer, 0) FROM place"
+    "  nullif ($17::integer, 0), nullif ($18::integer, 0), $19::bytea FROM place"
     " RETURNING number, account, revision),"
     " granted AS (INSERT INTO token_modules (account, token, module, access)"
     "  SELECT changed.account, changed.number, g.module, g.access FROM changed, grants g)"
@@ -247,14 +250,41 @@ const struct db_statement store_statements[] = {
 [TOKEN_ROTATE] = {"token_rotate",
     "WITH changed AS ("
     " UPDATE tokens SET old_digest = digest, digest = $4::bytea, grace_until = to_timestamp ($5),"
-    "  last_rotated_at = to_timestamp ($6), updated_at = to_timestamp ($6), revision = revision + 1"
+    "  last_rotated_at = to_timestamp ($6), updated_at = to_timestamp ($6), sealed_value = $7::bytea, revision = revision + 1"
     " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
     " RETURNING number, account, revision)"
     TOLD ("token", "account"), true},
 
+[TOKEN_GET_SEALED] = {"token_get_sealed",
+    "SELECT " TOKEN_COLUMNS ", coalesce (t.sealed_value, '') FROM tokens t"
+    " WHERE t.number = $1::bigint AND t.status <> 3", false},
+
+[TOKEN_REVEAL] = {"token_reveal",
+    "WITH changed AS (SELECT number FROM tokens"
+    "  WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3 FOR UPDATE)"
+    RECORDED, true},
+
+// $1 the cursor, $2 the newest key's version as it begins what is sealed, $3 the limit. The count is the same in all rows.
+[TOKEN_RESEAL_LIST] = {"token_reseal_list",
+    "SELECT number, sealed_value, (SELECT count (*) FROM tokens WHERE sealed_value IS NOT NULL"
+    "  AND number > $1::bigint AND substring (sealed_value FROM 1 FOR 4) <> $2::bytea)"
+    " FROM tokens WHERE sealed_value IS NOT NULL AND number > $1::bigint"
+    "  AND substring (sealed_value FROM 1 FOR 4) <> $2::bytea"
+    " ORDER BY number LIMIT $3::bigint", false},
+
+// Of each token: what was sealed before, and now. What somebody has changed since stays.
+[TOKEN_RESEAL] = {"token_reseal",
+    "WITH changed AS (UPDATE tokens t SET sealed_value = decode (v.new, 'hex')"
+    " FROM unnest (string_to_array ($2, ',')::bigint[], string_to_array ($3, ','), string_to_array ($4, ','))"
+    "  AS v (number, old, new)"
+    " WHERE t.number = v.number AND t.sealed_value = decode (v.old, 'hex') RETURNING t.number),"
+    " recorded AS (INSERT INTO outbox (record) SELECT ($1::bytea[])[1] WHERE EXISTS (SELECT FROM changed))"
+    " SELECT count (*) FROM changed", true},
+
 [TOKEN_STATUS] = {"token_status",
     "WITH changed AS ("
-    " UPDATE tokens SET status = $4::smallint, revision = revision + 1, updated_at = to_timestamp ($5)"
+    " UPDATE tokens SET status = $4::smallint, revision = revision + 1, updated_at = to_timestamp ($5),"
+    "  sealed_value = CASE WHEN $4::smallint = 3 THEN NULL ELSE sealed_value END"
     " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
     " RETURNING number, account, revision),"
     " freed AS (UPDATE accounts SET live_tokens = live_tokens - 1"

@@ -245,6 +245,15 @@ param_rate_limit (struct db_params *params, const Jeton__V1__Token *token)
     db_param_int (params, token->rate_limit ? token->rate_limit->burst : 0);
 }
 
+static void
+param_sealed (struct db_params *params, const uint8_t *sealed)
+{
+    if (sealed)
+        db_param_bytes (params, sealed, STORE_SEALED_SIZE);
+    else
+        db_param_null (params);
+}
+
 void
 store_token_create (struct request *request, const struct change *change,
                     const Jeton__V1__Token *token, const struct store_token_new *new,
@@ -267,6 +276,7 @@ store_token_create (struct request *request, const struct change *change,
     db_param_int (&params, token->expires_at);
     db_param_text (&params, new->allow_list);
     param_rate_limit (&params, token);
+    param_sealed (&params, new->sealed);
     db_call (store_db (request), TOKEN_CREATE, &params, callback, request);
 }
 
@@ -303,8 +313,8 @@ store_token_edit (struct request *request, const struct change *change,
 
 void
 store_token_rotate (struct request *request, const struct change *change,
-                    const uint8_t digest[TOKEN_DIGEST_SIZE], int64_t grace_until,
-                    db_callback *callback)
+                    const uint8_t digest[TOKEN_DIGEST_SIZE], const uint8_t *sealed,
+                    int64_t grace_until, db_callback *callback)
 {
     struct db_params params = {.lock_order = change->account};
     param_change (&params, change);
@@ -312,7 +322,47 @@ store_token_rotate (struct request *request, const struct change *change,
     db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
     db_param_int (&params, grace_until);
     db_param_int (&params, change->at);
+    param_sealed (&params, sealed);
     db_call (store_db (request), TOKEN_ROTATE, &params, callback, request);
+}
+
+void
+store_token_get_sealed (struct request *request, int64_t number, db_callback *callback)
+{
+    get (request, TOKEN_GET_SEALED, number, callback);
+}
+
+void
+store_token_reveal (struct request *request, const struct change *change, db_callback *callback)
+{
+    struct db_params params = {.lock_order = change->account};
+    param_change (&params, change);
+    db_param_int (&params, change->revision);
+    db_call (store_db (request), TOKEN_REVEAL, &params, callback, request);
+}
+
+void
+store_token_reseal_list (struct request *request, int64_t after, uint32_t version, int64_t limit,
+                         db_callback *callback)
+{
+    const uint8_t begin[] = {(uint8_t) (version >> 24), (uint8_t) (version >> 16),
+                             (uint8_t) (version >> 8), (uint8_t) version};
+    struct db_params params = {0};
+    db_param_int (&params, after);
+    db_param_bytes (&params, begin, sizeof begin);
+    db_param_int (&params, limit);
+    db_call (store_db (request), TOKEN_RESEAL_LIST, &params, callback, request);
+}
+
+void
+store_token_reseal (struct request *request, const struct change *change, char *const lists[3],
+                    db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_bytes (&params, change->told, change->told_size);
+    for (int i = 0; i < 3; i++)
+        db_param_text (&params, lists[i]);
+    db_call (store_db (request), TOKEN_RESEAL, &params, callback, request);
 }
 
 void

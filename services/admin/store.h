@@ -6,6 +6,7 @@
 #ifndef JETON_ADMIN_STORE_H
 #define JETON_ADMIN_STORE_H
 
+#include "common/crypto/crypto.h"
 #include "common/db/db.h"
 #include "common/rpc/request.h"
 #include "common/scope/scope.h"
@@ -76,7 +77,7 @@ struct store_token_filter {
     int64_t expires_before, rotated_before;
 };
 enum store_token_sort { STORE_SORT_CREATED, STORE_SORT_NAME, STORE_SORT_ACCESS, STORE_SORT_EXPIRY };
-enum { STORE_TOKEN_KEY_COLUMN = 21 }; // in an order other than by creation
+enum { STORE_TOKEN_KEY_COLUMN = 22 }; // in an order other than by creation
 
 // store_token_list (request, page, filter, sort, descending, count, callback): In an order other than by creation, of one account only; page->key is
 // what the row of page->after is sorted by: a lower-case name, or microseconds since the epoch ("" for never). With `count` there is a second
@@ -91,12 +92,15 @@ void store_token_list (struct request *request, const struct page *page,
 void store_token_prepare (struct request *request, int64_t account, int64_t owner,
                           const char *modules, db_callback *callback);
 
+enum { STORE_SEALED_SIZE = TOKEN_VALUE_LENGTH + CRYPTO_SEAL_OVERHEAD };
+
 // What a new token's message does not tell as numbers.
 struct store_token_new {
     int64_t account, owner; // owner 0: none
     uint8_t digest[TOKEN_DIGEST_SIZE];
     char *modules, *accesses; // numbers, comma-separated, of equal count
     char *allow_list;         // comma-separated
+    const uint8_t *sealed;    // the value, STORE_SEALED_SIZE bytes; NULL: not revealable
 };
 
 // store_token_create (request, change, token, new, callback): No row when the account has reached its limit, a module is not enabled for it any
@@ -119,9 +123,24 @@ struct store_token_edit {
 void store_token_edit (struct request *request, const struct change *change,
                        const Jeton__V1__Token *token, const struct store_token_edit *edit,
                        db_callback *callback);
-// store_token_rotate (request, change, digest, grace_until, callback): `digest` is of the new value.
+// store_token_rotate (request, change, digest, sealed, grace_until, callback): `digest` is of the new value; `sealed` is that value, or NULL.
 void store_token_rotate (struct request *request, const struct change *change,
-                         const uint8_t digest[TOKEN_DIGEST_SIZE], int64_t grace_until,
+                         const uint8_t digest[TOKEN_DIGEST_SIZE], const uint8_t *sealed,
+                         int64_t grace_until, db_callback *callback);
+
+// store_token_get_sealed (request, number, callback): The token's columns, and its sealed value, which is empty where there is none.
+void store_token_get_sealed (struct request *request, int64_t number, db_callback *callback);
+// store_token_reveal (request, change, callback): Only the record is written.
+void store_token_reveal (struct request *request, const struct change *change,
+                         db_callback *callback);
+
+// store_token_reseal_list (request, after, version, limit, callback): Of tokens whose values are sealed under another key than `version`: number, sealed value, and how many there are
+// after `after`.
+void store_token_reseal_list (struct request *request, int64_t after, uint32_t version,
+                              int64_t limit, db_callback *callback);
+// store_token_reseal (request, change, lists, callback): Numbers, old and new sealed values: comma-separated, of equal count; values in hexadecimal. One
+// row: how many were resealed.
+void store_token_reseal (struct request *request, const struct change *change, char *const lists[3],
                          db_callback *callback);
 void store_token_status (struct request *request, const struct change *change,
                          Jeton__V1__TokenStatus status, db_callback *callback);

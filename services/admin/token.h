@@ -31,6 +31,15 @@ bool token_check_revision (struct request *request, const Jeton__V1__Token *toke
 bool token_record (struct request *request, const Jeton__V1__Token *before, Jeton__V1__Token *after,
                    const char *verb, const char *what) __attribute__ ((warn_unused_result));
 
+// Values of revealable tokens (token_reveal.c). token_seal (admin, id, value, sealed_r): under the newest key. False: OpenSSL fails; answer with
+// token_seal_failed. token_open (admin, id, sealed, value_r): False: none of the keys opens it, or it is of another token.
+struct admin;
+bool token_seal (const struct admin *admin, const char *id, const char *value, uint8_t *sealed_r)
+    __attribute__ ((warn_unused_result));
+void token_seal_failed (struct request *request);
+bool token_open (const struct admin *admin, const char *id, const uint8_t *sealed, char *value_r)
+    __attribute__ ((warn_unused_result));
+
 // What requests may say of a token (token_check.c). As in check.h, false: the request was answered.
 // token_check_expiry (request, expires_at): 0, or in the future.
 bool token_check_expiry (struct request *request, int64_t expires_at)

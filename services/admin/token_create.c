@@ -27,6 +27,7 @@ struct creation {
     char value[TOKEN_VALUE_LENGTH + 1];
     char *warning;                     // NULL: none
     Jeton__V1__CreateTokenReply reply; // without the token
+    uint8_t sealed[STORE_SEALED_SIZE];
 };
 
 static bool
@@ -159,6 +160,7 @@ token_of (struct request *request)
     token->n_allow_list = message->n_allow_list;
     token->allow_list = message->allow_list;
     token->rate_limit = message->rate_limit;
+    token->revealable = message->revealable;
     token->created_by = creator;
     token->created_at = token->updated_at = change->at;
     token->expires_at = expiry (message, change->at);
@@ -210,6 +212,13 @@ admin_create_token_read (void *context, enum db_outcome outcome, PGresult *const
     token_value_digest (creation->value, TOKEN_VALUE_LENGTH, creation->new.digest);
     reply_prepare (creation, message, token);
     change->rest = &creation->reply.base;
+    if (token->revealable) {
+        if (!token_seal (admin, token->id, creation->value, creation->sealed)) {
+            token_seal_failed (request);
+            return;
+        }
+        creation->new.sealed = creation->sealed;
+    }
     struct audit_change audit = {.event = "platform.tokens.token.created",
                                  .object_type = "token",
                                  .object_id = token->id,

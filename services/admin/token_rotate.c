@@ -16,6 +16,7 @@ struct rotation {
     uint8_t digest[TOKEN_DIGEST_SIZE];
     char value[TOKEN_VALUE_LENGTH + 1];
     Jeton__V1__RotateTokenReply reply; // without the token
+    uint8_t sealed[STORE_SEALED_SIZE];
 };
 
 static bool
@@ -83,6 +84,10 @@ admin_rotate_token_read (void *context, enum db_outcome outcome, PGresult *const
     jeton__v1__rotate_token_reply__init (&rotation->reply);
     rotation->reply.value = rotation->value;
     change->rest = &rotation->reply.base;
+    if (after->revealable && !token_seal (admin, after->id, rotation->value, rotation->sealed)) {
+        token_seal_failed (request);
+        return;
+    }
     char what[96] = "rotated, and the value before is refused";
     time_t until = (time_t) after->grace_until;
     struct tm tm;
@@ -91,7 +96,8 @@ admin_rotate_token_read (void *context, enum db_outcome outcome, PGresult *const
                   "rotated, and the value before is accepted until %Y-%m-%d %H:%M:%SZ", &tm);
     if (token_record (request, before, after, "rotated", what))
         // Without a grace period it ended long ago, also for a validator whose clock is behind ours.
-        store_token_rotate (request, change, rotation->digest, after->grace_until,
+        store_token_rotate (request, change, rotation->digest,
+                            after->revealable ? rotation->sealed : NULL, after->grace_until,
                             admin_rotate_token_done);
 }
 
@@ -106,7 +112,8 @@ admin_rotate_token_done (void *context, enum db_outcome outcome, PGresult *const
     case CHANGE_DONE:
         rotation->reply.token = change->after;
         change_log (request, "token rotated", "token", rotation->reply.token->id);
-        request_reply (request, &rotation->reply.base); // the arena, and the value in it, are wiped with this
+        request_reply (
+            request, &rotation->reply.base); // the arena, and the value in it, are wiped with this
         break;
     case CHANGE_OVERTAKEN:
         admin_rotate_token (request);

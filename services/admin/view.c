@@ -249,6 +249,7 @@ view_token (struct row *row)
     view->rate_limit = view_rate_limit (row);
     view->last_rotated_at = row_int (row);
     view->grace_until = row_int (row);
+    view->revealable = row_bool (row);
     if (view->grace_until <= time (NULL))
         view->grace_until = 0;
     view_flags (view);

@@ -29,6 +29,7 @@ const struct column token_columns[] = {
     {.title = "LAST ROTATED", .member = "last_rotated_at", .form = COLUMN_EXPIRY, .detail = true},
     {.title = "OLD VALUE UNTIL", .member = "grace_until", .form = COLUMN_TIME, .detail = true},
     {.title = "UNROTATED", .member = "unrotated", .detail = true},
+    {.title = "REVEALABLE", .member = "revealable", .detail = true},
     {.title = "ALLOW LIST", .member = "allow_list", .form = COLUMN_LIST, .detail = true},
     {.title = "PER MINUTE", .member = "rate_limit.per_minute", .detail = true},
     {.title = "BURST", .member = "rate_limit.burst", .detail = true},
@@ -168,6 +169,7 @@ create (struct cli *cli)
         request.name = (char *) option_text (cli, "name");
         request.description = (char *) option_or (cli, "description", "");
         request.kind = (Jeton__V1__TokenKind) kind;
+        request.revealable = option_given (cli, "revealable");
         request.outside_party = option_given (cli, "outside-party");
         request.modules = limits.modules;
         request.n_modules = limits.n_modules;
@@ -234,6 +236,7 @@ static const struct option_row create_options[] = {
      .value = "WHEN",
      .help = "2026-12-31, 2026-12-31T12:00:00Z, 90d, seconds since 1970, never"},
     TOKEN_LIMIT_OPTIONS,
+    {.name = "revealable", .help = "keep its value, sealed, so that it can be shown again"},
     {.name = "outside-party", .help = "it will be handed to somebody else"},
     TOKEN_VALUE_OPTION,
     {.name = NULL},
@@ -282,6 +285,16 @@ const struct command token_commands[] = {
      "jeton token rotate TKN-0123-4567\n"
      "jeton token rotate TKN-0123-4567 --grace 7d --value-file erp.token\n"
      "jeton token rotate TKN-0123-4567 --grace 0\n"},
+    {"token", "reveal", "TKN-…", 1, 1, token_reveal_options, token_reveal,
+     "Show the value of a token that was created with --revealable; the trail tells of it", NULL,
+     "jeton token reveal TKN-0123-4567 --value-file erp.token\n"},
+    {"token", "reseal", "", 0, 0, NULL, token_reseal,
+     "Seal the values of revealable tokens under the newest key of seal.keys",
+     "After \"keys reseal\", and after the admin processes have read the new file. It can be "
+     "broken "
+     "off\n"
+     "and begun again: what is sealed under the newest key already is passed over.",
+     "jeton token reseal\n"},
     {"token", "disable", "TKN-…", 1, 1, NULL, disable,
      "Refuse every use, until it is enabled again", NULL, "jeton token disable TKN-0123-4567\n"},
     {"token", "enable", "TKN-…", 1, 1, NULL, enable, "End that", NULL,

@@ -54,6 +54,12 @@ int token_call_value (struct cli *cli, const char *method, const ProtobufCMessag
 
 // token_value.c
 int token_rotate (struct cli *cli);
+int token_reveal (struct cli *cli);
+extern const struct option_row token_reveal_options[];
+
+// token_reseal.c
+int token_reseal (struct cli *cli);
+
 extern const struct option_row token_rotate_options[];
 
 // token_list.c

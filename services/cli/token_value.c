@@ -61,10 +61,16 @@ print_created (struct cli *cli, json_t *reply, const char *value_file)
         print_text (stdout, value != NULL ? value : "");
         print_color (cli, NULL);
         fputs ("\n", stdout);
-        print_note (cli, "\nThis is the token's value. It is shown only now: keep it where only "
-                         "its user can read it.");
+        print_note (cli,
+                    json_is_true (json_object_get (token, "revealable"))
+                        ? "\nThis is the token's value: keep it where only its user can read it."
+                        : "\nThis is the token's value. It is shown only now: keep it where only "
+                          "its user can read it.");
     } else {
-        print_note (cli, "\nThe token's value is in %s. It cannot be shown again.", value_file);
+        print_note (cli, "\nThe token's value is in %s.%s", value_file,
+                    json_is_true (json_object_get (token, "revealable"))
+                        ? ""
+                        : " It cannot be shown again.");
     }
     for (size_t i = 0; i < json_array_size (warnings); i++) {
         print_note (cli, "Warning: %s", json_string_value (json_array_get (warnings, i)));
@@ -144,3 +150,14 @@ const struct option_row token_rotate_options[] = {
     TOKEN_VALUE_OPTION,
     {.name = NULL},
 };
+
+int
+token_reveal (struct cli *cli)
+{
+    Jeton__V1__RevealTokenRequest request = JETON__V1__REVEAL_TOKEN_REQUEST__INIT;
+
+    request.id = cli->arguments[0];
+    return token_call_value (cli, "RevealToken", &request.base);
+}
+
+const struct option_row token_reveal_options[] = {TOKEN_VALUE_OPTION, {.name = NULL}};

@@ -354,6 +354,7 @@ static const struct right rights[] = {
      "UPDATE tokens SET old_digest = digest, digest = sha256 ('y'), grace_until = now (), "
      "last_rotated_at = now ()",
      true},
+    {"admin", "UPDATE tokens SET sealed_value = NULL", true},
     {"admin", "UPDATE tokens SET kind = 1", false},
     {"admin", "UPDATE tokens SET created_by_id = 'somebody else'", false},
     {"admin", "UPDATE token_modules SET access = 2", true},
@@ -426,6 +427,7 @@ static const struct right rights[] = {
     {"validator", "UPDATE stock_locations SET status = 1", false},
     {"validator", "SELECT name FROM tokens", false},
     {"validator", "SELECT last_rotated_at FROM tokens", false},
+    {"validator", "SELECT sealed_value FROM tokens", false},
     {"validator", "SELECT description FROM tokens", false},
     {"validator", "SELECT * FROM tokens", false},
     {"validator", "SELECT name FROM accounts", false},

@@ -21,7 +21,7 @@ assert_json (const ProtobufCMessage *message, const char *expected)
 // The end of a token that has none of it.
 #define LIMITS                                                                                     \
     ",\"allow_list\":[],\"rate_limit\":null,\"last_rotated_at\":null,\"grace_until\":null,"        \
-    "\"expiring\":false,\"unrotated\":false}"
+    "\"expiring\":false,\"unrotated\":false,\"revealable\":false}"
 
 START_TEST (test_empty)
 {
