@@ -92,6 +92,14 @@ void admin_list_stock_locations (struct request *request);
 void admin_deactivate_stock_location (struct request *request);
 void admin_activate_stock_location (struct request *request);
 void admin_delete_stock_location (struct request *request);
+// client.c
+void admin_create_client (struct request *request);
+void admin_edit_client (struct request *request);
+void admin_get_client (struct request *request);
+void admin_list_clients (struct request *request);
+void admin_deactivate_client (struct request *request);
+void admin_activate_client (struct request *request);
+void admin_delete_client (struct request *request);
 // scope.c
 void admin_resolve_scope (struct request *request);
 

@@ -49,6 +49,13 @@ const struct rpc_method admin_methods[] = {
     {"DeactivateStockLocation", admin_deactivate_stock_location, MANAGERS, RPC_WRITE, 0, 0},
     {"ActivateStockLocation", admin_activate_stock_location, MANAGERS, RPC_WRITE, 0, 0},
     {"DeleteStockLocation", admin_delete_stock_location, MANAGERS, RPC_WRITE, 0, 0},
+    {"CreateClient", admin_create_client, MANAGERS, RPC_WRITE, 0, 0},
+    {"EditClient", admin_edit_client, MANAGERS, RPC_WRITE, 0, 0},
+    {"GetClient", admin_get_client, MANAGERS, RPC_IDEMPOTENT, 0, 0},
+    {"ListClients", admin_list_clients, MANAGERS, RPC_IDEMPOTENT, 0, 0},
+    {"DeactivateClient", admin_deactivate_client, MANAGERS, RPC_WRITE, 0, 0},
+    {"ActivateClient", admin_activate_client, MANAGERS, RPC_WRITE, 0, 0},
+    {"DeleteClient", admin_delete_client, MANAGERS, RPC_WRITE, 0, 0},
     {"ResolveScope", admin_resolve_scope, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {NULL, NULL, 0, 0, 0, 0},
 };

@@ -2,13 +2,14 @@
 #include "services/admin/admin.h"
 #include "services/admin/resource.h"
 
-static void
+static bool
 customer_group_new (struct request *request, ProtobufCMessage *object)
 {
     const Jeton__V1__CreateCustomerGroupRequest *message = request_message (request);
     Jeton__V1__CustomerGroup *customer_group = (Jeton__V1__CustomerGroup *) object;
     customer_group->code = message->code;
     customer_group->name = message->name;
+    return true;
 }
 
 void
@@ -21,7 +22,7 @@ admin_create_customer_group (struct request *request)
                          admin_create_customer_group);
 }
 
-static void
+static bool
 customer_group_set (struct request *request, ProtobufCMessage *object)
 {
     const Jeton__V1__EditCustomerGroupRequest *message = request_message (request);
@@ -30,6 +31,7 @@ customer_group_set (struct request *request, ProtobufCMessage *object)
         customer_group->code = message->code;
     if (resource_sets (message->n_fields, message->fields, "name"))
         customer_group->name = message->name;
+    return true;
 }
 
 void

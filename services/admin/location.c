@@ -2,7 +2,7 @@
 #include "services/admin/admin.h"
 #include "services/admin/resource.h"
 
-static void
+static bool
 stock_location_new (struct request *request, ProtobufCMessage *object)
 {
     const Jeton__V1__CreateStockLocationRequest *message = request_message (request);
@@ -10,6 +10,7 @@ stock_location_new (struct request *request, ProtobufCMessage *object)
     stock_location->code = message->code;
     stock_location->name = message->name;
     stock_location->market_id = message->market_id;
+    return true;
 }
 
 void
@@ -24,7 +25,7 @@ admin_create_stock_location (struct request *request)
                          admin_create_stock_location);
 }
 
-static void
+static bool
 stock_location_set (struct request *request, ProtobufCMessage *object)
 {
     const Jeton__V1__EditStockLocationRequest *message = request_message (request);
@@ -35,6 +36,7 @@ stock_location_set (struct request *request, ProtobufCMessage *object)
         stock_location->name = message->name;
     if (resource_sets (message->n_fields, message->fields, "market_id"))
         stock_location->market_id = message->market_id;
+    return true;
 }
 
 void

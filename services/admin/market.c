@@ -2,7 +2,7 @@
 #include "services/admin/admin.h"
 #include "services/admin/resource.h"
 
-static void
+static bool
 market_new (struct request *request, ProtobufCMessage *object)
 {
     const Jeton__V1__CreateMarketRequest *message = request_message (request);
@@ -10,6 +10,7 @@ market_new (struct request *request, ProtobufCMessage *object)
     market->code = message->code;
     market->name = message->name;
     market->customer_group_id = message->customer_group_id;
+    return true;
 }
 
 void
@@ -23,7 +24,7 @@ admin_create_market (struct request *request)
         resource_create (request, RESOURCE_MARKET, &new, market_new, admin_create_market);
 }
 
-static void
+static bool
 market_set (struct request *request, ProtobufCMessage *object)
 {
     const Jeton__V1__EditMarketRequest *message = request_message (request);
@@ -34,6 +35,7 @@ market_set (struct request *request, ProtobufCMessage *object)
         market->name = message->name;
     if (resource_sets (message->n_fields, message->fields, "customer_group_id"))
         market->customer_group_id = message->customer_group_id;
+    return true;
 }
 
 void

@@ -13,19 +13,24 @@
 static const char *const group_fields[] = {"code", "name", NULL};
 static const char *const market_fields[] = {"code", "name", "customer_group_id", NULL};
 static const char *const location_fields[] = {"code", "name", "market_id", NULL};
+static const char *const client_fields[] = {"name",         "market_id",     "access_token_life_s",
+                                            "token_format", "redirect_uris", NULL};
 
 const struct resource_kind resource_kinds[] = {
     [RESOURCE_CUSTOMER_GROUP] = {"customer group", "customer_group",
-                                 "platform.customers.customer_group", "CGR", "code", NULL, NULL,
-                                 NULL, false, group_fields, &jeton__v1__customer_group__descriptor,
-                                 view_customer_group},
-    [RESOURCE_MARKET] = {"market", "market", "platform.markets.market", "MKT", "code",
+                                 "platform.customers.customer_group", "CGR", "code", "code", NULL,
+                                 NULL, NULL, false, group_fields,
+                                 &jeton__v1__customer_group__descriptor, view_customer_group},
+    [RESOURCE_MARKET] = {"market", "market", "platform.markets.market", "MKT", "code", "code",
                          "customer_group_id", "CGR", "customer group", false, market_fields,
                          &jeton__v1__market__descriptor, view_market},
     [RESOURCE_STOCK_LOCATION] = {"stock location", "stock_location",
-                                 "platform.stock_locations.stock_location", "STL", "code",
+                                 "platform.stock_locations.stock_location", "STL", "code", "code",
                                  "market_id", "MKT", "market", true, location_fields,
                                  &jeton__v1__stock_location__descriptor, view_stock_location},
+    [RESOURCE_CLIENT] = {"client", "client", "platform.clients.client", "CLI", "name", NULL,
+                         "market_id", "MKT", "market", false, client_fields,
+                         &jeton__v1__client__descriptor, view_client},
 };
 
 // ---- messages of any noun ----------------------------------------------------------------------------------------------

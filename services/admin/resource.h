@@ -1,4 +1,4 @@
-// What an account's markets, stock locations and customer groups have in common: they are made, edited, shown, listed, activated,
+// What an account's markets, stock locations, customer groups and clients have in common: they are made, edited, shown, listed, activated,
 // deactivated and deleted in the same way. A file a noun says what is its own: the fields.
 //
 // Each function here handles a request from its beginning to its reply; the caller only returns.
@@ -14,8 +14,13 @@
 #include <stdint.h>
 
 // Nouns. The order is that of their statements (resource_statements.h).
-enum resource { RESOURCE_CUSTOMER_GROUP, RESOURCE_MARKET, RESOURCE_STOCK_LOCATION };
-enum { RESOURCES = RESOURCE_STOCK_LOCATION + 1 };
+enum resource {
+    RESOURCE_CUSTOMER_GROUP,
+    RESOURCE_MARKET,
+    RESOURCE_STOCK_LOCATION,
+    RESOURCE_CLIENT
+};
+enum { RESOURCES = RESOURCE_CLIENT + 1 };
 
 #define RESOURCE_ACTIVE   JETON__V1__RESOURCE_STATUS__RESOURCE_STATUS_ACTIVE
 #define RESOURCE_INACTIVE JETON__V1__RESOURCE_STATUS__RESOURCE_STATUS_INACTIVE
@@ -24,7 +29,8 @@ enum { RESOURCES = RESOURCE_STOCK_LOCATION + 1 };
 // What requests hold. Texts are the message's; `reference` is NULL where the noun refers to nothing.
 struct resource_new {
     const char *account_id;
-    const char *unique;    // what no other of the account may have: its code
+    const char
+        *unique; // what no other of the account may have: its code; "" where there is no such thing
     const char *reference; // the id of what it refers to; "": none
 };
 
@@ -44,7 +50,8 @@ struct resource_list {
 };
 
 // Called once the guards have passed: puts what the request sets into the object as it will be. It may keep pointers into the request's message.
-typedef void resource_fill (struct request *request, ProtobufCMessage *object);
+// False: the request asks for what this object cannot become, and was answered.
+typedef bool resource_fill (struct request *request, ProtobufCMessage *object);
 
 typedef void resource_handler (struct request *request);
 

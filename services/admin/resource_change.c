@@ -162,7 +162,7 @@ resource_edit (struct request *request, enum resource resource, const struct res
                             kind->noun);
         return;
     }
-    if (resource_sets (edit->n_fields, edit->fields, kind->unique))
+    if (kind->unique && resource_sets (edit->n_fields, edit->fields, kind->unique))
         job.unique = edit->unique;
     if (kind->reference && resource_sets (edit->n_fields, edit->fields, kind->reference))
         job.reference = edit->reference;
@@ -222,9 +222,7 @@ object_after (struct request *request, const ProtobufCMessage *before)
         *status_of (after) = job->verb == DELETE       ? RESOURCE_DELETED
                              : job->verb == DEACTIVATE ? RESOURCE_INACTIVE
                                                        : RESOURCE_ACTIVE;
-    if (job->fill)
-        job->fill (request, after);
-    return after;
+    return !job->fill || job->fill (request, after) ? after : NULL;
 }
 
 static void
@@ -240,7 +238,7 @@ resource_change_write (struct request *request, const ProtobufCMessage *before)
     struct audit_change audit = {.event = event,
                                  .object_type = job->kind->type,
                                  .object_id = resource_text (after, "id"),
-                                 .object_name = resource_text (after, job->kind->unique),
+                                 .object_name = resource_text (after, job->kind->name),
                                  .account_id = resource_text (after, "account_id"),
                                  .revision = *revision_of (after),
                                  .before = before,

@@ -11,7 +11,8 @@ struct resource_kind {
     const char *type;   // of its audit records
     const char *event;  // the beginning of their events
     const char *prefix; // of its ids
-    const char *unique;
+    const char *name;   // the field that names it in the trail
+    const char *unique; // NULL: nothing must be
     const char *reference, *reference_prefix, *reference_noun; // NULL: it refers to nothing
     bool reference_required;
     const char *const *fields; // that an edit may name

@@ -25,9 +25,9 @@ enum resource_operation {
     " coalesce ((SELECT r.status FROM " table " r"                                                 \
     "  WHERE r.account = " account " AND r.number = $3::bigint), 0)"
 
-// Has another of the account the text? `self` is the number of the object itself.
-#define TAKEN(table, column, account, self)                                                        \
-    " EXISTS (SELECT FROM " table " o WHERE o.account = " account " AND " column " = $2::text"     \
+// Has another of the account the text? `same` compares it with $2, `self` is the number of the object itself.
+#define TAKEN(table, same, account, self)                                                          \
+    " EXISTS (SELECT FROM " table " o WHERE o.account = " account " AND " same                     \
     "  AND o.number <> " self " AND o.status <> 3)"
 
 #define RESOURCE_READS(resource, name, table, columns, unique, referred, filter, users)            \
@@ -86,31 +86,48 @@ enum resource_operation {
     " WHEN EXISTS (SELECT FROM " table " u WHERE u.account = t.account AND u." column              \
     " = t.number AND u.status <> 3) THEN '" what "'"
 
+#define SAME_CODE    "o.code = $2::text"
+#define SAME_NOTHING "$2::text IS NULL"
+
 #define REFERRED_NOTHING(account) " 0 + 0 * coalesce ($3::bigint, 0)"
 #define REFERRED_GROUP(account)   REFERRED ("customer_groups", account)
 #define REFERRED_MARKET(account)  REFERRED ("markets", account)
 #define FILTER_NOTHING            "$5::bigint = 0"
 #define FILTER(column)            "($5::bigint = 0 OR t." column " = $5)"
 
+#define CLIENT_COLUMNS                                                                             \
+    "t.number, t.account, t.name, t.kind, coalesce (t.market, 0), t.access_token_life_s,"          \
+    " t.token_format, array_to_string (t.redirect_uris, ' '), t.status, t.revision, " SECONDS (    \
+        "t.created_at") ", " SECONDS ("t.updated_at")
+
 #define RESOURCE_STATEMENTS                                                                        \
     RESOURCE_READS (RESOURCE_CUSTOMER_GROUP, "customer_group", "customer_groups",                  \
-                    RESOURCE_COLUMNS, "o.code", REFERRED_NOTHING, FILTER_NOTHING,                  \
+                    RESOURCE_COLUMNS, SAME_CODE, REFERRED_NOTHING, FILTER_NOTHING,                 \
                     "CASE" USED ("markets", "customer_group", "markets") " ELSE '' END"),          \
         RESOURCE_WRITES (RESOURCE_CUSTOMER_GROUP, "customer_group", "customer_groups",             \
                          "code, name", "$5, $6", "code = $5, name = $6"),                          \
-        RESOURCE_READS (                                                                           \
-            RESOURCE_MARKET, "market", "markets",                                                  \
-            RESOURCE_COLUMNS ", coalesce (t.customer_group, 0)", "o.code", REFERRED_GROUP,         \
-            FILTER ("customer_group"),                                                             \
-            "CASE" USED ("stock_locations", "market", "stock locations") " ELSE '' END"),          \
+        RESOURCE_READS (RESOURCE_MARKET, "market", "markets",                                      \
+                        RESOURCE_COLUMNS ", coalesce (t.customer_group, 0)", SAME_CODE,            \
+                        REFERRED_GROUP, FILTER ("customer_group"),                                 \
+                        "CASE" USED ("stock_locations", "market", "stock locations")               \
+                            USED ("clients", "market", "clients") " ELSE '' END"),                 \
         RESOURCE_WRITES (RESOURCE_MARKET, "market", "markets", "code, name, customer_group",       \
                          "$5, $6, nullif ($7::bigint, 0)",                                         \
                          "code = $5, name = $6, customer_group = nullif ($7::bigint, 0)"),         \
         RESOURCE_READS (RESOURCE_STOCK_LOCATION, "stock_location", "stock_locations",              \
-                        RESOURCE_COLUMNS ", t.market", "o.code", REFERRED_MARKET,                  \
+                        RESOURCE_COLUMNS ", t.market", SAME_CODE, REFERRED_MARKET,                 \
                         FILTER ("market"), "''"),                                                  \
         RESOURCE_WRITES (RESOURCE_STOCK_LOCATION, "stock_location", "stock_locations",             \
                          "code, name, market", "$5, $6, $7::bigint",                               \
-                         "code = $5, name = $6, market = $7::bigint")
+                         "code = $5, name = $6, market = $7::bigint"),                             \
+        RESOURCE_READS (RESOURCE_CLIENT, "client", "clients", CLIENT_COLUMNS, SAME_NOTHING,        \
+                        REFERRED_MARKET, FILTER ("market"), "''"),                                 \
+        RESOURCE_WRITES (                                                                          \
+            RESOURCE_CLIENT, "client", "clients",                                                  \
+            "name, market, access_token_life_s, token_format, redirect_uris, kind",                \
+            "$5, nullif ($6::bigint, 0), $7::integer, $8::smallint,"                               \
+            " string_to_array ($9, ' '), $10::smallint",                                           \
+            "name = $5, market = nullif ($6::bigint, 0), access_token_life_s = $7::integer,"       \
+            " token_format = $8::smallint, redirect_uris = string_to_array ($9, ' ')")
 
 #endif

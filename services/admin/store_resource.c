@@ -1,7 +1,9 @@
 // The resources' part of store.h.
+#include "common/memory/memory.h"
 #include "common/token/id.h"
 #include "services/admin/statements.h"
 #include "services/admin/store.h"
+#include <string.h>
 
 static void
 read_one (struct request *request, int statement, int64_t number, const char *unique,
@@ -52,9 +54,29 @@ param_id (struct db_params *params, const char *prefix, const char *id)
     db_param_int (params, id_parse (prefix, id, &number) ? number : 0);
 }
 
+// A client's redirect URIs, in which there are no blanks, as one text; NULL for other nouns. The caller frees it.
+static char *
+uris_of (enum resource resource, const ProtobufCMessage *object)
+{
+    if (resource != RESOURCE_CLIENT)
+        return NULL;
+    const Jeton__V1__Client *client = (const Jeton__V1__Client *) object;
+    size_t size = 1;
+    for (size_t i = 0; i < client->n_redirect_uris; i++)
+        size += strlen (client->redirect_uris[i]) + 1;
+    char *text = xcalloc (1, size), *end = text;
+    for (size_t i = 0; i < client->n_redirect_uris; i++) {
+        if (i > 0)
+            *end++ = ' ';
+        end = stpcpy (end, client->redirect_uris[i]);
+    }
+    return text;
+}
+
 // The fields of a noun's message, in the order of its statements.
 static void
-param_fields (struct db_params *params, enum resource resource, const ProtobufCMessage *object)
+param_fields (struct db_params *params, enum resource resource, const ProtobufCMessage *object,
+              const char *uris)
 {
     switch (resource) {
     case RESOURCE_CUSTOMER_GROUP: {
@@ -77,6 +99,15 @@ param_fields (struct db_params *params, enum resource resource, const ProtobufCM
         param_id (params, "MKT", location->market_id);
         break;
     }
+    case RESOURCE_CLIENT: {
+        const Jeton__V1__Client *client = (const Jeton__V1__Client *) object;
+        db_param_text (params, client->name);
+        param_id (params, "MKT", client->market_id);
+        db_param_int (params, client->access_token_life_s);
+        db_param_int (params, (int) client->token_format);
+        db_param_text (params, uris);
+        break;
+    }
     }
 }
 
@@ -96,8 +127,11 @@ store_resource_create (struct request *request, enum resource resource, const st
                        const ProtobufCMessage *object, db_callback *callback)
 {
     struct db_params params = {0};
+    cleanup_free char *uris = uris_of (resource, object);
     param_change (&params, change, change->account);
-    param_fields (&params, resource, object);
+    param_fields (&params, resource, object, uris);
+    if (resource == RESOURCE_CLIENT) // stays as it is made
+        db_param_int (&params, (int) ((const Jeton__V1__Client *) object)->kind);
     db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_CREATE), &params, callback,
              request);
 }
@@ -107,8 +141,9 @@ store_resource_edit (struct request *request, enum resource resource, const stru
                      const ProtobufCMessage *object, db_callback *callback)
 {
     struct db_params params = {0};
+    cleanup_free char *uris = uris_of (resource, object);
     param_change (&params, change, change->revision);
-    param_fields (&params, resource, object);
+    param_fields (&params, resource, object, uris);
     db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_EDIT), &params, callback,
              request);
 }

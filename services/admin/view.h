@@ -45,6 +45,7 @@ ProtobufCMessage *view_token (struct row *row);
 ProtobufCMessage *view_customer_group (struct row *row);
 ProtobufCMessage *view_market (struct row *row);
 ProtobufCMessage *view_stock_location (struct row *row);
+ProtobufCMessage *view_client (struct row *row);
 
 // view_flags (token): Make what follows from its times and the present: expired, expiring, unrotated (R9).
 enum { VIEW_EXPIRING_S = 30 * 86400, VIEW_UNROTATED_S = 90 * 86400 };

@@ -1,6 +1,7 @@
-// Rows of customer groups, markets and stock locations; view.h.
+// Rows of customer groups, markets, stock locations and clients; view.h.
 #include "common/token/id.h"
 #include "services/admin/view.h"
+#include <string.h>
 
 // Scopes name a resource by its number, which its id hides.
 static int64_t
@@ -65,5 +66,41 @@ view_stock_location (struct row *row)
     view->created_at = row_int (row);
     view->updated_at = row_int (row);
     view->market_id = row_id (row, "MKT");
+    return &view->base;
+}
+
+// A text of words with blanks between them.
+static char **
+row_words (struct row *row, size_t *n_r)
+{
+    char *text = row_text (row);
+    size_t n = *text ? 1 : 0;
+    for (const char *p = text; (p = strchr (p, ' ')); p++)
+        n++;
+    char **words = row_alloc (row, (n + 1) * sizeof *words);
+    for (*n_r = 0; words && *n_r < n;)
+        words[(*n_r)++] = strsep (&text, " ");
+    return words;
+}
+
+ProtobufCMessage *
+view_client (struct row *row)
+{
+    Jeton__V1__Client *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__client__init (view);
+    view->id = row_id (row, "CLI");
+    view->account_id = row_id (row, "ACC");
+    view->name = row_text (row);
+    view->kind = (Jeton__V1__ClientKind) row_int (row);
+    view->market_id = row_id (row, "MKT");
+    view->access_token_life_s = row_int (row);
+    view->token_format = (Jeton__V1__TokenFormat) row_int (row);
+    view->redirect_uris = row_words (row, &view->n_redirect_uris);
+    view->status = (Jeton__V1__ResourceStatus) row_int (row);
+    view->revision = row_int (row);
+    view->created_at = row_int (row);
+    view->updated_at = row_int (row);
     return &view->base;
 }

@@ -41,7 +41,7 @@ extern const struct command account_commands[], user_commands[], module_commands
     token_commands[], login_commands[], validate_commands[], audit_commands[], health_commands[],
     stats_commands[], keys_commands[], database_commands[], init_commands[], reload_commands[];
 extern const struct command group_commands[], market_commands[], location_commands[],
-    scope_commands[];
+    scope_commands[], client_commands[];
 
 // One run of `jeton`: what was asked for, and the connections that it needed.
 struct cli {

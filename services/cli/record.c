@@ -8,10 +8,11 @@
 #include <string.h>
 
 static const ProtobufCMessageDescriptor *const known[] = {
-    &jeton__v1__token__descriptor,       &jeton__v1__account__descriptor,
-    &jeton__v1__user__descriptor,        &jeton__v1__module__descriptor,
-    &jeton__v1__signing_key__descriptor, &jeton__v1__customer_group__descriptor,
-    &jeton__v1__market__descriptor,      &jeton__v1__stock_location__descriptor,
+    &jeton__v1__token__descriptor,          &jeton__v1__account__descriptor,
+    &jeton__v1__user__descriptor,           &jeton__v1__module__descriptor,
+    &jeton__v1__signing_key__descriptor,    &jeton__v1__customer_group__descriptor,
+    &jeton__v1__market__descriptor,         &jeton__v1__client__descriptor,
+    &jeton__v1__stock_location__descriptor,
 };
 
 static const ProtobufCMessageDescriptor *

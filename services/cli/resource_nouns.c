@@ -10,6 +10,14 @@ static const struct resource_field market_fields[] = {
 static const struct resource_field location_fields[] = {
     {"code", "code"}, {"name", "name"}, {"market", "market_id"}, {NULL, NULL}};
 
+static const struct resource_field client_fields[] = {{"name", "name"},
+                                                      {"kind", "kind"},
+                                                      {"market", "market_id"},
+                                                      {"life", "access_token_life_s"},
+                                                      {"format", "token_format"},
+                                                      {"redirect-uri", "redirect_uris"},
+                                                      {NULL, NULL}};
+
 #define COLUMNS_ENDING                                                                             \
     {.title = "STATUS", .member = "status", .form = COLUMN_STATUS},                                \
         {.title = "CREATED", .member = "created_at", .form = COLUMN_TIME},                         \
@@ -43,11 +51,23 @@ static const struct column location_columns[] = {
     {.title = "ACCOUNT", .member = "account_id", .detail = true},
     COLUMNS_ENDING,
 };
+static const struct column client_columns[] = {
+    {.title = "ID", .member = "id"},
+    {.title = "NAME", .member = "name"},
+    {.title = "KIND", .member = "kind"},
+    {.title = "MARKET", .member = "market_id"},
+    {.title = "LIFE", .member = "access_token_life_s", .form = COLUMN_PERIOD},
+    {.title = "FORMAT", .member = "token_format"},
+    {.title = "REDIRECTS TO", .member = "redirect_uris", .form = COLUMN_LIST, .detail = true},
+    {.title = "ACCOUNT", .member = "account_id", .detail = true},
+    COLUMNS_ENDING,
+};
 
 const struct resource_noun resource_nouns[] = {
     {"group", "CustomerGroup", "customer_group", group_fields, group_columns},
     {"market", "Market", "market", market_fields, market_columns},
     {"location", "StockLocation", "stock_location", location_fields, location_columns},
+    {"client", "Client", "client", client_fields, client_columns},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -198,5 +218,69 @@ const struct command location_commands[] = {
      "jeton location activate STL-0123-4567\n"},
     {"location", "delete", "STL-…", 1, 1, delete_options, resource_delete,
      "Delete a stock location, for ever", NULL, "jeton location delete STL-0123-4567\n"},
+    {.noun = NULL},
+};
+
+// ---- clients ---------------------------------------------------------------------------------------------------------
+
+#define CLIENT_OPTIONS                                                                             \
+    {.name = "life",                                                                               \
+     .value = "SECONDS",                                                                           \
+     .help = "of an access token, 7200 to 31536000 (14400 for a sales channel, 7200)"},            \
+        {.name = "format", .value = "FORMAT", .help = "of access tokens: jwt or opaque (jwt)"},    \
+    {                                                                                              \
+        .name = "redirect-uri", .value = "URI", .many = true,                                      \
+        .help = "where a web application's users are sent back to"                                 \
+    }
+static const struct option_row client_create[] = {
+    ACCOUNT_OPTION,
+    {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
+    {.name = "kind",
+     .value = "KIND",
+     .required = true,
+     .help = "sales_channel, integration or webapp"},
+    {.name = "market", .value = "MKT-…", .help = "for this market only; a sales channel needs one"},
+    CLIENT_OPTIONS,
+    {.name = NULL},
+};
+static const struct option_row client_edit[] = {
+    {.name = "name", .value = "NAME", .help = "1-128 characters"},
+    {.name = "market", .value = "MKT-…", .help = "for this market only; \"\": for any"},
+    CLIENT_OPTIONS,
+    REVISION_OPTION,
+    {.name = NULL},
+};
+static const struct option_row client_list[] = {
+    ACCOUNT_OPTION,
+    STATUS_OPTION,
+    {.name = "market", .value = "MKT-…", .help = "those of this market"},
+    CONNECT_PAGE_OPTIONS,
+    {.name = NULL}};
+
+const struct command client_commands[] = {
+    {"client", "create", "", 0, 0, client_create, resource_create,
+     "Make a client: an OAuth application",
+     "sales_channel  public: a shop's front end, of one market\n"
+     "integration    confidential: a program\n"
+     "webapp         confidential: acts for users, who are sent back to one of its redirect URIs",
+     "jeton client create --account ACC-0123-4567 --name Shop --kind sales_channel --market "
+     "MKT-0123-4567\n"
+     "jeton client create --account ACC-0123-4567 --name ERP --kind integration --life 86400\n"
+     "jeton client create --account ACC-0123-4567 --name Desk --kind webapp --redirect-uri "
+     "https://desk.example/back\n"},
+    {"client", "list", "", 0, 0, client_list, resource_list, "Clients of an account", NULL,
+     "jeton client list --account ACC-0123-4567\n"},
+    {"client", "show", "CLI-…", 1, 1, NULL, resource_show, "One client", NULL,
+     "jeton client show CLI-0123-4567\n"},
+    {"client", "edit", "CLI-…", 1, 1, client_edit, resource_edit, "Change what is given",
+     "Redirect URIs that are given replace all that there were.",
+     "jeton client edit CLI-0123-4567 --format opaque --life 7200\n"},
+    {"client", "deactivate", "CLI-…", 1, 1, NULL, resource_deactivate,
+     "Give it no more tokens, until it is activated again", NULL,
+     "jeton client deactivate CLI-0123-4567\n"},
+    {"client", "activate", "CLI-…", 1, 1, NULL, resource_activate, "End that", NULL,
+     "jeton client activate CLI-0123-4567\n"},
+    {"client", "delete", "CLI-…", 1, 1, delete_options, resource_delete,
+     "Delete a client, for ever", NULL, "jeton client delete CLI-0123-4567\n"},
     {.noun = NULL},
 };

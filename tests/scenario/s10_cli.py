@@ -19,7 +19,7 @@ NOUNS = {
     "user": ("create", "list", "show", "disable", "enable"),
     "module": ("create", "list", "enable", "disable"),
     "token": ("create", "list", "show", "edit", "rotate", "reveal", "reseal", "disable", "enable", "delete"),
-    **{noun: ("create", "list", "show", "edit", "deactivate", "activate", "delete") for noun in ("market", "location", "group")},
+    **{noun: ("create", "list", "show", "edit", "deactivate", "activate", "delete") for noun in ("market", "location", "group", "client")},
     "scope": ("resolve",),
     "login": (), "validate": (), "health": (), "stats": (),
     "audit": ("list", "show", "tail", "verify", "export"),

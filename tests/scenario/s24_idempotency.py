@@ -100,9 +100,11 @@ def methods(system):
              ("CreateUser", user), ("DisableUser", {"id": "User"}), ("EnableUser", {"id": "User"}), ("CreateToken", system.token),
              ("DisableToken", {"id": "Token"}), ("EnableToken", {"id": "Token"}), ("EditToken", {"id": "Token", "revision": 3, "name": "y", "fields": ["name"]}),
              ("RotateToken", {"id": "Token"}), ("DeleteToken", {"id": "Token"})]
-    references = {"CustomerGroup": {}, "Market": {}, "StockLocation": {"market_id": "Market"}}
+    coded = {"code": "eu"}
+    references = {"CustomerGroup": coded, "Market": coded, "StockLocation": {**coded, "market_id": "Market"},
+                  "Client": {"kind": types.CLIENT_KIND_SALES_CHANNEL, "market_id": "Market"}}
     for noun, fields in references.items():
-        calls.append((f"Create{noun}", {"account_id": system.account, "code": "eu", "name": "Europe", **fields}))
+        calls.append((f"Create{noun}", {"account_id": system.account, "name": "Europe", **fields}))
         calls += [(f"{verb}{noun}", {"id": noun}) for verb in ("Deactivate", "Activate")]
         calls.append((f"Edit{noun}", {"id": noun, "revision": 3, "fields": ["name"], "name": "Else"}))
     calls += [(f"Delete{noun}", {"id": noun}) for noun in reversed(references)]

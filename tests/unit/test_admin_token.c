@@ -6,6 +6,7 @@
 // objects: services/admin/view_resource.o services/admin/resource.o services/admin/resource_change.o
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
 // objects: services/admin/idempotency.o
+// objects: services/admin/client.o services/admin/uri.o
 #include "tests/unit/test_admin.h"
 
 // A token of revision 4, and the modules that the request names.
