@@ -108,7 +108,8 @@ def methods(system):
         calls += [(f"{verb}{noun}", {"id": noun}) for verb in ("Deactivate", "Activate")]
         calls.append((f"Edit{noun}", {"id": noun, "revision": 3, "fields": ["name"], "name": "Else"}))
     calls += [(f"Delete{noun}", {"id": noun}) for noun in reversed(references)]
-    reads = ("Get", "List", "Resolve")
+    # Revealing is a read that is written down each time; resealing is the same however often it is done.
+    reads = ("Get", "List", "Resolve", "Reveal", "Reseal")
     changing = {m.name for m in admin.DESCRIPTOR.services_by_name["Admin"].methods if not m.name.startswith(reads)}
     expect_equal({name for name, _ in calls}, changing, "methods that change something")
     made = {}
