@@ -1,4 +1,4 @@
-// Tokens that are edited and rotated: what is refused, and what is written.
+// Tokens that are edited, rotated and revealed: what is refused, and what is written.
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
 // objects: services/admin/token_list.o services/admin/token_reveal.o services/admin/token_reseal.o
@@ -7,7 +7,9 @@
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
 // objects: services/admin/idempotency.o
 // objects: services/admin/client.o services/admin/uri.o
+#include "services/admin/token.h"
 #include "tests/unit/test_admin.h"
+#include <unistd.h>
 
 // A token of revision 4, and the modules that the request names.
 static void
@@ -191,6 +193,75 @@ START_TEST (test_rotate) // R9
 }
 END_TEST
 
+// A token of revision 4 with a sealed value, as hexadecimal digits.
+static void
+answer_sealed (const char *revealable, const char *sealed)
+{
+    answer (DB_OK, 1, 23,
+            (const char *[]){"7", "3", "0",     "Shop",     "",           "2",
+                             "1", "1", "alice", "alice",    "1700000000", "1700000000",
+                             "0", "0", "4",     "",         "",           "0",
+                             "0", "0", "0",     revealable, sealed});
+}
+
+static struct seal_keys *
+seal_keys_of (const char *text)
+{
+    char path[] = "/tmp/test_admin_token.XXXXXX";
+    struct error error = {""};
+    int fd = mkstemp (path);
+    ck_assert_int_eq (write (fd, text, strlen (text)), (ssize_t) strlen (text));
+    close (fd);
+    struct seal_keys *keys = seal_keys_load (path, &error);
+    unlink (path);
+    ck_assert_msg (keys, "%s", error.text);
+    return keys;
+}
+
+START_TEST (test_reveal) // R8
+{
+    static const char value[] = "jtn_live_0123456789abcdef0123456789abcdef0123456789ab";
+    admin.seal_keys =
+        seal_keys_of ("1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+    uint8_t sealed[STORE_SEALED_SIZE];
+    char hex[2 * STORE_SEALED_SIZE + 3] = "\\x";
+    ck_assert_uint_eq (strlen (value), TOKEN_VALUE_LENGTH);
+    ck_assert (token_seal (&admin, token_id, value, sealed));
+    sodium_bin2hex (hex + 2, sizeof hex - 2, sealed, sizeof sealed);
+    Jeton__V1__RevealTokenRequest message = JETON__V1__REVEAL_TOKEN_REQUEST__INIT;
+    message.id = token_id;
+    begin (admin_reveal_token, &message);
+    was_asked ("store_token_get_sealed");
+    answer_sealed ("f", "");
+    ends_with (JETON__V1__CODE__CODE_FAILED_PRECONDITION);
+    // The value is told when its record is committed, and not before, and not when that is uncertain.
+    begin (admin_reveal_token, &message);
+    answer_sealed ("t", hex);
+    was_asked ("store_token_reveal");
+    ck_assert_int_eq (asked.change.revision, 4);
+    answer (DB_UNCERTAIN, 0, 0, NULL);
+    ends_with (JETON__V1__CODE__CODE_UNKNOWN);
+    begin (admin_reveal_token, &message);
+    answer_sealed ("t", hex);
+    answer (DB_OK, 1, 1, (const char *[]){"7"});
+    ends_with (0);
+    Jeton__V1__RevealTokenReply *reply =
+        jeton__v1__reveal_token_reply__unpack (NULL, call.size, call.body);
+    ck_assert_str_eq (reply->value, value);
+    jeton__v1__reveal_token_reply__free_unpacked (reply, NULL);
+    // Another token's, changed, or too short.
+    ck_assert (token_seal (&admin, "TKN-0000-0000", value, sealed));
+    sodium_bin2hex (hex + 2, sizeof hex - 2, sealed, sizeof sealed);
+    const char *const wrong[] = {hex, "\\x00", "\\x", "x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        begin (admin_reveal_token, &message);
+        answer_sealed ("t", wrong[i]);
+        ends_with (JETON__V1__CODE__CODE_DATA_LOSS);
+    }
+    seal_keys_destroy (&admin.seal_keys);
+}
+END_TEST
+
 static void
 add (TCase *tests)
 {
@@ -198,6 +269,7 @@ add (TCase *tests)
     tcase_add_test (tests, test_edit);
     tcase_add_test (tests, test_aborted);
     tcase_add_test (tests, test_rotate);
+    tcase_add_test (tests, test_reveal);
 }
 
 int
