@@ -174,10 +174,10 @@ void store_resource_status (struct request *request, enum resource resource,
 void store_scope_find (struct request *request, int64_t account, const struct scope *scope,
                        db_callback *callback);
 // Replies that were kept (idempotency.h). store_idempotency_get (request, hash, callback): The method and what was sealed; no row: nothing was
-// kept. store_idempotency_tidy (admin, keep_s, callback): Remove IDEMPOTENCY_BATCH rows at most that are older; one row: how many those were. The
-// callback's context is `admin`.
+// kept. store_idempotency_tidy (asking, keep_s, callback): Remove IDEMPOTENCY_BATCH rows at most that are older; one row: how many those were. The
+// callback's context is `asking`.
 void store_idempotency_get (struct request *request, const uint8_t *hash, db_callback *callback);
 struct admin;
-void store_idempotency_tidy (struct admin *admin, int64_t keep_s, db_callback *callback);
+void store_idempotency_tidy (struct admin *asking, int64_t keep_s, db_callback *callback);
 
 #endif
