@@ -1,4 +1,5 @@
 #include "common/audit/record.h"
+#include "common/caller/caller.h"
 #include "common/memory/memory.h"
 #include <time.h>
 
@@ -12,7 +13,15 @@ void
 audit_actor (struct request *request, Jeton__V1__Actor *actor_r)
 {
     const struct peer *peer = request_peer (request);
+    const struct caller *caller = request_caller (request);
     jeton__v1__actor__init (actor_r);
+    if (caller) {
+        actor_r->id = text (caller->id);
+        actor_r->name = text (caller->name);
+        actor_r->account_id = text (caller->account_id);
+        actor_r->type = text ("user");
+        return;
+    }
     actor_r->id = text (peer->name);
     actor_r->name = text (peer->name);
     actor_r->type = text (peer->roles & ROLE_OPERATOR ? "operator" : "service");
@@ -83,6 +92,7 @@ audit_pack (struct request *request, const struct audit_change *change, size_t *
     call.user_agent = text (request_metadata (request, "user-agent"));
     call.correlation_id = text (request_correlation (request));
     call.method = text (request_method (request));
+    call.peer = text (request_peer (request)->name);
     return record_pack (request_arena (request), change, &actor, &call, size_r);
 }
 

@@ -22,7 +22,7 @@ struct audit_change {
     Jeton__V1__Visibility visibility; // 0: public
 };
 
-// audit_actor (request, actor_r): Who the request acts for: the peer, as operator or service. Texts live as long as the request.
+// audit_actor (request, actor_r): Who the request acts for: a user, or the peer itself, as operator or service. Texts live as long as the request.
 void audit_actor (struct request *request, Jeton__V1__Actor *actor_r);
 
 // audit_pack (request, change, &size_r): The packed AuditRecord for the outbox, without id and sequence, with actor, time, address

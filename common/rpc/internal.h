@@ -119,6 +119,7 @@ struct request {
     struct peer peer;
     char correlation[33]; // empty until someone asks for it
     void *context;
+    const struct caller *caller;
     bool answered;
 
     request_callback *on_held; // what the next refusal is told to, in place of the peer

@@ -133,6 +133,20 @@ request_context_set (struct request *request, void *context)
     request->context = context;
 }
 
+const struct caller *
+request_caller (const struct request *request)
+{
+    assert (request->magic == REQUEST_MAGIC);
+    return request->caller;
+}
+
+void
+request_caller_set (struct request *request, const struct caller *caller)
+{
+    assert (request->magic == REQUEST_MAGIC);
+    request->caller = caller;
+}
+
 bool
 request_answered (const struct request *request)
 {

@@ -33,6 +33,10 @@ unsigned request_flags (const struct request *request);
 // request_context (request), request_context_set (request, context): One pointer for the handler's own state, usually in the arena.
 void *request_context (const struct request *request);
 void request_context_set (struct request *request, void *context);
+// request_caller (request), request_caller_set (request, caller): Who it acts for, as a gate found out; NULL: for the peer itself.
+struct caller;
+const struct caller *request_caller (const struct request *request);
+void request_caller_set (struct request *request, const struct caller *caller);
 // request_answered (request): The peer has its answer already (deadline, cancel, gone): work that is not needed any more may be dropped.
 bool request_answered (const struct request *request);
 

@@ -170,8 +170,11 @@ void
 admin_list_accounts (struct request *request)
 {
     const Jeton__V1__ListAccountsRequest *message = request_message (request);
+    const struct caller *caller = request_caller (request);
     struct page *page = page_begin (request, message->page, "accounts");
-    if (page)
+    if (page && caller && caller->role != CALLER_OPERATOR)
+        store_account_get (request, caller->account, admin_list_accounts_done); // the only one
+    else if (page)
         store_account_list (request, page, admin_list_accounts_done);
 }
 

@@ -3,6 +3,7 @@
 #define JETON_ADMIN_H
 
 #include "admin.pb-c.h"
+#include "common/caller/caller.h"
 #include "common/crypto/crypto.h"
 #include "common/process/process.h"
 #include "common/rpc/request.h"
@@ -16,8 +17,10 @@ struct admin_settings {
     char *token_keys; // file of the keys of the check part
     char *seal_keys;  // file of the keys that seal what is kept
     int64_t idempotency_keep_s;
-    int64_t worker_threads; // that hash passwords
-    int64_t worker_queue;   // passwords that wait for one
+    char *issuer, *audience;  // that login tokens must name
+    int64_t keys_interval_ms; // how often the issuer's public keys are read again
+    int64_t worker_threads;   // that hash passwords
+    int64_t worker_queue;     // passwords that wait for one
 };
 
 struct admin {
@@ -26,12 +29,18 @@ struct admin {
     struct rpc_service service;
     struct token_keys keys;
     struct seal_keys *seal_keys;
+    struct public_keys *public_keys;
+    struct caller_options callers;
     struct worker_pool *workers;
     bool tidying; // expired idempotency keys are being removed
 };
 
 // The table of methods, jeton.v1.Admin (dispatch.c).
 extern const struct rpc_method admin_methods[];
+
+// Who may call them (rights.c). admin_gate (request): What all requests pass before their handlers: the right, then the idempotency key.
+extern const struct caller_right admin_rights[];
+void admin_gate (struct request *request);
 
 // One handler for each method of proto/admin.proto, which is their contract.
 // account.c

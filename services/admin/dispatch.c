@@ -1,6 +1,6 @@
 #include "services/admin/admin.h"
 
-// Authorisation of end users is the gateway's callers' affair: to this process the gateway is as good as an operator.
+// Which peers may call at all. The gateway brings users: what they may is in rights.c.
 enum { MANAGERS = ROLE_OPERATOR | ROLE_GATEWAY };
 
 const struct rpc_method admin_methods[] = {

@@ -29,14 +29,17 @@ key_good (const char *key)
     return length >= 1 && length <= IDEMPOTENCY_KEY_MAX;
 }
 
-// Nobody's key is another's. No peer's name has a NUL in it.
+// Nobody's key is another's. No name of a peer and no id has a NUL in it.
 static void
 key_hash (const struct request *request, uint8_t hash_r[IDEMPOTENCY_HASH_SIZE])
 {
     const char *peer = request_peer (request)->name, *key = key_of (request);
+    const struct caller *caller = request_caller (request);
+    const char *user = caller ? caller->id : "";
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init (&state);
     crypto_hash_sha256_update (&state, (const uint8_t *) peer, strlen (peer) + 1);
+    crypto_hash_sha256_update (&state, (const uint8_t *) user, strlen (user) + 1);
     crypto_hash_sha256_update (&state, (const uint8_t *) key, strlen (key));
     crypto_hash_sha256_final (&state, hash_r);
 }

@@ -15,6 +15,12 @@ static const struct config_row settings_table[] = {
     {"idempotency_keep_s", CONFIG_NUMBER, offsetof (struct admin_settings, idempotency_keep_s),
      "86400", 1, 2592000, true,
      "how long the reply of a call with an idempotency key is kept for a repeat, in seconds"},
+    {"issuer", CONFIG_TEXT, offsetof (struct admin_settings, issuer), "https://jeton.localhost", 0,
+     0, true, "the `iss` that a login token must have: the same as the issuer's setting"},
+    {"audience", CONFIG_TEXT, offsetof (struct admin_settings, audience), "jeton", 0, 0, true,
+     "the `aud` that a login token must have: the same as the issuer's setting"},
+    {"keys_interval_ms", CONFIG_NUMBER, offsetof (struct admin_settings, keys_interval_ms), "5000",
+     100, 3600000, true, "how often the issuer's public keys are read again, in milliseconds"},
     {"worker_threads", CONFIG_NUMBER, offsetof (struct admin_settings, worker_threads), "2", 1, 64,
      false, "threads that hash passwords"},
     {"worker_queue", CONFIG_NUMBER, offsetof (struct admin_settings, worker_queue), "256", 1, 65536,
@@ -61,7 +67,19 @@ admin_start (struct admin *admin)
     admin->process.owner = admin;
     admin->process.reloaded = reloaded;
     admin->service = (struct rpc_service){&jeton__v1__admin__descriptor, admin_methods, admin};
-    rpc_server_gate (admin->process.server, idempotency_gate);
+    admin->public_keys = keys_new (admin->process.loop, admin->process.db, STORE_PUBLIC_KEYS,
+                                   &admin->settings.keys_interval_ms);
+    admin->callers = (struct caller_options){
+        .descriptor = &jeton__v1__admin__descriptor,
+        .rights = admin_rights,
+        .db = admin->process.db,
+        .user_statement = STORE_CALLER,
+        .keys = admin->public_keys,
+        .issuer = &admin->settings.issuer,
+        .audience = &admin->settings.audience,
+    };
+    caller_rights_check (&admin->callers);
+    rpc_server_gate (admin->process.server, admin_gate);
     rpc_server_add (admin->process.server, &admin->service);
     idempotency_start (admin);
     return true;
@@ -80,6 +98,7 @@ main (int argc, char **argv)
     // Before the database and the server: the jobs that it gives back end requests.
     worker_pool_destroy (&admin.workers);
     process_end (&admin.process);
+    keys_destroy (&admin.public_keys);
     seal_keys_destroy (&admin.seal_keys);
     sodium_memzero (&admin.keys, sizeof admin.keys);
     return status;

@@ -81,6 +81,17 @@
 
 // clang-format off
 const struct db_statement store_statements[] = {
+[PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
+
+[CALLER] = {"caller", CALLER_SQL (
+    "CASE $2 WHEN 'TKN' THEN (SELECT t.account FROM tokens t WHERE t.number = $3 AND t.status <> 3)"
+    " WHEN 'USR' THEN (SELECT t.account FROM users t WHERE t.number = $3)"
+    " WHEN 'CGR' THEN (SELECT t.account FROM customer_groups t WHERE t.number = $3)"
+    " WHEN 'MKT' THEN (SELECT t.account FROM markets t WHERE t.number = $3)"
+    " WHEN 'CLI' THEN (SELECT t.account FROM clients t WHERE t.number = $3)"
+    " WHEN 'STL' THEN (SELECT t.account FROM stock_locations t WHERE t.number = $3) END",
+    "CASE $2 WHEN 'USR' THEN (SELECT t.role FROM users t WHERE t.number = $3) END"), false},
+
 [ACCOUNT_GET] = {"account_get",
     "SELECT " ACCOUNT_COLUMNS " FROM accounts a WHERE a.number = $1::bigint", false},
 

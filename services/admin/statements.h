@@ -5,8 +5,11 @@
 #include "services/admin/admin.h"
 #include "services/admin/resource.h"
 #include "services/admin/resource_statements.h"
+#include "services/admin/store.h"
 
 enum statement {
+    PUBLIC_KEYS = STORE_PUBLIC_KEYS,
+    CALLER = STORE_CALLER,
     ACCOUNT_GET,
     ACCOUNT_LIST,
     ACCOUNT_PREPARE,

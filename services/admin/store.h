@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 extern const struct db_statement store_statements[];
+enum { STORE_PUBLIC_KEYS, STORE_CALLER }; // the rows that common/caller runs
 
 // Accounts. Columns: those of view_account.
 void store_account_get (struct request *request, int64_t number, db_callback *callback);

@@ -51,6 +51,13 @@ admin_create_user (struct request *request)
                             "must be member, administrator, operator or integration");
         return;
     }
+    const struct caller *caller = request_caller (request);
+    if (message->role == JETON__V1__USER_ROLE__USER_ROLE_OPERATOR && caller &&
+        caller->role != CALLER_OPERATOR) {
+        request_fail (request, JETON__V1__CODE__CODE_PERMISSION_DENIED,
+                      "only operators make operators");
+        return;
+    }
     creation->request = request;
     if (*message->password)
         creation->password = message->password;

@@ -22,6 +22,12 @@ const struct config_row auditor_settings_table[] = {
      "milliseconds between looks at the end of the trail while somebody tails it"},
     {"tail_limit", CONFIG_NUMBER, FIELD (tail_limit), "256", 1, 100000, true,
      "tails and exports open at once"},
+    {"issuer", CONFIG_TEXT, FIELD (issuer), "https://jeton.localhost", 0, 0, true,
+     "the `iss` that a login token must have: the same as the issuer's setting"},
+    {"audience", CONFIG_TEXT, FIELD (audience), "jeton", 0, 0, true,
+     "the `aud` that a login token must have: the same as the issuer's setting"},
+    {"keys_interval_ms", CONFIG_NUMBER, FIELD (keys_interval_ms), "5000", 100, 3600000, true,
+     "how often the issuer's public keys are read again, in milliseconds"},
     {.key = NULL},
 };
 
@@ -125,6 +131,7 @@ auditor_stop (struct auditor *auditor)
     // Those that were open when the loop was left at once; their requests are gone with the server.
     if (auditor->streams != NULL)
         stream_free_all (auditor->streams);
+    keys_destroy (&auditor->public_keys);
     zlistx_destroy (&auditor->streams);
     explicit_bzero (&auditor->key, sizeof auditor->key);
 }

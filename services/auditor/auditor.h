@@ -3,6 +3,7 @@
 #define AUDITOR_H
 
 #include "audit.pb-c.h"
+#include "common/caller/caller.h"
 #include "common/crypto/crypto.h"
 #include "common/memory/memory.h"
 #include "common/process/process.h"
@@ -13,7 +14,8 @@
 
 struct auditor_settings {
     struct process_settings process;
-    char *checkpoint_key;
+    char *checkpoint_key, *issuer, *audience;
+    int64_t keys_interval_ms;
     int64_t checkpoint_interval_s, outbox_poll_ms, outbox_batch, tail_poll_ms, tail_limit;
 };
 
@@ -36,6 +38,8 @@ struct auditor {
     struct sign_key key; // of checkpoints
     uint8_t key_id[CHAIN_KEY_ID_SIZE];
     struct rpc_service service;
+    struct public_keys *public_keys;
+    struct caller_options callers;
     struct writer *writer;
     zlistx_t *streams; // struct stream *: tails and exports
     int64_t head;      // the last sequence number that tails have heard of
@@ -65,6 +69,14 @@ void auditor_get_record (struct request *request);
 void auditor_tail_records (struct request *request);
 void auditor_export_trail (struct request *request);
 void auditor_get_checkpoint_key (struct request *request);
+
+// auditor_private (request): May it see private records? Users see the public ones of their own account (the gate has put that into the filter).
+static inline bool
+auditor_private (const struct request *request)
+{
+    const struct caller *caller = request_caller (request);
+    return !caller || caller->role == CALLER_OPERATOR;
+}
 
 // auditor_fail (request, outcome): Answer for a query that ended otherwise than DB_OK.
 void auditor_fail (struct request *request, enum db_outcome outcome);
@@ -133,6 +145,7 @@ struct stream {
     bool blocked;            // waits for credit
     size_t limit;            // rows to read next: as many as the last credit was good for
     char *account_id;        // tails: "" is all
+    bool private;            // tails: private records too
     struct store_span
         span; // where it is and where it ends; of tails only the entries' part; -1: not known yet
     void (*step) (struct stream *stream); // go on, unless it is reading or blocked

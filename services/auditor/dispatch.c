@@ -16,6 +16,44 @@ static const struct rpc_method methods[] = {
     {NULL, NULL, 0, 0, 0, 0},
 };
 
+// Who may do what (R34). Users see the public records of their own account: the gate sees to the account, the handlers to the rest.
+static const struct caller_right rights[] = {
+    {"ListRecords", CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER, CALLER_LIST,
+     "account_id"},
+    {"GetRecord", CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER, CALLER_NONE, NULL},
+    {"TailRecords", CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER, CALLER_LIST,
+     "account_id"},
+    {"ExportTrail", CALLER_OPERATOR, CALLER_NONE, NULL},
+    {"GetCheckpointKey", CALLER_ANYONE | CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER,
+     CALLER_NONE, NULL},
+    {NULL, 0, CALLER_NONE, NULL},
+};
+
+static void
+auditor_gate (struct request *request)
+{
+    const struct auditor *auditor = request_owner (request);
+    caller_gate (request, &auditor->callers, request_handle);
+}
+
+static void
+rights_add (struct auditor *auditor)
+{
+    auditor->public_keys = keys_new (auditor->process.loop, auditor->process.db, STORE_PUBLIC_KEYS,
+                                     &auditor->settings.keys_interval_ms);
+    auditor->callers = (struct caller_options){
+        .descriptor = &jeton__v1__audit_logger__descriptor,
+        .rights = rights,
+        .db = auditor->process.db,
+        .user_statement = STORE_CALLER,
+        .keys = auditor->public_keys,
+        .issuer = &auditor->settings.issuer,
+        .audience = &auditor->settings.audience,
+    };
+    caller_rights_check (&auditor->callers);
+    rpc_server_gate (auditor->process.server, auditor_gate);
+}
+
 void
 auditor_add (struct auditor *auditor)
 {
@@ -24,5 +62,6 @@ auditor_add (struct auditor *auditor)
         .methods = methods,
         .owner = auditor,
     };
+    rights_add (auditor);
     rpc_server_add (auditor->process.server, &auditor->service);
 }

@@ -94,6 +94,7 @@ auditor_list_records (struct request *request)
         .event = filter_text (message->event),
         .from_us = message->from_us,
         .until_us = message->until_us,
+        .private = auditor_private (request),
     };
     if (bad != NULL) {
         request_fail_field (request, bad, "is not a filter: see proto/audit.proto");
@@ -159,6 +160,16 @@ auditor_list_records_done (void *context, enum db_outcome outcome, const struct 
     request_reply (request, &reply.base);
 }
 
+// Records of other accounts, and private ones, are for operators.
+static bool
+may_see (const struct request *request, const Jeton__V1__AuditRecord *record)
+{
+    const struct caller *caller = request_caller (request);
+    return auditor_private (request) ||
+           (record->visibility == JETON__V1__VISIBILITY__VISIBILITY_PUBLIC && record->object &&
+            strcmp (record->object->account_id, caller->account_id) == 0);
+}
+
 static void auditor_get_record_done (void *context, enum db_outcome outcome,
                                      const struct store_row *rows, size_t n);
 
@@ -195,6 +206,11 @@ auditor_get_record_done (void *context, enum db_outcome outcome, const struct st
     if (reply.record == NULL) {
         request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
                       "%s is larger than a request may be in memory (arena_limit)", message->id);
+        return;
+    }
+    if (!may_see (request, reply.record)) {
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "the trail has no record %s",
+                      message->id);
         return;
     }
     log_debug ("record shown", "request", request_correlation (request), "record", message->id,

@@ -1,10 +1,13 @@
 #include "services/auditor/store.h"
+#include "common/caller/caller.h"
 #include "common/memory/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
+    PUBLIC_KEYS = STORE_PUBLIC_KEYS,
+    CALLER = STORE_CALLER,
     LOCK,
     HEAD,
     OUTBOX,
@@ -25,7 +28,7 @@ enum {
 };
 
 // All lists take the same parameters: $1 before, $2 limit, $3 object, $4 actor, $5 account, $6 event, $7 and $8 the range of event names
-// that have a prefix, $9 from, $10 until.
+// that have a prefix, $9 from, $10 until, $11 private ones too.
 //
 // Each page must be read from the index of its leading filter, in order, and stop when it is full, whatever values are asked for; three
 // things bring a generic plan to do that, and EXPLAIN shows it. The other filters are one expression, of which the planner assumes that half of
@@ -40,7 +43,8 @@ enum {
     " AND ($6::text IS NULL OR trail.event = $6)"                                                  \
     " AND ($7::text IS NULL OR (trail.event ~>=~ $7 AND trail.event ~<~ $8::text))"                \
     " AND ($9::bigint IS NULL OR trail.time_us >= $9)"                                             \
-    " AND ($10::bigint IS NULL OR trail.time_us < $10), false)"
+    " AND ($10::bigint IS NULL OR trail.time_us < $10)"                                            \
+    " AND ($11::boolean OR trail.visibility = 1), false)"
 #define LIST_FROM(leading, order)                                                                  \
     "SELECT sequence, record FROM trail WHERE " leading LIST_MATCHES " ORDER BY " order            \
     " trail.sequence DESC LIMIT 501"
@@ -53,6 +57,8 @@ enum {
 #define EVENT_ORDER     "trail.event USING ~>~,"
 
 const struct db_statement store_statements[] = {
+    [PUBLIC_KEYS] = {"auditor_public_keys", KEYS_SQL, false},
+    [CALLER] = {"auditor_caller", CALLER_SQL ("NULL", "NULL"), false},
     // "jetonaud" as a number.
     [LOCK] = {"auditor_lock", "SELECT pg_try_advisory_lock (7666661962610210148)", true},
     [HEAD] = {"auditor_head",
@@ -106,6 +112,7 @@ const struct db_statement store_statements[] = {
     [FOLLOW_ACCOUNT] = {"auditor_follow_account",
                         "SELECT sequence, record FROM trail"
                         " WHERE account_id = $4 AND sequence > $1 AND sequence <= $2"
+                        " AND ($5::boolean OR visibility = 1)"
                         " ORDER BY sequence LIMIT $3::bigint",
                         false},
     [EXPORT] = {"auditor_export",
@@ -371,6 +378,7 @@ store_list (struct db *db, const struct store_filter *filter, store_rows_callbac
     db_param_text (&params, end);
     param_filter (&params, filter->from_us);
     param_filter (&params, filter->until_us);
+    db_param_bool (&params, filter->private);
     rows_call (db, list_statement (filter, prefix), &params, callback, context);
 }
 
@@ -383,16 +391,18 @@ store_record (struct db *db, int64_t sequence, store_rows_callback *callback, vo
 }
 
 void
-store_follow (struct db *db, int64_t after, int64_t until, const char *account_id, size_t limit,
-              store_rows_callback *callback, void *context)
+store_follow (struct db *db, int64_t after, int64_t until, const char *account_id, bool private,
+              size_t limit, store_rows_callback *callback, void *context)
 {
     struct db_params params = {0};
     bool all = account_id[0] == '\0';
     db_param_int (&params, after);
     db_param_int (&params, until);
     db_param_int (&params, (int64_t) limit);
-    if (!all)
+    if (!all) {
         db_param_text (&params, account_id);
+        db_param_bool (&params, private);
+    }
     rows_call (db, all ? FOLLOW : FOLLOW_ACCOUNT, &params, callback, context);
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 extern const struct db_statement store_statements[];
+enum { STORE_PUBLIC_KEYS, STORE_CALLER }; // the rows that common/caller runs
 
 // Where the trail ends.
 struct store_head {
@@ -61,6 +62,7 @@ struct store_filter {
     const char *object_id, *actor_id, *account_id;
     const char *event; // the whole name, or a prefix that ends in '.'
     int64_t from_us, until_us;
+    bool private; // private records too
 };
 
 // store_list (db, filter, callback, context): Newest first. The statement is chosen by the filter that narrows most; each reads an
@@ -72,10 +74,10 @@ void store_list (struct db *db, const struct store_filter *filter, store_rows_ca
 // store_record (db, sequence, callback, context): One row, or none.
 void store_record (struct db *db, int64_t sequence, store_rows_callback *callback, void *context);
 
-// store_follow (db, after, until, account_id, limit, callback, context): Records after one sequence number up to another, in order; of
-// one account unless account_id is "".
+// store_follow (db, after, until, account_id, private, limit, callback, context): Records after one sequence number up to another, in order; of
+// one account unless account_id is "", and then without `private` its public ones only.
 void store_follow (struct db *db, int64_t after, int64_t until, const char *account_id,
-                   size_t limit, store_rows_callback *callback, void *context);
+                   bool private, size_t limit, store_rows_callback *callback, void *context);
 
 // A part of an export.
 struct store_span {

@@ -52,7 +52,7 @@ tail_step (struct stream *stream)
     stream->span.entry_end = auditor->head;
     stream_begin (stream);
     store_follow (auditor->process.db, stream->span.entry, stream->span.entry_end,
-                  stream->account_id, stream->limit, tail_rows, stream);
+                  stream->account_id, stream->private, stream->limit, tail_rows, stream);
 }
 
 static void
@@ -136,6 +136,7 @@ auditor_tail_records (struct request *request)
         return;
     free (stream->account_id);
     stream->account_id = xstrdup (message->account_id);
+    stream->private = auditor_private (request);
     stream->span.entry = message->after;
     log_debug ("tail", "request", request_correlation (request), "peer",
                request_peer (request)->name, NULL);

@@ -1,9 +1,11 @@
 #include "services/cli/connect.h"
 #include "admin.pb-c.h"
 #include "audit.pb-c.h"
+#include "common/crypto/crypto.h"
 #include "common/json/json.h"
 #include "common/memory/memory.h"
 #include "common/rpc/peers.h"
+#include "common/token/jwt.h"
 #include "envelope.pb-c.h"
 #include "issuer.pb-c.h"
 #include "services/cli/print.h"
@@ -339,6 +341,45 @@ on_reply (void *context, const struct rpc_result *result)
     connect_stop (waiting->cli);
 }
 
+// "Bearer …" for calls as a user, NULL for calls as ourselves. Processes that know no users are not shown the token. False: the reason has been printed.
+static bool
+user_authorization (struct cli *cli, enum service service, char **authorization_r)
+{
+    const char *token = getenv ("JETON_LOGIN_TOKEN"), *path = getenv ("JETON_LOGIN_TOKEN_FILE");
+    char text[JWT_SIZE_MAX + 2] = "";
+    struct error error;
+    size_t length;
+
+    *authorization_r = NULL;
+    if (service != SERVICE_ADMIN && service != SERVICE_AUDITOR) {
+        return true;
+    }
+    if ((token == NULL || *token == '\0') && path != NULL && *path != '\0') {
+        if (!crypto_file_read (path, true, (uint8_t *) text, sizeof text - 1, &length, &error)) {
+            print_fail (cli, EX_NOINPUT, "SETTINGS", "$JETON_LOGIN_TOKEN_FILE: %s", error.text);
+            return false;
+        }
+        text[strcspn (text, "\r\n")] = '\0';
+        token = text;
+    }
+    if (token != NULL && *token != '\0') {
+        *authorization_r = xasprintf ("Bearer %s", token);
+    }
+    explicit_bzero (text, sizeof text);
+    return true;
+}
+
+static size_t
+metadata_user (const char **metadata, const char *authorization)
+{
+    if (authorization == NULL) {
+        return 0;
+    }
+    metadata[0] = "authorization";
+    metadata[1] = authorization;
+    return 2;
+}
+
 // A key for the next change: as given, for the first one of a command; a number is added for further ones; or a random one.
 static void
 key_choose (struct cli *cli)
@@ -380,7 +421,9 @@ connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
                               .until = zclock_mono () + cli->timeout_ms,
                               .status = -1};
     struct rpc_call_options options = {.timeout_ms = cli->timeout_ms, .idempotent = !waiting.write};
-    const char *metadata[] = {"idempotency-key", cli->key_sent, NULL};
+    const char *metadata[5] = {NULL};
+    cleanup_free char *authorization = NULL;
+    size_t pairs;
     int status;
     struct rpc_client *client =
         connect_client (cli, call->service, call->endpoints, call->home != NULL, &status);
@@ -389,6 +432,10 @@ connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
     if (client == NULL) {
         return status;
     }
+    if (!user_authorization (cli, call->service, &authorization)) {
+        return EX_NOINPUT;
+    }
+    pairs = metadata_user (metadata, authorization);
     if (call->home != NULL) {
         options.key = call->home;
         options.key_size = strlen (call->home);
@@ -397,8 +444,10 @@ connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
     cli->key_sent[0] = '\0';
     if (waiting.keyed) {
         key_choose (cli);
-        options.metadata = metadata;
+        metadata[pairs] = "idempotency-key";
+        metadata[pairs + 1] = cli->key_sent;
     }
+    options.metadata = metadata;
     while (waiting.status < 0) {
         uint64_t id = rpc_client_call (client, services[call->service].descriptor, call->method,
                                        call->request, &options, on_reply, &waiting);
@@ -506,14 +555,18 @@ connect_stream (struct cli *cli, const struct call *call, connect_item *item, vo
     struct streaming streaming = {.cli = cli, .item = item, .context = context, .error = error_r};
     struct rpc_client *client =
         connect_client (cli, call->service, call->endpoints, false, status_r);
+    const char *metadata[3] = {NULL};
+    cleanup_free char *authorization = NULL;
     uint64_t id;
 
-    if (client == NULL) {
+    if (client == NULL || !user_authorization (cli, call->service, &authorization)) {
         return STREAM_FAILED;
     }
-    id = rpc_client_call (client, services[call->service].descriptor, call->method, call->request,
-                          &(struct rpc_call_options){.timeout_ms = STREAM_TIMEOUT_MS}, on_item,
-                          &streaming);
+    metadata_user (metadata, authorization);
+    id = rpc_client_call (
+        client, services[call->service].descriptor, call->method, call->request,
+        &(struct rpc_call_options){.timeout_ms = STREAM_TIMEOUT_MS, .metadata = metadata}, on_item,
+        &streaming);
     while (!streaming.ended) {
         if (!connect_run (cli, 0) && !streaming.ended) {
             streaming.end = STREAM_STOPPED;

@@ -1,7 +1,7 @@
 // jeton-validator: see DESIGN.md.
+#include "common/caller/keys.h"
 #include "common/crypto/crypto.h"
 #include "common/log/log.h"
-#include "services/validator/keys.h"
 #include "services/validator/lookup.h"
 #include "services/validator/store.h"
 #include "services/validator/validator.h"
@@ -71,7 +71,8 @@ main (int argc, char **argv)
     rpc_server_add (process->server, &service);
     validator_stats_show (&validator);
     validator.lookup = lookup_new (&validator);
-    validator.keys = keys_new (&validator);
+    validator.keys = keys_new (process->loop, process->db, STORE_PUBLIC_KEYS,
+                               &validator.settings.keys_interval_ms);
 
     status = process_run (process);
 

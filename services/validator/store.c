@@ -1,12 +1,13 @@
 #include "services/validator/store.h"
 
+#include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_FACTS, USER_FACTS, PUBLIC_KEYS };
+enum { TOKEN_FACTS, USER_FACTS };
 
 // Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
 #define GRANT_TEXT(access) "m.name || ' ' || " access " || ' ' || am.enabled"
@@ -52,13 +53,7 @@ const struct db_statement store_statements[] = {
                           "u.number = "
                           "$1",
          false},
-    [PUBLIC_KEYS] = {"public_keys",
-                     // A retired key's last token lives for at most a year (R18).
-                     "SELECT kid, public_key FROM signing_keys"
-                     " WHERE state <> 4"
-                     " AND (retired_at IS NULL OR retired_at > now() - interval '366 days')"
-                     " ORDER BY created_at DESC LIMIT 256",
-                     false},
+    [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
     {NULL, NULL, false},
 };
 
@@ -199,49 +194,4 @@ store_user_facts (struct db *db, int64_t user, store_facts_callback *callback, v
     struct db_params params = {0};
     db_param_int (&params, user);
     store_facts (db, USER_FACTS, &params, callback, context);
-}
-
-struct keys_call {
-    store_keys_callback *callback;
-    void *context;
-};
-
-static void
-store_public_keys_done (void *context, enum db_outcome outcome, PGresult *const *results,
-                        const struct db_error *error)
-{
-    enum { KEY_SIZE_MAX = 1024 };
-    struct keys_call *call = context;
-    (void) error;
-    if (outcome != DB_OK) {
-        call->callback (call->context, STORE_UNAVAILABLE, NULL, 0);
-        free (call);
-        return;
-    }
-    int rows = PQntuples (results[0]);
-    cleanup_free struct store_key *keys = xcalloc ((size_t) rows + 1, sizeof *keys);
-    cleanup_free uint8_t *bytes = xcalloc ((size_t) rows + 1, KEY_SIZE_MAX);
-    size_t n = 0;
-    for (int row = 0; row < rows; row++) {
-        uint8_t *key = bytes + n * KEY_SIZE_MAX;
-        keys[n].public_key = key;
-        // One bad row must not take the other keys down.
-        if (db_get_text (results[0], row, 0, &keys[n].kid) &&
-            db_get_bytes (results[0], row, 1, key, KEY_SIZE_MAX, &keys[n].size))
-            n++;
-        else
-            log_error ("a signing key's row makes no sense", "kid", PQgetvalue (results[0], row, 0),
-                       NULL);
-    }
-    call->callback (call->context, STORE_OK, keys, n);
-    free (call);
-}
-
-void
-store_public_keys (struct db *db, store_keys_callback *callback, void *context)
-{
-    struct keys_call *call = xcalloc (1, sizeof *call);
-    call->callback = callback;
-    call->context = context;
-    db_call (db, PUBLIC_KEYS, NULL, store_public_keys_done, call);
 }

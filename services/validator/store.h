@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 extern const struct db_statement store_statements[];
+enum { STORE_PUBLIC_KEYS = 2 }; // the row that common/caller/keys reads the public keys with
 
 enum store_outcome {
     STORE_OK,
@@ -20,20 +21,10 @@ enum store_outcome {
 typedef void store_facts_callback (void *context, enum store_outcome outcome,
                                    const struct facts *facts);
 
-struct store_key {
-    const char *kid;
-    const uint8_t *public_key; // DER
-    size_t size;
-};
-typedef void store_keys_callback (void *context, enum store_outcome outcome,
-                                  const struct store_key *keys, size_t n);
-
 // store_token_facts (db, digest, callback, context): Of the API token with this digest.
 void store_token_facts (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE],
                         store_facts_callback *callback, void *context);
 // store_user_facts (db, user, callback, context): Of what a user may do: for login tokens.
 void store_user_facts (struct db *db, int64_t user, store_facts_callback *callback, void *context);
-// store_public_keys (db, callback, context): All keys that may have signed a token that still lives.
-void store_public_keys (struct db *db, store_keys_callback *callback, void *context);
 
 #endif

@@ -1,10 +1,10 @@
 // Validate and ValidateBatch: what each token is, what is known of it, the decision, the reply.
+#include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/token/id.h"
 #include "common/token/jwt.h"
 #include "envelope.pb-c.h"
 #include "services/validator/decide.h"
-#include "services/validator/keys.h"
 #include "services/validator/lookup.h"
 #include "validator.pb-c.h"
 

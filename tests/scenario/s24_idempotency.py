@@ -9,7 +9,13 @@ from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_
 
 def two_admins():
     """Without an auditor the outbox keeps what is written to it."""
-    system = System({"issuer": 0, "validator": 0, "auditor": 0, "admin": 2})
+    system = System({"issuer": 0, "validator": 0, "auditor": 0, "admin": 2}, start=False)
+    # A second operator: the gateway's key, with that role too.
+    with open(f"{system.keys}/peers", encoding="ascii") as f:
+        peers = re.sub(r"(\sgateway\s+)gateway", r"\1operator,gateway", f.read())
+    with open(f"{system.keys}/peers", "w", encoding="ascii") as f:
+        f.write(peers)
+    system.start()
     system.admin = Admin(system)
     for name in ("orders", "stock"):
         system.admin.ok("CreateModule", name=name)

@@ -130,6 +130,12 @@ refusal (struct request *request)
     else
         request->answers++;
 }
+const struct caller *
+request_caller (const struct request *request)
+{
+    (void) request;
+    return NULL;
+}
 void *
 request_context (const struct request *request)
 {

@@ -67,6 +67,13 @@ request_arena (struct request *request)
     return request->arena;
 }
 
+const struct caller *
+request_caller (const struct request *request)
+{
+    (void) request;
+    return NULL;
+}
+
 const struct peer *
 request_peer (const struct request *request)
 {
@@ -231,11 +238,12 @@ store_record (struct db *db, int64_t sequence, store_rows_callback *callback, vo
 }
 
 void
-store_follow (struct db *db, int64_t after, int64_t until, const char *account_id, size_t limit,
-              store_rows_callback *callback, void *context)
+store_follow (struct db *db, int64_t after, int64_t until, const char *account_id, bool private,
+              size_t limit, store_rows_callback *callback, void *context)
 {
     struct call *call = call_new (context);
     (void) db;
+    (void) private;
     ck_assert_int_le (until, trail.end);
     call->rows = callback;
     call->after = after;

@@ -1,13 +1,11 @@
-#include "services/validator/keys.h"
+#include "common/caller/keys.h"
 
 #include "common/log/log.h"
 #include "common/memory/memory.h"
-#include "services/validator/store.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFRESH_PAUSE_MS = 100, RETRY_MS = 500 };
+enum { KEY_SIZE_MAX = 1024, REFRESH_PAUSE_MS = 100, RETRY_MS = 500 };
 
 struct wish {
     struct wish *next;
@@ -16,7 +14,10 @@ struct wish {
 };
 
 struct public_keys {
-    struct validator *validator;
+    zloop_t *loop;
+    struct db *db;
+    int statement;
+    const int64_t *interval_ms;
     zhashx_t *by_kid;
     struct wish *waiting; // for the next query
     struct wish *served;  // by the query under way
@@ -58,14 +59,12 @@ keys_due (zloop_t *loop, int timer, void *argument)
 static void
 keys_plan (struct public_keys *keys)
 {
-    zloop_t *loop = keys->validator->process.loop;
+    zloop_t *loop = keys->loop;
     if (keys->querying)
         return;
     if (keys->timer != -1)
         zloop_timer_end (loop, keys->timer);
-    int64_t pause = keys->waiting  ? REFRESH_PAUSE_MS
-                    : keys->loaded ? keys->validator->settings.keys_interval_ms
-                                   : RETRY_MS;
+    int64_t pause = keys->waiting ? REFRESH_PAUSE_MS : keys->loaded ? *keys->interval_ms : RETRY_MS;
     int64_t wait = keys->last_query_ms + pause - zclock_mono ();
     keys->timer = zloop_timer (loop, wait > 0 ? (size_t) wait : 0, 1, keys_due, keys);
 }
@@ -92,32 +91,48 @@ wishes_drop (struct wish *wish)
     }
 }
 
+// One bad row must not take the other keys down.
 static void
-keys_read (void *context, enum store_outcome outcome, const struct store_key *rows, size_t n)
+key_take (zhashx_t *table, const PGresult *result, int row)
+{
+    uint8_t der[KEY_SIZE_MAX];
+    size_t size;
+    const char *kid;
+    if (!db_get_text (result, row, 0, &kid) ||
+        !db_get_bytes (result, row, 1, der, sizeof der, &size)) {
+        log_error ("a signing key's row makes no sense", "kid", PQgetvalue (result, row, 0), NULL);
+        return;
+    }
+    struct error error;
+    struct jwt_key *key = jwt_key_from_public (der, size, &error);
+    // The kid is the key's own thumbprint: a row that says otherwise was tampered with.
+    if (key && strcmp (jwt_key_id (key), kid) == 0) {
+        zhashx_update (table, kid, key);
+        return;
+    }
+    log_error ("a signing key cannot be used", "kid", kid, "error",
+               key ? "its kid is not its thumbprint" : error.text, NULL);
+    jwt_key_destroy (&key);
+}
+
+static void
+keys_read (void *context, enum db_outcome outcome, PGresult *const *results,
+           const struct db_error *error)
 {
     struct public_keys *keys = context;
+    (void) error; // db has logged what is a defect
     keys->querying = false;
-    if (outcome == STORE_OK) {
+    if (outcome == DB_OK) {
         zhashx_t *table = table_new ();
-        for (size_t i = 0; i < n; i++) {
-            struct error error;
-            struct jwt_key *key = jwt_key_from_public (rows[i].public_key, rows[i].size, &error);
-            // The kid is the key's own thumbprint: a row that says otherwise was tampered with.
-            if (key && strcmp (jwt_key_id (key), rows[i].kid) == 0) {
-                zhashx_update (table, rows[i].kid, key);
-            } else {
-                log_error ("a signing key cannot be used", "kid", rows[i].kid, "error",
-                           key ? "its kid is not its thumbprint" : error.text, NULL);
-                jwt_key_destroy (&key);
-            }
-        }
+        for (int row = 0; row < PQntuples (results[0]); row++)
+            key_take (table, results[0], row);
         zhashx_destroy (&keys->by_kid);
         keys->by_kid = table;
         keys->loaded = true;
     }
     struct wish *served = keys->served;
     keys->served = NULL;
-    wishes_end (served, outcome == STORE_OK);
+    wishes_end (served, outcome == DB_OK);
     keys_plan (keys);
 }
 
@@ -128,14 +143,17 @@ keys_query (struct public_keys *keys)
     keys->last_query_ms = zclock_mono ();
     keys->served = keys->waiting;
     keys->waiting = NULL;
-    store_public_keys (keys->validator->process.db, keys_read, keys);
+    db_call (keys->db, keys->statement, NULL, keys_read, keys);
 }
 
 struct public_keys *
-keys_new (struct validator *validator)
+keys_new (zloop_t *loop, struct db *db, int statement, const int64_t *interval_ms)
 {
     struct public_keys *keys = xcalloc (1, sizeof *keys);
-    keys->validator = validator;
+    keys->loop = loop;
+    keys->db = db;
+    keys->statement = statement;
+    keys->interval_ms = interval_ms;
     keys->by_kid = table_new ();
     keys->timer = -1;
     keys->last_query_ms = zclock_mono () - RETRY_MS;
