@@ -36,7 +36,7 @@ engine_start() {
     [ "$(id -u)" = 0 ] || fail "no Docker engine runs here, and starting one needs root."
     say "Starting a Docker engine."
     mkdir -p "$engine_run" "$cache"
-    exec 8>"$engine_run/lock"
+    exec 8>"$cache/lock"
     flock -w 1200 8 || fail "another run of these tests has the engine."
     iptables-save >"$work/iptables" 2>/dev/null || true
     cat /proc/sys/net/ipv4/ip_forward >"$work/ip_forward"
@@ -114,5 +114,5 @@ engine_end() {
     [ ! -s "$work/iptables" ] || iptables-restore <"$work/iptables"
     cat "$work/ip_forward" >/proc/sys/net/ipv4/ip_forward
     [ ! -e "$work/cgroups" ] || cgroupfs-umount || true
-    rm -rf "$engine_run/exec" "$engine_run/dockerd.pid" "$engine_run/docker.sock"
+    rm -rf "$engine_run"
 }
