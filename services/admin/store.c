@@ -381,11 +381,11 @@ store_idempotency_get (struct request *request, const uint8_t *hash, db_callback
 }
 
 void
-store_idempotency_tidy (struct admin *admin, int64_t keep_s, db_callback *callback)
+store_idempotency_tidy (struct admin *asking, int64_t keep_s, db_callback *callback)
 {
     // After all that changes of the same group lock.
     struct db_params params = {.lock_order = INT64_MAX};
     db_param_int (&params, keep_s);
     db_param_int (&params, IDEMPOTENCY_BATCH);
-    db_call (admin->process.db, IDEMPOTENCY_TIDY, &params, callback, admin);
+    db_call (asking->process.db, IDEMPOTENCY_TIDY, &params, callback, asking);
 }

@@ -119,7 +119,9 @@ START_TEST (test_parse_bounds)
     ck_assert_ptr_nonnull (strstr (error.text, "xxx...\" is too long"));
     ck_assert_uint_lt (strlen (error.text), 200);
     // The longest code.
-    memcpy (text, "market:code:", 12);
+    static const char code[] = "market:code:";
+    for (size_t i = 0; i < strlen (code); i++)
+        text[i] = code[i];
     ck_assert (scope_parse (text, 12 + 64, &scope, &error));
     ck_assert (!scope_parse (text, 12 + 65, &scope, &error));
 }
