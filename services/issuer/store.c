@@ -12,49 +12,45 @@ enum { USER_BY_NAME, SIGNING_KEYS, SIGNING_KEY_ADD, SIGNING_KEY_ROTATE, RECORD_A
 
 #define EPOCH(column) "coalesce(extract(epoch FROM " column ")::bigint, 0)"
 
+// clang-format off
 const struct db_statement store_statements[] = {
-    [USER_BY_NAME] = {"user_by_name",
-                      "SELECT u.number, u.account, u.username, u.name, u.password_hash, u.role,"
-                      " u.revision, u.status = 1 AND a.status = 1, lower($1)"
-                      " FROM (VALUES (1)) one LEFT JOIN (users u JOIN accounts a ON a.number = "
-                      "u.account)"
-                      " ON lower(u.username) = lower($1)",
-                      false},
-    [SIGNING_KEYS] =
-        {"signing_keys",
-         "SELECT kid, state, public_key, private_key, " EPOCH ("created_at") ", " EPOCH (
-             "activated_at") ", " EPOCH ("retired_at") " FROM signing_keys"
-                                                       " WHERE retired_at IS NULL OR retired_at > "
-                                                       "now() - interval '366 days'"
-                                                       " ORDER BY created_at, kid LIMIT 256",
-         false},
-    [SIGNING_KEY_ADD] =
-        {"signing_key_add",
-         "WITH k AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key,"
-         "  activated_at) VALUES ($1, 'ES256', $2::smallint, $3, $4,"
-         "  CASE WHEN $2::smallint = 2 THEN now() END)"
-         "  RETURNING kid),"
-         " c AS (INSERT INTO changes (kind, object, revision)"
-         "  SELECT 'signing_key', 0, 1 FROM k)"
-         " INSERT INTO outbox (record) SELECT $5 FROM k",
-         true},
-    [SIGNING_KEY_ROTATE] =
-        {"signing_key_rotate",
-         // Each part reads the one before, which makes PostgreSQL run them in this order.
-         "WITH r AS (UPDATE signing_keys SET state = $7::smallint, retired_at = now()"
-         "  WHERE kid = $1 AND state = 2"
-         "  AND EXISTS (SELECT FROM signing_keys WHERE kid = $2 AND state = 1) RETURNING kid),"
-         " a AS (UPDATE signing_keys SET state = 2, activated_at = now()"
-         "  WHERE kid = $2 AND state = 1 AND EXISTS (SELECT FROM r) RETURNING kid),"
-         " n AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key)"
-         "  SELECT $3, 'ES256', 1, $4, $5 WHERE EXISTS (SELECT FROM a) RETURNING kid),"
-         " c AS (INSERT INTO changes (kind, object, revision) SELECT 'signing_key', 0, 2 FROM n),"
-         " o AS (INSERT INTO outbox (record) SELECT $6 FROM n)"
-         " SELECT count(*) FROM n",
-         true},
-    [RECORD_ADD] = {"record_add", "INSERT INTO outbox (record) VALUES ($1)", true},
-    {NULL, NULL, false},
-};
+// One row always: how the database writes the name counts, whether or not there is such a user.
+[USER_BY_NAME] = {"user_by_name",
+    "SELECT u.number, u.account, u.username, u.name, u.password_hash, u.role, u.revision,"
+    " u.status = 1 AND a.status = 1, lower($1)"
+    " FROM (VALUES (1)) one LEFT JOIN (users u JOIN accounts a ON a.number = u.account)"
+    " ON lower(u.username) = lower($1)", false},
+
+[SIGNING_KEYS] = {"signing_keys",
+    "SELECT kid, state, public_key, private_key, " EPOCH ("created_at") ", " EPOCH ("activated_at") ", "
+    EPOCH ("retired_at") " FROM signing_keys"
+    " WHERE retired_at IS NULL OR retired_at > now() - interval '366 days'"
+    " ORDER BY created_at, kid LIMIT 256", false},
+
+[SIGNING_KEY_ADD] = {"signing_key_add",
+    "WITH k AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key, activated_at)"
+    "  VALUES ($1, 'ES256', $2::smallint, $3, $4, CASE WHEN $2::smallint = 2 THEN now() END)"
+    "  RETURNING kid),"
+    " c AS (INSERT INTO changes (kind, object, revision) SELECT 'signing_key', 0, 1 FROM k)"
+    " INSERT INTO outbox (record) SELECT $5 FROM k", true},
+
+// Each part reads the one before, which makes PostgreSQL run them in this order.
+[SIGNING_KEY_ROTATE] = {"signing_key_rotate",
+    "WITH r AS (UPDATE signing_keys SET state = $7::smallint, retired_at = now()"
+    "  WHERE kid = $1 AND state = 2"
+    "  AND EXISTS (SELECT FROM signing_keys WHERE kid = $2 AND state = 1) RETURNING kid),"
+    " a AS (UPDATE signing_keys SET state = 2, activated_at = now()"
+    "  WHERE kid = $2 AND state = 1 AND EXISTS (SELECT FROM r) RETURNING kid),"
+    " n AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key)"
+    "  SELECT $3, 'ES256', 1, $4, $5 WHERE EXISTS (SELECT FROM a) RETURNING kid),"
+    " c AS (INSERT INTO changes (kind, object, revision) SELECT 'signing_key', 0, 2 FROM n),"
+    " o AS (INSERT INTO outbox (record) SELECT $6 FROM n)"
+    " SELECT count(*) FROM n", true},
+
+[RECORD_ADD] = {"record_add", "INSERT INTO outbox (record) VALUES ($1)", true},
+
+{NULL, NULL, false}};
+// clang-format on
 
 static enum store_outcome
 outcome_of (enum db_outcome outcome)

@@ -10,52 +10,42 @@
 enum { TOKEN_FACTS, USER_FACTS };
 
 // Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
+// clang-format off
 #define GRANT_TEXT(access) "m.name || ' ' || " access " || ' ' || am.enabled"
 #define ACCOUNT_GRANTS(account)                                                                    \
-    "(SELECT string_agg(" GRANT_TEXT (                                                             \
-        "'2'") ", ',') FROM account_modules am"                                                    \
-               " JOIN modules m ON m.number = am.module WHERE am.account = " account ")"
+    "(SELECT string_agg(" GRANT_TEXT ("'2'") ", ',') FROM account_modules am"                      \
+    "  JOIN modules m ON m.number = am.module WHERE am.account = " account ")"
 
 const struct db_statement store_statements[] = {
-    [TOKEN_FACTS] =
-        {"token_facts",
-         "SELECT t.number, t.account, coalesce(t.owner, 0),"
-         // Only what has no end is 0, which means "never"; so it is with the end of the grace period below.
-         " CASE WHEN t.expires_at IS NULL THEN 0"
-         "  ELSE greatest(floor(extract(epoch FROM t.expires_at)), 1)::bigint END,"
-         " t.kind, t.environment, t.status, a.status, coalesce(u.status, 1),"
-         // A personal token reaches all that its account is authorised for (R1).
-         " CASE WHEN t.kind = 1 THEN " ACCOUNT_GRANTS (
-             "t.account") " ELSE"
-                          " (SELECT string_agg(" GRANT_TEXT (
-                              "g.access") ", ',') FROM token_modules g"
-                                          "  JOIN modules m ON m.number = g.module"
-                                          "  JOIN account_modules am ON am.account = t.account AND "
-                                          "am.module = g.module"
-                                          "  WHERE g.token = t.number) END,"
-                                          " array_to_string(t.allow_list, ','),"
-                                          " CASE WHEN t.digest = $1 THEN 0 ELSE"
-                                          " greatest(floor(extract(epoch FROM t.grace_until)), "
-                                          "1)::bigint END"
-                                          " FROM tokens t JOIN accounts a ON a.number = t.account"
-                                          " LEFT JOIN users u ON u.number = t.owner"
-                                          // The current value, else the one before: two looks at an index each.
-                                          " WHERE t.number = (SELECT number FROM tokens WHERE "
-                                          "digest = $1"
-                                          " UNION ALL SELECT number FROM tokens WHERE old_digest = "
-                                          "$1"
-                                          " LIMIT 1)",
-         false},
-    [USER_FACTS] =
-        {"user_facts",
-         "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS (
-             "u.account") ", '', 0 FROM users u JOIN accounts a ON a.number = u.account WHERE "
-                          "u.number = "
-                          "$1",
-         false},
-    [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
-    {NULL, NULL, false},
-};
+[TOKEN_FACTS] = {"token_facts",
+    "SELECT t.number, t.account, coalesce(t.owner, 0),"
+    // Only what has no end is 0, which means "never"; so it is with the end of the grace period below.
+    " CASE WHEN t.expires_at IS NULL THEN 0"
+    "  ELSE greatest(floor(extract(epoch FROM t.expires_at)), 1)::bigint END,"
+    " t.kind, t.environment, t.status, a.status, coalesce(u.status, 1),"
+    // A personal token reaches all that its account is authorised for (R1).
+    " CASE WHEN t.kind = 1 THEN " ACCOUNT_GRANTS ("t.account") " ELSE"
+    "  (SELECT string_agg(" GRANT_TEXT ("g.access") ", ',') FROM token_modules g"
+    "   JOIN modules m ON m.number = g.module"
+    "   JOIN account_modules am ON am.account = t.account AND am.module = g.module"
+    "   WHERE g.token = t.number) END,"
+    " array_to_string(t.allow_list, ','),"
+    " CASE WHEN t.digest = $1 THEN 0"
+    "  ELSE greatest(floor(extract(epoch FROM t.grace_until)), 1)::bigint END"
+    " FROM tokens t JOIN accounts a ON a.number = t.account"
+    " LEFT JOIN users u ON u.number = t.owner"
+    // The current value, else the one before: two looks at an index each.
+    " WHERE t.number = (SELECT number FROM tokens WHERE digest = $1"
+    "  UNION ALL SELECT number FROM tokens WHERE old_digest = $1 LIMIT 1)", false},
+
+[USER_FACTS] = {"user_facts",
+    "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
+    " '', 0 FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = $1", false},
+
+[STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
+
+{NULL, NULL, false}};
+// clang-format on
 
 struct facts_call {
     store_facts_callback *callback;

@@ -85,4 +85,12 @@ def tests():
     expect(not untested, f"no test names: {', '.join(untested)}")
 
 
+@test("the files of the schema are numbered without gap or double, and the processes want the last one")
+def schema():
+    numbers = sorted(int(os.path.basename(path)[:4]) for path in glob.glob(os.path.join(TOP, "deploy/schema/*.sql")))
+    expect(numbers == list(range(1, len(numbers) + 1)), f"numbers {numbers}")
+    wanted = re.search(r"JETON_SCHEMA_VERSION = (\d+)", "".join(read("common/db/schema_version.h").values()))
+    expect(wanted and int(wanted.group(1)) == numbers[-1], f"common/db/schema_version.h is not {numbers[-1]}")
+
+
 main()
