@@ -1,0 +1,273 @@
+// What each process's role may do in the database after `jeton db migrate`, and what it may not.
+// objects: tests/unit/support_postgres.o services/cli/migrate.o
+#include "common/crypto/crypto.h"
+#include "services/cli/migrate.h"
+#include "tests/unit/support_postgres.h"
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct postgres postgres;
+
+struct right {
+    const char *role;
+    const char *sql;
+    bool may;
+};
+
+static const struct right rights[] = {
+    {"admin", "SELECT max (version) FROM schema_migrations", true},
+    {"admin", "INSERT INTO modules (name, title) VALUES ('orders', 'Orders')", true},
+    {"admin", "INSERT INTO accounts (name) VALUES ('Shop') RETURNING number", true},
+    {"admin", "INSERT INTO account_modules (account, module) VALUES (1, 1)", true},
+    {"admin",
+     "INSERT INTO account_modules (account, module) VALUES (1, 1)"
+     " ON CONFLICT (account, module) DO UPDATE SET enabled = true",
+     true},
+    {"admin",
+     "INSERT INTO users (account, username, name, role, password_hash) VALUES (1, 'ada', 'Ada', 1, "
+     "'x')",
+     true},
+    {"admin",
+     "INSERT INTO tokens (account, name, kind, environment, digest, created_by_id, created_by_name)"
+     " VALUES (1, 't', 2, 1, sha256 ('x'), 'operator', 'operator')",
+     true},
+    {"admin", "INSERT INTO token_modules (account, token, module, access) VALUES (1, 1, 1, 1)",
+     true},
+    {"admin", "UPDATE tokens SET status = 2, revision = revision + 1 WHERE number = 1", true},
+    {"admin", "SELECT number FROM accounts WHERE number = 1 FOR UPDATE", true},
+    {"admin", "INSERT INTO changes (kind, object, account, revision) VALUES ('token', 1, 1, 1)",
+     true},
+    {"admin", "INSERT INTO outbox (record) VALUES ('x')", true},
+    {"admin", "INSERT INTO customer_groups (account, code, name) VALUES (1, 'g', 'G')", true},
+    {"admin", "INSERT INTO markets (account, code, name, customer_group) VALUES (1, 'm', 'M', 1)",
+     true},
+    {"admin", "INSERT INTO stock_locations (account, code, name, market) VALUES (1, 'l', 'L', 1)",
+     true},
+    {"admin",
+     "UPDATE markets SET code = 'n', name = 'N', customer_group = NULL, status = 2, revision = 2,"
+     " updated_at = now()",
+     true},
+    {"admin", "UPDATE stock_locations SET market = 1, status = 2, revision = 2", true},
+    {"admin", "UPDATE customer_groups SET name = 'N', status = 2, revision = 2", true},
+    {"admin",
+     "INSERT INTO clients (account, name, kind, access_token_life_s) VALUES (1, 'c', 2, 7200)",
+     true},
+    {"admin",
+     "UPDATE clients SET name = 'd', market = NULL, access_token_life_s = 7200, token_format = 2,"
+     " redirect_uris = '{}', status = 2, revision = 2, updated_at = now()",
+     true},
+    {"admin", "UPDATE clients SET kind = 3", false},
+    {"admin", "UPDATE clients SET account = 2", false},
+    {"admin", "DELETE FROM clients", false},
+    {"admin", "UPDATE markets SET account = 2", false},
+    {"admin", "UPDATE markets SET created_at = now()", false},
+    {"admin", "UPDATE stock_locations SET account = 2", false},
+    {"admin", "UPDATE customer_groups SET number = 2", false},
+    {"admin", "DELETE FROM markets", false},
+    {"admin", "DELETE FROM stock_locations", false},
+    {"admin", "DELETE FROM customer_groups", false},
+    {"admin", "INSERT INTO idempotency_keys (key, method, sealed) VALUES (sha256 ('k'), 'm', 's')",
+     true},
+    {"admin", "SELECT method, sealed FROM idempotency_keys", true},
+    {"admin", "DELETE FROM idempotency_keys", true},
+    {"admin", "UPDATE idempotency_keys SET sealed = 'x'", false},
+    {"issuer", "SELECT sealed FROM idempotency_keys", false},
+    {"validator", "SELECT sealed FROM idempotency_keys", false},
+    {"auditor", "SELECT sealed FROM idempotency_keys", false},
+    {"admin", "DELETE FROM tokens", false},
+    {"admin", "DELETE FROM token_modules WHERE token = 1", true},
+    {"admin", "UPDATE tokens SET allow_list = '{10.0.0.0/8}', rate_per_minute = 1, rate_burst = 1",
+     true},
+    {"admin", "DELETE FROM accounts", false},
+    {"admin", "DELETE FROM users", false},
+    {"admin", "DELETE FROM modules", false},
+    {"admin", "DELETE FROM outbox", false},
+    {"admin", "TRUNCATE tokens CASCADE", false},
+    {"admin",
+     "UPDATE tokens SET old_digest = digest, digest = sha256 ('y'), grace_until = now (), "
+     "last_rotated_at = now ()",
+     true},
+    {"admin", "UPDATE tokens SET sealed_value = NULL", true},
+    {"admin", "UPDATE tokens SET kind = 1", false},
+    {"admin", "UPDATE tokens SET created_by_id = 'somebody else'", false},
+    {"admin", "UPDATE token_modules SET access = 2", true},
+    {"admin", "UPDATE token_modules SET module = 2", false},
+    {"admin", "UPDATE token_modules SET token = 2", false},
+    {"admin", "UPDATE users SET account = 2", false},
+    {"admin", "SELECT record FROM outbox", false},
+    {"admin", "UPDATE outbox SET record = 'y'", false},
+    {"admin", "SELECT record FROM trail", false},
+    {"admin", "INSERT INTO trail VALUES (1, '', sha256 (''), '', '', '', '', 0, 1)", false},
+    {"admin", "UPDATE changes SET revision = 9", false},
+    {"admin", "DELETE FROM changes", false},
+    {"admin", "SELECT private_key FROM signing_keys", false},
+    {"admin", "INSERT INTO schema_migrations (version, name, sha256) VALUES (99, 'x', 'x')", false},
+    {"admin", "CREATE TABLE mine (n int)", false},
+    {"admin", "CREATE TEMPORARY TABLE mine (n int)", false},
+    {"admin", "CREATE ROLE friend SUPERUSER", false},
+    {"admin", "ALTER TABLE tokens DISABLE TRIGGER ALL", false},
+    {"admin", "COPY accounts TO PROGRAM 'cat'", false},
+
+    {"issuer", "SELECT number, status FROM accounts", true},
+    {"issuer", "SELECT username, password_hash FROM users", true},
+    {"issuer",
+     "INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key) VALUES ('k', "
+     "'ES256', 1, 'x', 'x')",
+     true},
+    {"issuer", "UPDATE signing_keys SET state = 2, activated_at = now() WHERE kid = 'k'", true},
+    {"issuer", "SELECT kid, private_key FROM signing_keys", true},
+    {"issuer", "INSERT INTO outbox (record) VALUES ('x')", true},
+    {"issuer", "INSERT INTO changes (kind, object, revision) VALUES ('signing_key', 0, 1)", true},
+    {"issuer", "SELECT number, account, code, customer_group, status FROM markets", true},
+    {"issuer", "SELECT number, account, code, market, status FROM stock_locations", true},
+    {"issuer", "SELECT name FROM markets", false},
+    {"issuer", "UPDATE markets SET status = 1", false},
+    {"issuer", "SELECT number FROM tokens", false},
+    {"issuer", "SELECT digest FROM tokens", false},
+    {"issuer", "UPDATE tokens SET status = 3", false},
+    {"issuer", "INSERT INTO tokens (account) VALUES (1)", false},
+    {"issuer", "UPDATE users SET password_hash = 'x'", false},
+    {"issuer", "UPDATE accounts SET status = 2", false},
+    {"issuer", "INSERT INTO users (account) VALUES (1)", false},
+    {"issuer", "DELETE FROM signing_keys", false},
+    {"issuer", "UPDATE signing_keys SET private_key = 'y'", false},
+    {"issuer", "UPDATE signing_keys SET public_key = 'y'", false},
+    {"issuer", "SELECT record FROM outbox", false},
+    {"issuer", "DELETE FROM outbox", false},
+    {"issuer", "SELECT record FROM trail", false},
+    {"issuer", "CREATE TABLE mine (n int)", false},
+
+    {"validator",
+     "SELECT number, account, kind, environment, status, expires_at, revision FROM tokens WHERE "
+     "digest = ''",
+     true},
+    {"validator", "SELECT allow_list, old_digest, grace_until FROM tokens", true},
+    {"validator", "SELECT module, access FROM token_modules", true},
+    {"validator", "SELECT number, name FROM modules", true},
+    {"validator", "SELECT account, module, enabled FROM account_modules", true},
+    {"validator", "SELECT number, status, revision FROM accounts", true},
+    {"validator", "SELECT number, status, role FROM users", true},
+    {"validator", "SELECT kid, public_key, state FROM signing_keys", true},
+    {"validator",
+     "SELECT id, xid, kind FROM changes WHERE xid >= pg_snapshot_xmin (pg_current_snapshot ())",
+     true},
+    {"validator", "SELECT number, account, code, customer_group, status FROM markets", true},
+    {"validator", "SELECT number, account, code, market, status FROM stock_locations", true},
+    {"validator", "SELECT name FROM stock_locations", false},
+    {"validator", "SELECT number FROM clients", false},
+    {"validator", "SELECT number, account, status FROM customer_groups", true},
+    {"validator", "SELECT name FROM customer_groups", false},
+    {"validator", "UPDATE stock_locations SET status = 1", false},
+    {"validator", "SELECT name FROM tokens", false},
+    {"validator", "SELECT last_rotated_at FROM tokens", false},
+    {"validator", "SELECT sealed_value FROM tokens", false},
+    {"validator", "SELECT description FROM tokens", false},
+    {"validator", "SELECT * FROM tokens", false},
+    {"validator", "SELECT name FROM accounts", false},
+    {"validator", "SELECT password_hash FROM users", false},
+    {"validator", "SELECT username FROM users", false},
+    {"validator", "SELECT private_key FROM signing_keys", false},
+    {"validator", "SELECT record FROM outbox", false},
+    {"validator", "SELECT record FROM trail", false},
+    {"validator", "INSERT INTO tokens (account) VALUES (1)", false},
+    {"validator", "UPDATE tokens SET status = 1", false},
+    {"validator", "DELETE FROM tokens", false},
+    {"validator", "SELECT number FROM tokens FOR UPDATE", false},
+    {"validator", "UPDATE accounts SET status = 1", false},
+    {"validator", "UPDATE token_modules SET access = 2", false},
+    {"validator", "INSERT INTO token_modules VALUES (1, 1, 1, 2)", false},
+    {"validator", "UPDATE account_modules SET enabled = true", false},
+    {"validator", "INSERT INTO changes (kind, object, revision) VALUES ('token', 1, 1)", false},
+    {"validator", "DELETE FROM changes", false},
+    {"validator", "INSERT INTO outbox (record) VALUES ('x')", false},
+    {"validator", "INSERT INTO signing_keys VALUES ('k')", false},
+    {"validator", "CREATE TABLE mine (n int)", false},
+    {"validator", "CREATE TEMPORARY TABLE mine (n int)", false},
+
+    {"auditor", "SELECT pg_try_advisory_lock (1)", true},
+    {"auditor", "SELECT id, record FROM outbox ORDER BY id", true},
+    {"auditor", "INSERT INTO trail VALUES (1, 'x', sha256 ('x'), 'e', 'o', 'a', '', 0, 1)", true},
+    {"auditor", "DELETE FROM outbox", true},
+    {"auditor", "INSERT INTO checkpoints VALUES (1, sha256 ('x'), 0, 'k', 's')", true},
+    {"auditor", "SELECT sequence, record, digest FROM trail", true},
+    {"auditor", "UPDATE trail SET record = 'y'", false},
+    {"auditor", "DELETE FROM trail", false},
+    {"auditor", "TRUNCATE trail", false},
+    {"auditor", "UPDATE checkpoints SET digest = sha256 ('y')", false},
+    {"auditor", "DELETE FROM checkpoints", false},
+    {"auditor", "INSERT INTO outbox (record) VALUES ('x')", false},
+    {"auditor", "UPDATE outbox SET record = 'y'", false},
+    {"auditor", "SELECT number FROM markets", false},
+    {"auditor", "SELECT number FROM tokens", false},
+    {"auditor", "UPDATE tokens SET status = 1", false},
+    {"auditor", "INSERT INTO tokens (account) VALUES (1)", false},
+    {"auditor", "DELETE FROM tokens", false},
+    {"admin", "SELECT kid, public_key FROM signing_keys", true},
+    {"auditor", "SELECT kid, public_key FROM signing_keys", true},
+    {"auditor", "SELECT private_key FROM signing_keys", false},
+    {"auditor", "SELECT number, account, username, role, status FROM users", true},
+    {"auditor", "SELECT password_hash FROM users", false},
+    {"auditor", "SELECT name FROM users", false},
+    {"auditor", "SELECT number, status FROM accounts", true},
+    {"auditor", "UPDATE users SET role = 3", false},
+    {"auditor", "SELECT name FROM accounts", false},
+    {"auditor", "INSERT INTO changes (kind, object, revision) VALUES ('token', 1, 1)", false},
+    {"auditor", "CREATE TABLE mine (n int)", false},
+};
+
+START_TEST (roles_have_the_least_rights)
+{
+    struct migrate_options options = {.url = postgres_url (&postgres, "postgres", "postgres"),
+                                      .schema_dir = "deploy/schema",
+                                      .secrets_dir = postgres_secrets (&postgres),
+                                      .out = fopen ("/dev/null", "w")};
+    struct error error = {""};
+    // Twice: what is there already does not widen either.
+    for (int i = 0; i < 2; i++) {
+        ck_assert_msg (migrate_run (&options, &error), "%s", error.text);
+    }
+    fclose (options.out);
+    PGconn *pg = NULL;
+    const char *role = "";
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+        const struct right *right = &rights[i];
+        if (strcmp (role, right->role) != 0) {
+            char user[32];
+            snprintf (user, sizeof user, "jeton_%s", role = right->role);
+            PQfinish (pg);
+            pg = postgres_connect (&postgres, user, "postgres");
+        }
+        PGresult *result = PQexec (pg, right->sql);
+        const char *state = PQresultErrorField (result, PG_DIAG_SQLSTATE);
+        const char *want = right->may ? "00000" : "42501";
+        ck_assert_msg (strcmp (state ? state : "00000", want) == 0, "%s: %s: %s", role, right->sql,
+                       state ? PQresultErrorMessage (result) : "was allowed");
+        PQclear (result);
+    }
+    PQfinish (pg);
+}
+END_TEST
+
+int
+main (void)
+{
+    struct error error;
+    if (!crypto_start (&error))
+        return EXIT_FAILURE;
+    alarm (120);
+    postgres_start (&postgres);
+    Suite *suite = suite_create ("db_rights");
+    TCase *tcase = tcase_create ("db_rights");
+    tcase_add_test (tcase, roles_have_the_least_rights);
+    suite_add_tcase (suite, tcase);
+    SRunner *runner = srunner_create (suite);
+    // Not forked: the server belongs to this process.
+    srunner_set_fork_status (runner, CK_NOFORK);
+    srunner_run_all (runner, CK_NORMAL);
+    int failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    postgres_destroy (&postgres);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
