@@ -72,6 +72,9 @@ record_pack (struct arena *arena, const struct audit_change *change, Jeton__V1__
                             ? JETON__V1__VISIBILITY__VISIBILITY_PUBLIC
                             : change->visibility;
     record.request = call;
+    record.type = change->type == JETON__V1__AUDIT_TYPE__AUDIT_TYPE_UNSPECIFIED
+                      ? JETON__V1__AUDIT_TYPE__AUDIT_TYPE_ACTION
+                      : change->type;
     record.object_message = text (shown ? shown->descriptor->name : NULL);
     ProtobufCBinaryData packed;
     if (!pack (arena, change->before, &record.before) ||

@@ -10,9 +10,10 @@
 
 // What a service knows of a change. Texts are borrowed.
 struct audit_change {
-    const char *event;       // "platform.tokens.token.disabled"
-    const char *summary;     // one sentence
-    const char *object_type; // "token"
+    Jeton__V1__AuditType type; // 0: action
+    const char *event;         // "platform.tokens.token.disabled"
+    const char *summary;       // one sentence
+    const char *object_type;   // "token"
     const char *object_id;
     const char *object_name;
     const char *account_id;           // of the object; "" where there is none

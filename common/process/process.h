@@ -35,6 +35,7 @@ struct process {
     // Called after a good SIGHUP, may be NULL.
     void (*reloaded) (struct process *process);
     void *owner;
+    bool draining; // it is about to end: begin nothing of your own
     // private
     struct config_row bind_row[2]; // gives `bind` the process's own default
     const struct config_row *tables[8];
@@ -44,7 +45,7 @@ struct process {
     zcert_t *certificate;
     size_t settings_size;
     int signal_fd;
-    bool draining, drained;
+    bool drained;
     enum rpc_health health; // the last that the log was told
     int64_t drain_until;    // zclock_mono
     int exit_status;

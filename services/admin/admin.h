@@ -5,6 +5,7 @@
 #include "admin.pb-c.h"
 #include "common/caller/caller.h"
 #include "common/crypto/crypto.h"
+#include "common/net/alarm.h"
 #include "common/process/process.h"
 #include "common/rpc/request.h"
 #include "common/rpc/server.h"
@@ -21,6 +22,7 @@ struct admin_settings {
     int64_t keys_interval_ms; // how often the issuer's public keys are read again
     int64_t worker_threads;   // that hash passwords
     int64_t worker_queue;     // passwords that wait for one
+    int64_t notice_interval_s, notice_batch;
 };
 
 struct admin {
@@ -32,7 +34,8 @@ struct admin {
     struct public_keys *public_keys;
     struct caller_options callers;
     struct worker_pool *workers;
-    bool tidying; // expired idempotency keys are being removed
+    bool tidying;               // expired idempotency keys are being removed
+    struct alarm *notice_alarm; // the next pass, or the next batch of this one
 };
 
 // The table of methods, jeton.v1.Admin (dispatch.c).

@@ -2,6 +2,7 @@
 #include "common/log/log.h"
 #include "services/admin/admin.h"
 #include "services/admin/idempotency.h"
+#include "services/admin/notice.h"
 #include "services/admin/store.h"
 #include <sodium.h>
 #include <sysexits.h>
@@ -25,6 +26,10 @@ static const struct config_row settings_table[] = {
      false, "threads that hash passwords"},
     {"worker_queue", CONFIG_NUMBER, offsetof (struct admin_settings, worker_queue), "256", 1, 65536,
      false, "passwords that may wait for such a thread; more are refused"},
+    {"notice_interval_s", CONFIG_NUMBER, offsetof (struct admin_settings, notice_interval_s), "60",
+     1, 86400, true, "how often tokens are looked for whose expiry is to be announced, in seconds"},
+    {"notice_batch", CONFIG_NUMBER, offsetof (struct admin_settings, notice_batch), "100", 1, 500,
+     true, "tokens whose expiry is announced in one transaction, at most"},
     {0},
 };
 static const struct config_row *const tables[] = {process_settings_table, settings_table, NULL};
@@ -82,6 +87,7 @@ admin_start (struct admin *admin)
     rpc_server_gate (admin->process.server, admin_gate);
     rpc_server_add (admin->process.server, &admin->service);
     idempotency_start (admin);
+    notice_start (admin);
     return true;
 }
 
@@ -97,6 +103,7 @@ main (int argc, char **argv)
         status = admin_start (&admin) ? process_run (&admin.process) : EX_CONFIG;
     // Before the database and the server: the jobs that it gives back end requests.
     worker_pool_destroy (&admin.workers);
+    notice_stop (&admin);
     process_end (&admin.process);
     keys_destroy (&admin.public_keys);
     seal_keys_destroy (&admin.seal_keys);

@@ -77,6 +77,15 @@
 #define BY_NAME    "lower (t.name) COLLATE \"C\""
 #define BY_ACCESS  "coalesce (t.last_access_at, '-infinity')"
 #define BY_EXPIRY  "coalesce (t.expires_at, 'infinity')"
+
+// Notices (R9): how many days ahead the one is that has been reached at a time: 30, 7, 1; 0: the token has expired; NULL: none yet.
+#define NOTICE_DAYS(expiry, at)                                                                    \
+    "CASE WHEN " expiry " <= " at " THEN 0 WHEN " expiry " <= " at " + interval '24 hours' THEN 1" \
+    " WHEN " expiry " <= " at " + interval '168 hours' THEN 7"                                     \
+    " WHEN " expiry " <= " at " + interval '720 hours' THEN 30 END"
+// Of an expiry that is set at a time: what has been reached by then is no news to anybody.
+#define NOTICED_EXPIRY(expiry, at) "CASE WHEN " expiry " <= " at " + interval '720 hours' THEN " expiry " END"
+#define NOTICE_AT "token_notice_at (t.expires_at, t.noticed_expiry, t.noticed_days)"
 // clang-format on
 
 // clang-format off
@@ -205,6 +214,7 @@ const struct db_statement store_statements[] = {
     "  WHERE m.name = ANY (string_to_array ($3, ',')))"
     " FROM accounts a LEFT JOIN users u ON u.number = $2::bigint WHERE a.number = $1::bigint", false},
 
+#define CREATE_EXPIRY "to_timestamp (nullif ($15::bigint, 0))"
 [TOKEN_CREATE] = {"token_create",
     "WITH grants AS (SELECT module, access FROM"
     "  unnest (string_to_array ($12, ',')::bigint[], string_to_array ($13, ',')::smallint[])"
@@ -220,11 +230,12 @@ const struct db_statement store_statements[] = {
     " changed AS ("
     " INSERT INTO tokens (number, account, owner, name, description, kind, environment, digest,"
     "  created_by_id, created_by_name, created_at, updated_at, expires_at, allow_list, rate_per_minute, rate_burst,"
-    "  sealed_value)"
+    "  sealed_value, noticed_expiry, noticed_days)"
     " SELECT $2::bigint, place.number, nullif ($4::bigint, 0), $5::text, $6::text, $7::smallint,"
     "  $8::smallint, $9::bytea, $10::text, $11::text, to_timestamp ($14), to_timestamp ($14),"
-    "  to_timestamp (nullif ($15::bigint, 0)), string_to_array ($16, ',')::cidr[],"
-    "  nullif ($17::integer, 0), nullif ($18::integer, 0), $19::bytea FROM place"
+    "  " CREATE_EXPIRY ", string_to_array ($16, ',')::cidr[],"
+    "  nullif ($17::integer, 0), nullif ($18::integer, 0), $19::bytea,"
+    "  " NOTICED_EXPIRY (CREATE_EXPIRY, "to_timestamp ($14)") ", " NOTICE_DAYS (CREATE_EXPIRY, "to_timestamp ($14)") " FROM place"
     " RETURNING number, account, revision),"
     " granted AS (INSERT INTO token_modules (account, token, module, access)"
     "  SELECT changed.account, changed.number, g.module, g.access FROM changed, grants g)"
@@ -240,9 +251,14 @@ const struct db_statement store_statements[] = {
     "  LEFT JOIN token_modules g ON g.token = t.number AND g.module = m.number)"
     " FROM tokens t WHERE t.number = $1::bigint AND t.status <> 3", false},
 
+// An expiry that is the same to the second stays as it is, with what was announced of it.
+#define EDIT_EXPIRY "to_timestamp (nullif ($6::bigint, 0))"
+#define EDIT_UNLESS_SAME(old, new) "CASE WHEN " SECONDS ("expires_at") " = $6::bigint THEN " old " ELSE " new " END"
 [TOKEN_EDIT] = {"token_edit",
     "WITH changed AS ("
-    " UPDATE tokens SET name = $4, description = $5, expires_at = to_timestamp (nullif ($6::bigint, 0)),"
+    " UPDATE tokens SET name = $4, description = $5, expires_at = " EDIT_UNLESS_SAME ("expires_at", EDIT_EXPIRY) ","
+    "  noticed_expiry = " EDIT_UNLESS_SAME ("noticed_expiry", NOTICED_EXPIRY (EDIT_EXPIRY, "to_timestamp ($7)")) ","
+    "  noticed_days = " EDIT_UNLESS_SAME ("noticed_days", NOTICE_DAYS (EDIT_EXPIRY, "to_timestamp ($7)")) ","
     "  updated_at = to_timestamp ($7), allow_list = string_to_array ($11, ',')::cidr[],"
     "  rate_per_minute = nullif ($12::integer, 0), rate_burst = nullif ($13::integer, 0),"
     "  revision = revision + 1"
@@ -301,6 +317,25 @@ const struct db_statement store_statements[] = {
     " freed AS (UPDATE accounts SET live_tokens = live_tokens - 1"
     "  WHERE number = (SELECT account FROM changed) AND $4::smallint = 3)"
     TOLD ("token", "account"), true},
+
+[TOKEN_NOTICE_LIST] = {"token_notice_list",
+    "SELECT " TOKEN_COLUMNS ", " MICROSECONDS ("t.expires_at") ", " NOTICE_DAYS ("t.expires_at", "now ()") " FROM tokens t"
+    " WHERE t.status <> 3 AND " NOTICE_AT " <= now () ORDER BY " NOTICE_AT " LIMIT $1::bigint", false},
+
+// What another has locked, it is marking or changing: neither is waited for, so that this is part of no deadlock.
+[TOKEN_NOTICE] = {"token_notice",
+    "WITH given AS (SELECT * FROM unnest (string_to_array ($1, ',')::bigint[], string_to_array ($2, ',')::bigint[],"
+    "  string_to_array ($3, ',')::bigint[], string_to_array ($4, ',')::smallint[], string_to_array ($5, ','))"
+    "  AS g (number, revision, expiry, days, record)),"
+    " due AS (SELECT t.number FROM tokens t JOIN given g ON g.number = t.number"
+    "  WHERE t.status <> 3 AND t.revision = g.revision"
+    "  AND t.expires_at = timestamptz 'epoch' + g.expiry * interval '1 microsecond'"
+    "  AND (t.noticed_expiry IS DISTINCT FROM t.expires_at OR t.noticed_days > g.days)"
+    "  FOR NO KEY UPDATE OF t SKIP LOCKED),"
+    " marked AS (UPDATE tokens t SET noticed_expiry = t.expires_at, noticed_days = g.days"
+    "  FROM due JOIN given g ON g.number = due.number WHERE t.number = due.number RETURNING g.days, g.record),"
+    " recorded AS (INSERT INTO outbox (record) SELECT decode (record, 'hex') FROM marked WHERE days > 0)"
+    " SELECT count (*), count (*) FILTER (WHERE days > 0) FROM marked", true},
 
 [IDEMPOTENCY_GET] = {"idempotency_get",
     "SELECT method, sealed FROM idempotency_keys WHERE key = $1::bytea", false},

@@ -373,6 +373,25 @@ store_token_status (struct request *request, const struct change *change,
 }
 
 void
+store_token_notice_list (struct admin *asking, int64_t limit, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, limit);
+    db_call (asking->process.db, TOKEN_NOTICE_LIST, &params, callback, asking);
+}
+
+void
+store_token_notice (struct admin *asking, char *const lists[STORE_NOTICE_LISTS],
+                    db_callback *callback)
+{
+    // After all that changes of the same group lock; it waits for no lock itself.
+    struct db_params params = {.lock_order = INT64_MAX};
+    for (int i = 0; i < STORE_NOTICE_LISTS; i++)
+        db_param_text (&params, lists[i]);
+    db_call (asking->process.db, TOKEN_NOTICE, &params, callback, asking);
+}
+
+void
 store_idempotency_get (struct request *request, const uint8_t *hash, db_callback *callback)
 {
     struct db_params params = {0};

@@ -146,6 +146,25 @@ void store_token_reseal (struct request *request, const struct change *change, c
 void store_token_status (struct request *request, const struct change *change,
                          Jeton__V1__TokenStatus status, db_callback *callback);
 
+// Notices of tokens that expire (notice.h). The context is `asking`.
+// store_token_notice_list (asking, limit, callback): Tokens whose next notice is due, the longest due first: the token's columns; its expiry in
+// microseconds; the notice: of how many days ahead, 0: none any more, it has expired.
+struct admin;
+void store_token_notice_list (struct admin *asking, int64_t limit, db_callback *callback);
+// store_token_notice (asking, lists, callback): Write the records, and mark the tokens. Comma-separated lists of equal count: what was read of each, and its
+// record in hexadecimal. A token that has been changed or marked since, or that somebody is changing, is left out. One row: how many were
+// marked, and for how many of these there is a record (not: of 0 days).
+enum {
+    STORE_NOTICE_NUMBERS,
+    STORE_NOTICE_REVISIONS,
+    STORE_NOTICE_EXPIRIES,
+    STORE_NOTICE_DAYS,
+    STORE_NOTICE_RECORDS,
+    STORE_NOTICE_LISTS
+};
+void store_token_notice (struct admin *asking, char *const lists[STORE_NOTICE_LISTS],
+                         db_callback *callback);
+
 // What an account's resources have in common (resource.h). A read and a preparation give one row, as resource_statements.h says; none when there
 // is no such object, or no such account. `unique` may be "", `reference` 0.
 void store_resource_read (struct request *request, enum resource resource, int64_t number,
@@ -178,7 +197,6 @@ void store_scope_find (struct request *request, int64_t account, const struct sc
 // kept. store_idempotency_tidy (asking, keep_s, callback): Remove IDEMPOTENCY_BATCH rows at most that are older; one row: how many those were. The
 // callback's context is `asking`.
 void store_idempotency_get (struct request *request, const uint8_t *hash, db_callback *callback);
-struct admin;
 void store_idempotency_tidy (struct admin *asking, int64_t keep_s, db_callback *callback);
 
 #endif

@@ -16,6 +16,7 @@
 static const struct column columns[] = {
     {.title = "ID", .member = "id"},
     {.title = "TIME", .member = "time_us", .form = COLUMN_TIME_US},
+    {.title = "TYPE", .member = "type", .detail = true},
     {.title = "EVENT", .member = "event"},
     {.title = "OBJECT", .member = "object.id"},
     {.title = "OBJECT NAME", .member = "object.name", .detail = true},
@@ -253,7 +254,8 @@ static const struct option_row export_options[] = {
 const struct command audit_commands[] = {
     {"audit", "list", "", 0, 0, list_options, list, "Records, newest first", NULL,
      "jeton audit list --object TKN-0123-4567\n"
-     "jeton audit list --event platform.tokens. --from 24h --json\n"},
+     "jeton audit list --event platform.tokens. --from 24h --json\n"
+     "jeton audit list --event platform.tokens.token.expiring --from 24h\n"},
     {"audit", "show", "AUD-…", 1, 1, NULL, show, "One record, with the object before and after",
      NULL, "jeton audit show AUD-0000-0000-0000-0001\n"},
     {"audit", "tail", "", 0, 0, tail_options, tail, "Records as they are made, until interrupted",

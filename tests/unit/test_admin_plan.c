@@ -88,6 +88,21 @@ START_TEST (test_one)
 }
 END_TEST
 
+// A pass that looks for tokens to announce (R9) reads those that are due, and nothing when none is.
+START_TEST (test_notices)
+{
+    postgres_run (pg, "UPDATE tokens SET noticed_expiry = expires_at, noticed_days = 1"
+                      " WHERE expires_at IS NOT NULL AND number > 1000; ANALYZE tokens");
+    const char *plan = plan_of (pg, &store_statements[TOKEN_NOTICE_LIST], "100");
+    const char *scan = strstr (plan, "Index Scan using tokens_notice on tokens t");
+    ck_assert_msg (scan && strstr (scan, "Index Cond: "), "%s", plan);
+    // The index has the order, and what it has is due: nothing is read to be left out.
+    const char *below = strstr (plan, "SubPlan"), *filter = strstr (plan, "Filter: ");
+    const char *sort = strstr (plan, "Sort");
+    ck_assert_msg (below && (!filter || below < filter) && (!sort || below < sort), "%s", plan);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -103,6 +118,7 @@ main (void)
     tcase_add_checked_fixture (filling, fill, NULL);
     tcase_add_test (filling, test_pages);
     tcase_add_test (tcase, test_one);
+    tcase_add_test (tcase, test_notices);
     suite_add_tcase (suite, filling);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);
