@@ -52,7 +52,7 @@ FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check check-compose lint format format-check sanitize valgrind fuzz bench install clean
+.PHONY: all programs tests help dependencies run stop check check-compose lint format format-check sanitize valgrind fuzz bench install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -172,11 +172,24 @@ format: ## clang-format
 format-check:
 	@clang-format --dry-run -Werror $(SOURCES)
 
+# Where the shells look for completion: zsh of packages' elsewhere than of what was installed by hand.
+SHARE    := $(DESTDIR)$(PREFIX)/share
+BASH_DIR := $(SHARE)/bash-completion/completions
+ZSH_DIR  := $(SHARE)/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+MAN_DIR  := $(SHARE)/man/man1
+
 install: programs ## install into $(DESTDIR)$(PREFIX)
-	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/jeton/schema $(DESTDIR)$(PREFIX)/share/jeton/proto
+	@install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/jeton/schema $(SHARE)/jeton/proto $(BASH_DIR) $(ZSH_DIR) $(MAN_DIR)
 	@install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	@install -m 644 deploy/schema/*.sql $(DESTDIR)$(PREFIX)/share/jeton/schema
-	@install -m 644 proto/*.proto proto/README.md $(DESTDIR)$(PREFIX)/share/jeton/proto
+	@install -m 644 deploy/schema/*.sql $(SHARE)/jeton/schema
+	@install -m 644 proto/*.proto proto/README.md $(SHARE)/jeton/proto
+	@$(BUILD)/bin/jeton completion bash | install -m 644 /dev/stdin $(BASH_DIR)/jeton
+	@$(BUILD)/bin/jeton completion zsh | install -m 644 /dev/stdin $(ZSH_DIR)/_jeton
+	@$(BUILD)/bin/jeton help --man | install -m 644 /dev/stdin $(MAN_DIR)/jeton.1
+
+uninstall: ## remove what make install has put there
+	@rm -f $(PROGRAMS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/%) $(BASH_DIR)/jeton $(ZSH_DIR)/_jeton $(MAN_DIR)/jeton.1
+	@rm -rf $(SHARE)/jeton
 
 clean: ## remove build/
 	@rm -rf build

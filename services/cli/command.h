@@ -2,20 +2,10 @@
 #ifndef JETON_CLI_COMMAND_H
 #define JETON_CLI_COMMAND_H
 
+#include "services/cli/option.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct cli;
-
-// One option of a command. A table of them is ended by a row whose name is NULL.
-struct option_row {
-    const char *name;  // without "--"
-    const char *value; // what it takes, as help shows it; NULL: nothing
-    bool many;         // may be given several times; otherwise the last one counts
-    bool required;
-    const char *help; // one line
-};
 
 // One command: a noun and a verb, or a noun alone. A table of them is ended by a row whose noun is NULL.
 struct command {
@@ -39,13 +29,16 @@ struct noun {
 
 extern const struct command account_commands[], user_commands[], module_commands[],
     token_commands[], login_commands[], validate_commands[], audit_commands[], health_commands[],
-    stats_commands[], keys_commands[], database_commands[], init_commands[], reload_commands[];
+    stats_commands[], keys_commands[], database_commands[], init_commands[], reload_commands[],
+    help_commands[], completion_commands[];
 extern const struct command group_commands[], market_commands[], location_commands[],
     scope_commands[], client_commands[];
 
 // One run of `jeton`: what was asked for, and the connections that it needed.
 struct cli {
+    const struct noun *nouns; // all that there are
     const struct command *command;
+    bool help, version;          // --help, --version
     bool json;                   // print JSON instead of text
     bool color;                  // standard output is a terminal, and nobody objects
     const char *config;          // --config, or NULL
@@ -66,22 +59,15 @@ struct cli {
 // command_run (cli, nouns, argc, argv): Parse the arguments, serve help and mistakes, or run the handler. Returns the exit status.
 int command_run (struct cli *cli, const struct noun *nouns, int argc, char **argv);
 
-// option_text (cli, name): The value given for an option, or NULL.
-const char *option_text (const struct cli *cli, const char *name);
-// option_or (cli, name, otherwise): The same, with a value for when it was not given.
-const char *option_or (const struct cli *cli, const char *name, const char *otherwise);
-// option_given (cli, name): Was it?
-bool option_given (const struct cli *cli, const char *name);
-// option_list (cli, name, n_r): All values of an option that may be given several times. The caller frees the array.
-char **option_list (const struct cli *cli, const char *name, size_t *n_r);
-// option_number (cli, name, minimum, maximum, number_r): Leaves number_r alone when the option was not given. False: not a number
-// in that range; the mistake has been printed.
-bool option_number (const struct cli *cli, const char *name, int64_t minimum, int64_t maximum,
-                    int64_t *number_r) __attribute__ ((warn_unused_result));
-
 // command_nearest (word, candidate, best): For suggestions: true when `candidate` is nearer to `word` than *best, and near enough to
 // be meant; *best starts as SIZE_MAX.
 bool command_nearest (const char *word, const char *candidate, size_t *best);
+
+// command_find_noun (cli, word), command_find_verb (cli, noun, word): By name. NULL: there is none; that has been printed, with what may
+// have been meant.
+const struct noun *command_find_noun (const struct cli *cli, const char *word);
+const struct command *command_find_verb (const struct cli *cli, const struct noun *noun,
+                                         const char *word);
 
 // help_program (nouns), help_noun (noun), help_command (command): On standard output.
 void help_program (const struct noun *nouns);
@@ -89,7 +75,5 @@ void help_noun (const struct noun *noun);
 void help_command (const struct command *command);
 // help_usage (command): One line on standard error.
 void help_usage (const struct command *command);
-
-extern const struct option_row command_globals[];
 
 #endif

@@ -62,10 +62,6 @@ survey_start (struct survey *survey, struct cli *cli)
     }
     if (cli->narguments > 0) {
         only = connect_service_find (cli->arguments[0]);
-        if (only == SERVICE_COUNT) {
-            return print_usage (cli, "\"%s\" is none of admin, issuer, validator, auditor",
-                                cli->arguments[0]);
-        }
     }
     if (option_given (cli, "endpoint") && only == SERVICE_COUNT) {
         return print_usage (cli, "--endpoint: of which service? It goes before the option");
@@ -290,9 +286,9 @@ static const struct option_row stats_options[] = {
     {.name = NULL}};
 
 const struct command health_commands[] = {
-    {"health", NULL, "[SERVICE]", 0, 1, health_options, health, "How the processes are",
-     "SERVICE is admin, issuer, validator or auditor. Exit status: 0 when all are serving (or "
-     "stand by), 69\n"
+    {"health", NULL, "[admin|issuer|validator|auditor]", 0, 1, health_options, health,
+     "How the processes are",
+     "Of all, or of those of one service. Exit status: 0 when all are serving (or stand by), 69 "
      "otherwise.",
      "jeton health\n"
      "jeton health validator --wait 10\n"
@@ -300,7 +296,7 @@ const struct command health_commands[] = {
     {.noun = NULL},
 };
 const struct command stats_commands[] = {
-    {"stats", NULL, "[SERVICE]", 0, 1, stats_options, stats,
+    {"stats", NULL, "[admin|issuer|validator|auditor]", 0, 1, stats_options, stats,
      "Counters of the processes since they began, and gauges", NULL,
      "jeton stats validator\n"
      "jeton stats --json\n"},

@@ -1,47 +1,11 @@
 #include "services/cli/command.h"
+#include "services/cli/manual.h"
 #include "services/cli/print.h"
+#include "services/cli/reference.h"
 #include <stdio.h>
 #include <string.h>
 
-static const char after_commands[] =
-    "\n"
-    "Each command tells its options and shows examples: jeton token create --help\n"
-    "\n"
-    "Options of every command:\n";
-
-static const char after_options[] =
-    "\n"
-    "Settings: where the processes and the keys are. The first file that exists of --config, "
-    "$JETON_CONFIG,\n"
-    "var/jeton.conf (here, in the directories above, and in the tree that this program was built "
-    "in),\n"
-    "~/.config/jeton/jeton.conf and /etc/jeton/jeton.conf; lines of \"key = value\". The "
-    "environment goes before it:\n"
-    "  admin, issuer, validator, auditor   endpoints: tcp://host:port[,tcp://…]   (JETON_ADMIN, "
-    "…)\n"
-    "  peers            the peers file, for the public keys of the processes       (JETON_PEERS)\n"
-    "  key              your CURVE key; its secret part is in the file <key>_secret (JETON_KEY)\n"
-    "  checkpoint_key   the public key that the audit trail's checkpoints are signed with\n"
-    "\n"
-    "Secrets are never read from arguments: a token comes from standard input or $JETON_TOKEN, a "
-    "password from\n"
-    "standard input or $JETON_PASSWORD.\n"
-    "With a login token (of `jeton login`) in $JETON_LOGIN_TOKEN, or in the file that "
-    "$JETON_LOGIN_TOKEN_FILE names, commands\n"
-    "act as that user.\n"
-    "\n"
-    "Exit status:\n"
-    "   0  done; validate: allow               70  internal error, or the outcome is not known: it "
-    "may have\n"
-    "   1  validate: deny; audit verify: the       happened; the text says how to repeat it\n"
-    "      trail does not hold together        73  conflict: exists already, or its state does not "
-    "allow it\n"
-    "   2  validate: undecided (503)           74  a file cannot be read or written\n"
-    "  64  wrong usage                         75  a limit is reached: try later\n"
-    "  65  invalid argument                    77  permission denied, or wrong credentials\n"
-    "  66  not found                           78  settings or keys are missing or wrong\n"
-    "  69  not available, or no answer in time\n"
-    "An interrupt ends with 130, but for audit tail, which it ends well (0).\n";
+enum { LINE_WIDTH = 108, OPTION_WIDTH = 26, COMMAND_WIDTH = 32 };
 
 // Text in a column: printf counts bytes, people columns.
 static void
@@ -53,15 +17,62 @@ print_padded (const char *text, int width)
     }
 }
 
+// Words in lines of at most LINE_WIDTH, the first of which begins at column `at`, the others at `indent`.
+static void
+print_filled (const char *text, int at, int indent)
+{
+    for (bool first = true; *text != '\0'; first = false) {
+        char word[256];
+        int width;
+        snprintf (word, sizeof word, "%.*s", (int) strcspn (text, " "), text);
+        text += strlen (word);
+        text += strspn (text, " ");
+        width = print_width (word);
+        if (!first && at + 1 + width > LINE_WIDTH) {
+            printf ("\n%*s", indent, "");
+            at = indent;
+        } else if (!first) {
+            putchar (' ');
+            at++;
+        }
+        fputs (word, stdout);
+        at += width;
+    }
+    putchar ('\n');
+}
+
+// What it is called on the left, what it means on the right; below, when there is no room beside it.
+static void
+print_row (const char *left, int width, const char *text)
+{
+    fputs ("  ", stdout);
+    print_padded (left, width);
+    if (print_width (left) > width) {
+        printf ("\n%*s", width + 2, "");
+    }
+    fputs ("  ", stdout);
+    print_filled (text, width + 4, width + 4);
+}
+
 static void
 print_options (const struct option_row *rows)
 {
     for (; rows != NULL && rows->name != NULL; rows++) {
-        char left[64];
+        char left[128], text[512];
         snprintf (left, sizeof left, "--%s%s%s", rows->name, rows->value != NULL ? " " : "",
                   rows->value != NULL ? rows->value : "");
-        printf ("  %-26s  %s%s%s\n", left, rows->help, rows->required ? " (required)" : "",
-                rows->many ? " (may be repeated)" : "");
+        snprintf (text, sizeof text, "%s%s%s", rows->help, rows->required ? " (required)" : "",
+                  rows->many ? " (may be repeated)" : "");
+        print_row (left, OPTION_WIDTH, text);
+    }
+}
+
+static void
+print_reference (const char *title, const struct reference *rows, int width)
+{
+    printf ("\n%s:\n", title);
+    for (; rows->name != NULL; rows++) {
+        print_row (rows->name, width, rows->text);
     }
 }
 
@@ -98,19 +109,27 @@ help_program (const struct noun *nouns)
     printf ("jeton: issue, check, manage and audit API tokens\n\nUsage: jeton COMMAND [VERB] "
             "[OPTION…]\n\n");
     for (; nouns->name != NULL; nouns++) {
-        char verbs[128] = "";
+        char text[256];
+        snprintf (text, sizeof text, "%s%s", nouns->help,
+                  nouns->commands[0].verb != NULL ? ":" : "");
         for (const struct command *command = nouns->commands; command->noun != NULL; command++) {
-            size_t used = strlen (verbs);
+            size_t used = strlen (text);
             if (command->verb != NULL) {
-                snprintf (verbs + used, sizeof verbs - used, "%s%s", used > 0 ? ", " : "",
-                          command->verb);
+                snprintf (text + used, sizeof text - used, "%s%s",
+                          command == nouns->commands ? " " : ", ", command->verb);
             }
         }
-        printf ("  %-9s %s%s%s\n", nouns->name, nouns->help, *verbs != '\0' ? ": " : "", verbs);
+        print_row (nouns->name, 10, text);
     }
-    fputs (after_commands, stdout);
-    print_options (command_globals);
-    fputs (after_options, stdout);
+    printf ("\nEach command tells its options and shows examples: jeton token create --help\n"
+            "All of it in one page: man jeton, or jeton help --man | man -l -\n"
+            "\nOptions of every command:\n");
+    print_options (option_globals);
+    printf ("\nSettings:\n  ");
+    print_filled (reference_settings_text, 2, 2);
+    print_reference ("Keys of settings", reference_settings, OPTION_WIDTH);
+    print_reference ("Environment", reference_environment, OPTION_WIDTH);
+    print_reference ("Exit status", reference_statuses, 3);
 }
 
 void
@@ -119,19 +138,18 @@ help_noun (const struct noun *noun)
     printf ("jeton %s: %s\n\n", noun->name, noun->help);
     for (const struct command *command = noun->commands; command->noun != NULL; command++) {
         char left[64];
-        snprintf (left, sizeof left, "%s %s%s%s", command->noun, command->verb,
+        snprintf (left, sizeof left, "jeton %s %s%s%s", command->noun, command->verb,
                   *command->arguments != '\0' ? " " : "", command->arguments);
-        fputs ("  jeton ", stdout);
-        print_padded (left, 26);
-        printf ("%s\n", command->help);
+        print_row (left, COMMAND_WIDTH, command->help);
     }
     printf ("\nExamples:\n");
     for (const struct command *command = noun->commands; command->noun != NULL; command++) {
         // The first example of each; all of them are in the command's own help.
         printf ("  %.*s\n", (int) strcspn (command->examples, "\n"), command->examples);
     }
-    printf ("\nOptions of every command:\n");
-    print_options (command_globals);
+    printf (
+        "\nEach tells its options: jeton %s %s --help. Options of every command: jeton --help\n",
+        noun->name, noun->commands[0].verb);
 }
 
 void
@@ -149,7 +167,7 @@ help_command (const struct command *command)
         print_options (command->options);
     }
     printf ("\nOptions of every command:\n");
-    print_options (command_globals);
+    print_options (option_globals);
     printf ("\nExamples:\n");
     while (*line != '\0') {
         int length = (int) strcspn (line, "\n");
@@ -157,3 +175,55 @@ help_command (const struct command *command)
         line += length + (line[length] == '\n');
     }
 }
+
+// ---- jeton help
+
+static int
+help (struct cli *cli)
+{
+    const struct noun *noun;
+    const struct command *command;
+
+    if (option_given (cli, "man")) {
+        if (cli->narguments > 0) {
+            return print_usage (cli, "--man: the manual page is of all commands");
+        }
+        manual_print (cli->nouns);
+        return EX_OK;
+    }
+    if (cli->narguments == 0) {
+        help_program (cli->nouns);
+        return EX_OK;
+    }
+    noun = command_find_noun (cli, cli->arguments[0]);
+    if (noun == NULL) {
+        return EX_USAGE;
+    }
+    if (noun->commands[0].verb == NULL) {
+        help_command (&noun->commands[0]);
+        return EX_OK;
+    }
+    if (cli->narguments == 1) {
+        help_noun (noun);
+        return EX_OK;
+    }
+    command = command_find_verb (cli, noun, cli->arguments[1]);
+    if (command == NULL) {
+        return EX_USAGE;
+    }
+    help_command (command);
+    return EX_OK;
+}
+
+static const struct option_row options[] = {
+    {.name = "man", .help = "the manual page of all commands, in roff"},
+    {.name = NULL},
+};
+
+const struct command help_commands[] = {
+    {"help", NULL, "[COMMAND [VERB]]", 0, 2, options, help, "Tell what there is",
+     "The same as --help behind a command.",
+     "jeton help token create\n"
+     "jeton help --man | man -l -\n"},
+    {.noun = NULL},
+};

@@ -54,9 +54,9 @@ static const struct option_row rotate_options[] = {
 };
 static const struct option_row add_options[] = {
     {.name = "role",
-     .value = "ROLES",
+     .value = "caller|operator|gateway|monitor|service,…",
      .required = true,
-     .help = "caller, operator, gateway, monitor or service; several with commas"},
+     .help = "what it may call; several with commas"},
     {.name = "dir",
      .value = "DIR",
      .help = "the directory of the keys (that of the peers file in the settings)"},

@@ -54,7 +54,7 @@ login (struct cli *cli)
 
 static const struct option_row options[] = {
     {.name = "username", .value = "USERNAME", .help = "another way to give it"},
-    {.name = "environment", .value = "E", .help = "live or test (live)"},
+    {.name = "environment", .value = "live|test", .help = "where the token is good (live)"},
     {.name = "token-only", .help = "print the token and nothing else"},
     {.name = NULL},
 };

@@ -28,6 +28,8 @@ static const struct noun nouns[] = {
     {"db", "the database", database_commands},
     {"init", "all that a system needs, before its processes start", init_commands},
     {"reload", "a process reads its settings and peers again", reload_commands},
+    {"help", "what there is, or the manual page", help_commands},
+    {"completion", "what shells need to complete commands", completion_commands},
     {NULL, NULL, NULL},
 };
 

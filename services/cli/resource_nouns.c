@@ -77,7 +77,7 @@ const struct resource_noun resource_nouns[] = {
     }
 #define STATUS_OPTION                                                                              \
     {                                                                                              \
-        .name = "status", .value = "STATUS", .help = "active or inactive"                          \
+        .name = "status", .value = "active|inactive", .help = "those that are so"                  \
     }
 #define REVISION_OPTION                                                                            \
     {                                                                                              \
@@ -227,7 +227,7 @@ const struct command location_commands[] = {
     {.name = "life",                                                                               \
      .value = "SECONDS",                                                                           \
      .help = "of an access token, 7200 to 31536000 (14400 for a sales channel, 7200)"},            \
-        {.name = "format", .value = "FORMAT", .help = "of access tokens: jwt or opaque (jwt)"},    \
+        {.name = "format", .value = "jwt|opaque", .help = "of access tokens (jwt)"},               \
     {                                                                                              \
         .name = "redirect-uri", .value = "URI", .many = true,                                      \
         .help = "where a web application's users are sent back to"                                 \
@@ -236,9 +236,9 @@ static const struct option_row client_create[] = {
     ACCOUNT_OPTION,
     {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
     {.name = "kind",
-     .value = "KIND",
+     .value = "sales_channel|integration|webapp",
      .required = true,
-     .help = "sales_channel, integration or webapp"},
+     .help = "of this kind"},
     {.name = "market", .value = "MKT-…", .help = "for this market only; a sales channel needs one"},
     CLIENT_OPTIONS,
     {.name = NULL},

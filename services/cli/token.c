@@ -223,7 +223,10 @@ static int delete (struct cli *cli)
 static const struct option_row create_options[] = {
     {.name = "account", .value = "ACC-…", .required = true, .help = "the account it belongs to"},
     {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
-    {.name = "kind", .value = "KIND", .required = true, .help = "personal, service, base or test"},
+    {.name = "kind",
+     .value = "personal|service|base|test",
+     .required = true,
+     .help = "of this kind"},
     {.name = "module",
      .value = "M:ACCESS",
      .many = true,

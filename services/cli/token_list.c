@@ -92,14 +92,14 @@ token_list (struct cli *cli)
 
 const struct option_row token_list_options[] = {
     {.name = "account", .value = "ACC-…", .help = "of this account only"},
-    {.name = "status", .value = "STATUS", .help = "active or disabled"},
-    {.name = "kind", .value = "KIND", .help = "personal, service, base or test"},
+    {.name = "status", .value = "active|disabled", .help = "that are so"},
+    {.name = "kind", .value = "personal|service|base|test", .help = "of this kind"},
     {.name = "module", .value = "MODULE", .help = "that are granted this module"},
     {.name = "creator", .value = "ID", .help = "made by this user or peer: USR-…, operator"},
     {.name = "text", .value = "TEXT", .help = "with this in name or description, or this TKN-…"},
     {.name = "expiring", .value = "PERIOD", .help = "that expire within it: 30d, 12h"},
     {.name = "unrotated", .help = "whose value is more than 90 days old"},
-    {.name = "sort", .value = "ORDER", .help = "created, name, last_access or expiry (created)"},
+    {.name = "sort", .value = "created|name|last_access|expiry", .help = "in this order (created)"},
     {.name = "descending", .help = "the last one first"},
     {.name = "count", .help = "tell how many there are, and nothing else"},
     CONNECT_PAGE_OPTIONS,

@@ -121,8 +121,8 @@ static const struct option_row create_options[] = {
      .help = "what it signs in with; no blanks"},
     {.name = "name", .value = "NAME", .help = "what people call it (the username)"},
     {.name = "role",
-     .value = "ROLE",
-     .help = "member, administrator, operator or integration (member)"},
+     .value = "member|administrator|operator|integration",
+     .help = "what it may do (member)"},
     {.name = "no-password", .help = "cannot sign in"},
     {.name = NULL},
 };

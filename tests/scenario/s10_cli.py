@@ -24,7 +24,7 @@ NOUNS = {
     "login": (), "validate": (), "health": (), "stats": (),
     "audit": ("list", "show", "tail", "verify", "export"),
     "keys": ("init", "add", "replace", "remove", "reseal", "list", "rotate"),
-    "db": ("migrate",), "init": (), "reload": (),
+    "db": ("migrate",), "init": (), "reload": (), "help": (), "completion": (),
 }
 TOKEN = re.compile(r"jtn_(live|test)_[A-Za-z0-9_-]{44}")
 
