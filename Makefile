@@ -47,12 +47,14 @@ UNIT_C   := $(wildcard tests/unit/test_*.c)
 UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
 SUPPORT_C := $(wildcard tests/scenario/*.c)
 SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%)
+BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo frames revoke tokens)
+BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check check-compose lint format format-check sanitize valgrind fuzz bench install uninstall clean
+.PHONY: all programs tests help dependencies run stop check check-compose lint format format-check sanitize valgrind fuzz bench bench-compare install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -104,13 +106,18 @@ $(eval $(call PROGRAM,jeton,cli))
 define UNIT_TEST
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $$(addprefix $(BUILD)/,$(shell sed -n 's,^// objects: ,,p' tests/unit/$(1).c)) $(LIBRARY)
 	@echo "  LINK  $$@"
-	@$(CC) $$(LDFLAGS_) $$^ $$(PKG_LIBS) $$$$(pkg-config --libs check) -o $$@
+	@$(CC) $$(LDFLAGS_) $$^ $$(PKG_LIBS) $$$$(pkg-config --libs check) -lm -o $$@
 endef
 $(foreach t,$(UNIT_C:tests/unit/%.c=%),$(eval $(call UNIT_TEST,$(t))))
 
 $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(LIBRARY)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
+
+# What is no program is shared by them.
+$(BENCH): %: %.o $(filter-out $(BENCH:=.o),$(BENCH_O)) $(LIBRARY)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -lm -o $@
 
 # Each fuzz target is built twice: with libFuzzer (clang), and with a main that replays a corpus (any compiler).
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
@@ -159,6 +166,14 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (60, shared among them), from the cor
 	@deploy/local/dependencies lint
 	@$(MAKE) -j$$(nproc) $(FUZZ)
 	@tests/fuzz/run $${FUZZ_SECONDS:-60} $(FUZZ)
+
+bench: ## measure it, beside floors of the same machine (ROWS="name…", BENCH_SECONDS; tests/bench/README.md)
+	@deploy/local/dependencies test bench
+	@$(MAKE) -j$$(nproc) programs $(BENCH) build/python/made
+	@JETON_BUILD=$(BUILD) tests/bench/run $(ROWS)
+
+bench-compare: ## two results of make bench, row by row (OLD=… NEW=…)
+	@tests/bench/run --compare $(OLD) $(NEW)
 
 lint: ## clang-tidy, cppcheck, shellcheck, format-check
 	@deploy/local/dependencies lint

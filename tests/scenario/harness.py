@@ -98,8 +98,13 @@ def pg_program(name):
 class Postgres:
     """A cluster of its own on a Unix socket. As root it runs as the user postgres, because it refuses root."""
 
-    def __init__(self, directory):
+    # What is committed need not survive the machine; the bench wants it to.
+    SETTINGS = {"fsync": "off", "max_connections": "200", "shared_buffers": "32MB", "log_min_messages": "fatal"}
+
+    def __init__(self, directory, settings=None):
+        """settings: of postgresql.conf, instead of those above or besides them."""
         self.directory = directory
+        self.settings = {**self.SETTINGS, **(settings or {})}
         self.data = os.path.join(directory, "data")
         self.log = os.path.join(directory, "log")
         self.process = None
@@ -128,7 +133,7 @@ class Postgres:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [pg_program("postgres"), "-D", self.data, "-c", "listen_addresses=", "-c", f"unix_socket_directories={self.directory}",
-                 "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "log_min_messages=fatal"],
+                 *(f"--{name}={value}" for name, value in self.settings.items())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd="/", **self.user)
         wait_for(lambda: self.sql("select 1", database="postgres") == "1", 30, "PostgreSQL")
 
@@ -258,8 +263,9 @@ class Service:
 class System:
     """PostgreSQL, keys, and one of each process (or as many as `processes` says)."""
 
-    def __init__(self, processes=None, settings=None, start=True):
-        """processes: {"validator": 3}; settings: {"validator": {"log_level": "info"}}; start=False leaves the processes to the test."""
+    def __init__(self, processes=None, settings=None, start=True, postgres=None):
+        """processes: {"validator": 3}; settings: {"validator": {"log_level": "info"}}; start=False leaves the processes to the test; postgres:
+        settings of the database."""
         self.directory = tempfile.mkdtemp(prefix="jeton-", dir="/tmp")
         os.chmod(self.directory, 0o755)
         self.keys = self.path("var", "keys")
@@ -268,7 +274,7 @@ class System:
         self.failed = False
         try:
             os.mkdir(self.path("var"))
-            self.postgres = Postgres(self.path("pg"))
+            self.postgres = Postgres(self.path("pg"), postgres)
             self.url = self.postgres.url
             self._jeton("keys", "init", self.keys)
             self._jeton("db", "migrate", "--url", self.url, "--secrets", self.keys)

@@ -1,0 +1,51 @@
+// The load generator: what its files share. drive.c runs the loops and keeps the books, work.c knows the calls.
+#ifndef JETON_BENCH_DRIVE_H
+#define JETON_BENCH_DRIVE_H
+
+#include "common/rpc/client.h"
+#include "common/token/value.h"
+#include "tests/bench/pace.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct drive_settings {
+    char *work, *peers, *key, *endpoints, *token_keys, *order, *value;
+    int64_t in_flight, rate, batch, tokens, first, accounts, seconds, warm_ms, seed, timeout_ms;
+    bool poisson;
+};
+
+enum { DRIVE_VALUE_SIZE = 4096 };
+enum order { ORDER_RANDOM, ORDER_SEQUENCE, ORDER_MADE_UP };
+
+// One call under way. Those that are over are used again.
+struct drive_call {
+    struct drive *drive;
+    struct drive_call *next;
+    int64_t begun_ns; // when its schedule wanted it to begin
+};
+
+struct work;
+struct drive {
+    struct drive_settings settings;
+    const struct work *work;
+    struct rpc_client *client;
+    struct token_keys token_keys;
+    enum order order;
+    char value[DRIVE_VALUE_SIZE]; // of all checks; empty: the bench's tokens
+    struct dice dice;
+    uint64_t position; // ORDER_SEQUENCE: of the next token
+    uint64_t wrong;    // answers that are not what was to be expected
+};
+
+// A kind of call.
+struct work {
+    const char *name, *service;
+    bool batched; // `batch` items a call
+    void (*start) (struct drive_call *call, rpc_callback *done);
+    // Counts into `wrong` what the reply has that it must not have.
+    void (*judge) (struct drive *drive, const void *reply);
+};
+// work_find (name): "validate", "validate-batch", "create"; NULL: none of them.
+const struct work *work_find (const char *name);
+
+#endif

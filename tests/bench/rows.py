@@ -1,0 +1,172 @@
+"""What is measured: one entry of ROWS each, and the functions that measure it. README.md tells what each means.
+
+`floor` and `ours` take the bench (seconds of one measurement, sizes, systems) and give figures by name; `ours` gets the floor's of its own round
+too. They are called in turn, round after round.
+"""
+
+import math
+import os
+import time
+from collections import namedtuple
+
+import floors
+from harness import expect
+from systems import SETTINGS
+
+# name: "" where a row has one figure only. bound: "least", "most", or "" where there is no target; with a floor, of the ratio to it.
+Figure = namedtuple("Figure", "name unit bound target", defaults=("", 0))
+Row = namedtuple("Row", "name what beside figures floor ours")
+
+IN_FLIGHT = 1024
+
+
+def echos(in_flight):
+    """The bare echo with frames as long as a validation's, over CURVE and without."""
+    def measure(bench):
+        frames = bench.system().frames()
+        return {mode: floors.echo(mode, frames, in_flight, bench.seconds)["rate"] for mode in ("curve", "plain")}
+    return measure
+
+
+def validations(work):
+    def measure(bench, _floor):
+        rate = bench.system().drive(work, bench.seconds, in_flight=IN_FLIGHT)["rate"]
+        return {"curve": rate, "plain": rate}
+    return measure
+
+
+def echo_alone(bench):
+    latency = floors.echo("curve", bench.system().frames(), 1, bench.seconds)["latency_us"]
+    return {"p50": latency["p50"], "p99": latency["p99"]}
+
+
+def validate_alone(bench, _floor):
+    latency = bench.system().drive("validate", bench.seconds, in_flight=1)["latency_us"]
+    return {"p50": latency["p50"], "p99": latency["p99"]}
+
+
+def rate_of(tokens):
+    def measure(bench, _floor=None):
+        return {"": bench.system(getattr(bench, tokens)).drive("validate-batch", bench.seconds, in_flight=IN_FLIGHT)["rate"]}
+    return measure
+
+
+def pgbench(script, clients):
+    def measure(bench):
+        return {"": bench.system().pgbench().rate(script, clients, bench.seconds)}
+    return measure
+
+
+def misses(bench, _floor):
+    """Each token is asked for once, in a validator that was just started."""
+    system = bench.system()
+    system["validator"].restart()
+    before = system.stat("validator", "validator.lookups")
+    rate = system.drive("validate-batch", bench.seconds, in_flight=IN_FLIGHT, order="sequence")["rate"]
+    looked = system.stat("validator", "validator.lookups") - before
+    expect(looked >= 0.95 * rate * bench.seconds, f"{looked} lookups only, for {rate} validations/s: they were no misses")
+    return {"": rate}
+
+
+def made_up(bench, _floor):
+    system = bench.system()
+    before = system.stat("validator", "validator.lookups")
+    rate = system.drive("validate-batch", bench.seconds, in_flight=IN_FLIGHT, order="made-up")["rate"]
+    return {"rate": rate, "queries": system.stat("validator", "validator.lookups") - before}
+
+
+def hits(bench):
+    return {"rate": rate_of("tokens")(bench)[""]}
+
+
+def verify(bench):
+    return {"": floors.signatures("ecdsap256", "verify", max(1, bench.seconds // 2))}
+
+
+def jwt(bench, _floor):
+    """One login token, over and over."""
+    system = bench.system()
+    path = system.path("login.jwt")
+    if not os.path.exists(path):
+        account = system.cli("account", "list")[0]["id"]
+        system.cli("user", "create", "--account", account, "--username", "bench", "--name", "Bench", input="correct horse battery\n")
+        value = system.jeton("login", "bench", "--token-only", input="correct horse battery\n", check=0).stdout
+        with open(path, "w", encoding="ascii") as f:
+            f.write(value)
+    return {"": system.drive("validate-batch", bench.seconds, in_flight=IN_FLIGHT, value=path)["rate"]}
+
+
+def start(bench, _floor):
+    """From exec to the first health that says serving, as `jeton health` sees it: its own start is in it."""
+    validator = bench.system()["validator"]
+    validator.stop()
+    began = time.monotonic()
+    validator.start()
+    return {"ready": time.monotonic() - began}
+
+
+def revocation(bench, _floor):
+    """From commit to the first refusal by the last of three validators, while they have half of the load that they can take together."""
+    system = bench.system()
+    for name in ("validator2", "validator3"):
+        if name not in system.services:
+            system.add("validator", name, SETTINGS).start()
+    endpoints = system.endpoints("validator")
+    full = system.drive("validate", bench.seconds, endpoints=endpoints, in_flight=IN_FLIGHT)["rate"]
+    load = system.start_drive("validate", endpoints=endpoints, rate=int(full / 2), seconds=2 * bench.seconds + 2)
+    count = 25 * bench.seconds
+    first = system.take(count)
+    output = floors.run([f"{floors.TOOLS}/revoke", f"{system.keys}/peers", f"{system.keys}/curve/operator.key",
+                         f"{system.keys}/token-check.keys", system["admin"].endpoint, endpoints, first, count])
+    expect(load.poll() is None, "the load had ended before the revocations")
+    system.end_drive(load, 2 * bench.seconds + 60)
+    refused = {int(row.split()[0]): int(row.split()[1]) for row in output.splitlines()}
+    committed = system.sql("select object, (extract (epoch from pg_xact_commit_timestamp (xid::xid)) * 1000000)::bigint from changes"
+                           f" where kind = 'token' and object between {first} and {first + count - 1}").splitlines()
+    delays = sorted((refused[int(number)] - int(at)) / 1000 for number, at in (row.split("|") for row in committed))
+    expect(len(delays) == count == len(refused), f"{len(refused)} refusals of {count} tokens, {len(delays)} of which were committed")
+    return {"p50": delays[count // 2], "p99": delays[math.ceil(0.99 * count) - 1]}
+
+
+def creations(bench, _floor):
+    system = bench.system()
+    rate = system.drive("create", bench.seconds, in_flight=IN_FLIGHT)["rate"]
+    system.wait_audited()
+    return {"": rate}
+
+
+def peak(bench):
+    return {"throughput": bench.system().drive("validate", bench.seconds, in_flight=IN_FLIGHT)["rate"]}
+
+
+def overload(bench, floor):
+    """Three times as many calls a second as were answered at the peak, whether or not the answers keep up."""
+    result = bench.system().drive("validate", bench.seconds, unanswered=True, rate=int(3 * floor["throughput"]), warm_ms=1000)
+    expect(result["failed"] == 0, f"calls ended with neither an answer nor RESOURCE_EXHAUSTED: {result}")
+    return {"throughput": result["rate"], "accepted p99": result["latency_us"]["p99"] / 1000, "refused p99": result["refused_us"]["p99"] / 1000,
+            "left": result["left"]}
+
+
+ROWS = (
+    Row("validations", "validations/s, ValidateBatch of 64, 1,024 in flight", "bare echo of as many frames in flight",
+        (Figure("curve", "1/s", "least", 3.0), Figure("plain", "1/s", "least", 1.0)), echos(IN_FLIGHT), validations("validate-batch")),
+    Row("validations-single", "validations/s, one a frame, 1,024 in flight", "bare echo of as many frames in flight",
+        (Figure("curve", "1/s"), Figure("plain", "1/s")), echos(IN_FLIGHT), validations("validate")),
+    Row("one-at-a-time", "one validation at a time", "bare CURVE echo",
+        (Figure("p50", "µs", "most", 1.25), Figure("p99", "µs", "most", 1.25)), echo_alone, validate_alone),
+    Row("many-tokens", "validations/s, 10 million tokens in the table", "10 thousand tokens",
+        (Figure("", "1/s", "least", 1 / 1.3),), rate_of("tokens_few"), rate_of("tokens_many")),
+    Row("misses", "validations/s, each token once, from PostgreSQL", "pgbench select, 8 clients",
+        (Figure("", "1/s", "least", 1.0),), pgbench("select", 8), misses),
+    Row("made-up", "made-up tokens/s", "good tokens/s",
+        (Figure("rate", "1/s", "least", 1.0), Figure("queries", "", "most", 0)), hits, made_up),
+    Row("jwt", "validations/s of one login token", "openssl speed, ECDSA P-256 verify, one core", (Figure("", "1/s"),), verify, jwt),
+    Row("start", "validator with 1 million tokens in the table", None, (Figure("ready", "s", "most", 1.0),), None, start),
+    Row("revocation", "commit to last refusal, 3 validators at half load", None,
+        (Figure("p50", "ms"), Figure("p99", "ms", "most", 10.0)), None, revocation),
+    Row("creations", "tokens created/s, durable, 1,024 in flight", "pgbench insert, 32 clients",
+        (Figure("", "1/s", "least", 2.0),), pgbench("insert", 32), creations),
+    Row("overload", "three times the peak, open loop", "peak, closed loop, 1,024 in flight",
+        (Figure("throughput", "1/s", "least", 0.9), Figure("accepted p99", "ms"), Figure("refused p99", "ms"), Figure("left", "", "most", 0)),
+        peak, overload),
+)

@@ -1,0 +1,146 @@
+"""Systems to measure: as the scenarios' (tests/scenario/harness.py), but every commit is on disk before it is answered, and with many tokens."""
+
+import json
+import subprocess
+import time
+
+from floors import TOOLS, Pgbench, run
+from harness import BUILD, SERVICES, Failed, System, expect, wait_for
+
+ACCOUNTS = 64
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "512MB", "max_wal_size": "4GB",
+           "checkpoint_timeout": "30min", "track_commit_timestamp": "on"}
+SETTINGS = {"log_level": "info"}
+
+
+class Measured(System):
+    """One of each process, ACCOUNTS accounts with the module orders, and the tokens 1 to `tokens`, spread over them, that may read orders;
+    besides them some to be used up."""
+
+    SPARE = 10000
+
+    def __init__(self, tokens):
+        self.tokens = tokens
+        self.taken = tokens
+        self._pgbench = self._frames = None
+        super().__init__(settings={kind: SETTINGS for kind in SERVICES}, postgres=DURABLE)
+        try:
+            self._fill()
+        except BaseException:
+            self.failed = True
+            self.destroy()
+            raise
+
+    def _fill(self):
+        self.cli("module", "create", "orders")
+        self.sql("insert into accounts (number, name, token_limit) "
+                 f"select n, 'Account ' || n, 10000000 from generate_series (1, {ACCOUNTS}) n;"
+                 f"select setval ('accounts_number_seq', {ACCOUNTS});"
+                 "insert into account_modules (account, module) select a.number, m.number from accounts a, modules m")
+        indexes = self.sql("select indexname || '|' || indexdef from pg_indexes i where tablename = 'tokens' and not exists"
+                           " (select from pg_constraint c where c.conname = i.indexname)").splitlines()
+        self.sql("create unlogged table bench_digests (number bigint, digest bytea)")
+        self._copy("bench_digests")
+        for row in indexes:
+            self.sql(f"drop index {row.split('|')[0]}")
+        # Rows of a table that is being filled need no triggers: what they refer to is there.
+        self._long("set session_replication_role = replica;"
+                   "insert into tokens (number, account, name, kind, environment, digest, created_by_id, created_by_name)"
+                   f" select number, 1 + number % {ACCOUNTS}, 'bench', 2, 1, digest, 'operator', 'operator' from bench_digests;"
+                   "insert into token_modules (account, token, module, access)"
+                   f" select 1 + number % {ACCOUNTS}, number, (select number from modules), 1 from bench_digests;"
+                   "drop table bench_digests")
+        for row in indexes:
+            self._long(row.split("|")[1])
+        self._long("update accounts set live_tokens = (select count(*) from tokens where account = accounts.number);"
+                   f"select setval ('tokens_number_seq', {self.tokens + self.SPARE})")
+        self._long("vacuum analyze")
+        self._long("checkpoint")
+
+    def _long(self, statements):
+        """SQL that may take minutes."""
+        run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statements, self.url], timeout=3600)
+
+    def _copy(self, table):
+        made = subprocess.Popen([f"{TOOLS}/tokens", f"{self.keys}/token-check.keys", "1", str(self.tokens + self.SPARE)], stdout=subprocess.PIPE)
+        copied = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", f"copy {table} from stdin", self.url], stdin=made.stdout,
+                                capture_output=True, text=True, timeout=3600, check=False)
+        made.stdout.close()
+        expect(made.wait() == 0 and copied.returncode == 0, f"the tokens could not be copied: {copied.stderr}")
+
+    # ---- loads ----
+
+    def take(self, count):
+        """The first of `count` tokens that no load uses, and that nobody gets again."""
+        first = self.taken + 1
+        self.taken += count
+        expect(self.taken <= self.tokens + self.SPARE, "the spare tokens are used up: measure for less time")
+        return first
+
+    def endpoints(self, kind):
+        return ",".join(s.endpoint for s in self.of_kind(kind))
+
+    def start_drive(self, work, **settings):
+        """tests/bench/drive.c at work; settings: its own."""
+        settings = {"peers": f"{self.keys}/peers", "key": f"{self.keys}/curve/operator.key", "token_keys": f"{self.keys}/token-check.keys",
+                    "endpoints": self["admin" if work == "create" else "validator"].endpoint, "tokens": self.tokens,
+                    "accounts": ACCOUNTS, "work": work, **settings}
+        command = [f"{TOOLS}/drive", *(f"--{key}={value}" for key, value in settings.items())]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=self.environment())
+
+    @staticmethod
+    def end_drive(process, timeout, unanswered=False):
+        """What it measured. No answer may have been wrong; nor may one have been missing, unless `unanswered`."""
+        try:
+            output, error = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        expect(process.returncode in (0, 1) and output, f"drive ended with status {process.returncode}: {error.strip()[-600:]}")
+        result = json.loads(output)
+        expect(result["wrong"] == 0, f"{result['wrong']} answers were wrong")
+        if not unanswered:
+            expect(result["failed"] == 0 and result["left"] == 0 and result["refused_us"]["n"] == 0, f"not all was answered: {result} {error}")
+        return result
+
+    def drive(self, work, seconds, unanswered=False, **settings):
+        process = self.start_drive(work, seconds=seconds, seed=time.time_ns(), **settings)
+        return self.end_drive(process, seconds + 120, unanswered)
+
+    def frames(self):
+        """{"request": …, "reply": …}: the bytes of a validation's frames."""
+        if not self._frames:
+            self._frames = json.loads(run([f"{TOOLS}/frames", f"{self.keys}/peers", f"{self.keys}/curve/operator.key",
+                                           f"{self.keys}/token-check.keys", self["validator"].endpoint]))
+        return self._frames
+
+    def pgbench(self):
+        if not self._pgbench:
+            self._pgbench = Pgbench(self.postgres, self.tokens)
+        return self._pgbench
+
+    def stat(self, service, name):
+        for row in self.cli("stats", service, "--endpoint", self[service].endpoint):
+            if row["name"] == name:
+                return int(row["value"])
+        raise Failed(f"{service} has no counter {name}")
+
+    def wait_audited(self):
+        """The auditor has nothing more to do: what is measured next has the machine for itself."""
+        wait_for(lambda: self.sql("select not exists (select from outbox)") == "t", 600, "the end of the outbox")
+
+
+class Systems:
+    """The systems of a run, each made when the first row needs it."""
+
+    def __init__(self):
+        self.made = {}
+
+    def get(self, tokens):
+        if tokens not in self.made:
+            self.made[tokens] = Measured(tokens)
+        return self.made[tokens]
+
+    def close(self):
+        for system in self.made.values():
+            system.destroy()
