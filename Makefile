@@ -16,7 +16,7 @@ PREFIX  ?= /usr/local
 VERSION := $(shell cat deploy/VERSION)
 BUILD   := build$(if $(SANITIZE),/sanitize)
 
-PACKAGES := libzmq libczmq libprotobuf-c openssl libpq libsodium jansson
+PACKAGES := libzmq libczmq libprotobuf-c openssl libpq libsodium jansson zlib
 # Only looked up when something is compiled, so that `make run` works before the packages are there.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)

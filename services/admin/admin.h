@@ -67,6 +67,9 @@ void admin_disable_module (struct request *request);
 void admin_create_token (struct request *request);
 // token_edit.c
 void admin_edit_token (struct request *request);
+// token_logo.c
+void admin_set_token_logo (struct request *request);
+void admin_get_token_logo (struct request *request);
 // token_rotate.c
 void admin_rotate_token (struct request *request);
 // token_list.c

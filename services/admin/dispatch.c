@@ -3,6 +3,9 @@
 // Which peers may call at all. The gateway brings users: what they may is in rights.c.
 enum { MANAGERS = ROLE_OPERATOR | ROLE_GATEWAY };
 
+// More than a logo may have: one that is too large shall be told so by name.
+enum { LOGO_BODY_LIMIT = 1 << 20 };
+
 const struct rpc_method admin_methods[] = {
     {"CreateAccount", admin_create_account, MANAGERS, RPC_WRITE, 0, 0},
     {"GetAccount", admin_get_account, MANAGERS, RPC_IDEMPOTENT, 0, 0},
@@ -22,6 +25,8 @@ const struct rpc_method admin_methods[] = {
     {"GetToken", admin_get_token, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"ListTokens", admin_list_tokens, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"EditToken", admin_edit_token, MANAGERS, RPC_WRITE, 0, 0},
+    {"SetTokenLogo", admin_set_token_logo, MANAGERS, RPC_WRITE, 0, LOGO_BODY_LIMIT},
+    {"GetTokenLogo", admin_get_token_logo, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"RotateToken", admin_rotate_token, MANAGERS, RPC_WRITE, 0, 0},
     {"RevealToken", admin_reveal_token, MANAGERS, RPC_WRITE, 0, 0},
     {"ResealTokens", admin_reseal_tokens, MANAGERS, RPC_IDEMPOTENT, 0, 0},

@@ -29,6 +29,8 @@ const struct caller_right admin_rights[] = {
     {"GetToken", READER, CALLER_OBJECT, "id"},
     {"ListTokens", READER, CALLER_LIST, "account_id"},
     {"EditToken", MANAGER, CALLER_OBJECT, "id"},
+    {"SetTokenLogo", MANAGER, CALLER_OBJECT, "id"},
+    {"GetTokenLogo", READER, CALLER_OBJECT, "id"},
     {"RotateToken", MANAGER, CALLER_OBJECT, "id"},
     {"RevealToken", MANAGER, CALLER_OBJECT, "id"},
     {"ResealTokens", OPERATOR, CALLER_NONE, NULL},

@@ -31,6 +31,9 @@
 #define USER_COLUMNS                                                                               \
     "number, account, username, name, role, status, revision, " SECONDS ("created_at")
 
+// The length is read without the data, which is kept elsewhere (TOAST).
+#define LOGO_COLUMN "concat_ws (',', l.content_type, encode (l.digest, 'hex'), length (l.data))"
+
 // clang-format off
 #define TOKEN_COLUMNS                                                                              \
     "t.number, t.account, coalesce (t.owner, 0), t.name, t.description, t.kind, t.environment,"    \
@@ -40,7 +43,8 @@
     " (SELECT coalesce (string_agg (m.name || ':' || g.access, ',' ORDER BY m.name COLLATE \"C\"), '')" \
     "  FROM token_modules g JOIN modules m ON m.number = g.module WHERE g.token = t.number),"       \
     " array_to_string (t.allow_list, ','), coalesce (t.rate_per_minute, 0), coalesce (t.rate_burst, 0),"  \
-    " " SECONDS ("t.last_rotated_at") ", " SECONDS ("t.grace_until") ", t.sealed_value IS NOT NULL"
+    " " SECONDS ("t.last_rotated_at") ", " SECONDS ("t.grace_until") ", t.sealed_value IS NOT NULL,"  \
+    " coalesce ((SELECT " LOGO_COLUMN " FROM token_logos l WHERE l.token = t.number), '')"
 // clang-format on
 
 // Lists of tokens. $1 is the account, 0 for all; $2 to $8 are filters, as struct store_token_filter has them; $9 is the number of the last row
@@ -274,6 +278,23 @@ const struct db_statement store_statements[] = {
     "  ON CONFLICT (token, module) DO UPDATE SET access = excluded.access)"
     TOLD ("token", "account"), true},
 
+// No content type: no logo any more.
+[TOKEN_LOGO_SET] = {"token_logo_set",
+    "WITH changed AS ("
+    " UPDATE tokens SET updated_at = to_timestamp ($4), revision = revision + 1"
+    " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
+    " RETURNING number, account, revision),"
+    " removed AS (DELETE FROM token_logos l USING changed WHERE l.token = changed.number AND $5::text = ''),"
+    " stored AS (INSERT INTO token_logos (account, token, content_type, digest, data)"
+    "  SELECT account, number, $5::text, $6::bytea, $7::bytea FROM changed WHERE $5::text <> ''"
+    "  ON CONFLICT (token) DO UPDATE SET content_type = excluded.content_type, digest = excluded.digest, data = excluded.data)"
+    TOLD ("token", "account"), true},
+
+// The data, unless its digest is $2.
+[TOKEN_LOGO_GET] = {"token_logo_get",
+    "SELECT " LOGO_COLUMN ", CASE WHEN encode (l.digest, 'hex') = $2::text THEN '' ELSE l.data END"
+    " FROM token_logos l JOIN tokens t ON t.number = l.token WHERE l.token = $1::bigint AND t.status <> 3", false},
+
 [TOKEN_ROTATE] = {"token_rotate",
     "WITH changed AS ("
     " UPDATE tokens SET old_digest = digest, digest = $4::bytea, grace_until = to_timestamp ($5),"
@@ -314,6 +335,7 @@ const struct db_statement store_statements[] = {
     "  sealed_value = CASE WHEN $4::smallint = 3 THEN NULL ELSE sealed_value END"
     " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
     " RETURNING number, account, revision),"
+    " bare AS (DELETE FROM token_logos l USING changed WHERE l.token = changed.number AND $4::smallint = 3),"
     " freed AS (UPDATE accounts SET live_tokens = live_tokens - 1"
     "  WHERE number = (SELECT account FROM changed) AND $4::smallint = 3)"
     TOLD ("token", "account"), true},

@@ -312,6 +312,35 @@ store_token_edit (struct request *request, const struct change *change,
 }
 
 void
+store_token_logo_set (struct request *request, const struct change *change,
+                      const struct store_token_logo *logo, db_callback *callback)
+{
+    struct db_params params = {.lock_order = change->account};
+    param_change (&params, change);
+    db_param_int (&params, change->revision);
+    db_param_int (&params, change->at);
+    db_param_text (&params, logo ? logo->content_type : "");
+    if (logo) {
+        db_param_bytes (&params, logo->digest, sizeof logo->digest);
+        db_param_bytes (&params, logo->data, logo->size);
+    } else {
+        db_param_null (&params);
+        db_param_null (&params);
+    }
+    db_call (store_db (request), TOKEN_LOGO_SET, &params, callback, request);
+}
+
+void
+store_token_logo_get (struct request *request, int64_t number, const char *digest,
+                      db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, number);
+    db_param_text (&params, digest);
+    db_call (store_db (request), TOKEN_LOGO_GET, &params, callback, request);
+}
+
+void
 store_token_rotate (struct request *request, const struct change *change,
                     const uint8_t digest[TOKEN_DIGEST_SIZE], const uint8_t *sealed,
                     int64_t grace_until, db_callback *callback)

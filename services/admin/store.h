@@ -14,6 +14,7 @@
 #include "services/admin/change.h"
 #include "services/admin/page.h"
 #include "services/admin/resource.h"
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -78,7 +79,7 @@ struct store_token_filter {
     int64_t expires_before, rotated_before;
 };
 enum store_token_sort { STORE_SORT_CREATED, STORE_SORT_NAME, STORE_SORT_ACCESS, STORE_SORT_EXPIRY };
-enum { STORE_TOKEN_KEY_COLUMN = 22 }; // in an order other than by creation
+enum { STORE_TOKEN_KEY_COLUMN = 23 }; // in an order other than by creation
 
 // store_token_list (request, page, filter, sort, descending, count, callback): In an order other than by creation, of one account only; page->key is
 // what the row of page->after is sorted by: a lower-case name, or microseconds since the epoch ("" for never). With `count` there is a second
@@ -124,6 +125,20 @@ struct store_token_edit {
 void store_token_edit (struct request *request, const struct change *change,
                        const Jeton__V1__Token *token, const struct store_token_edit *edit,
                        db_callback *callback);
+
+struct store_token_logo {
+    const char *content_type;
+    uint8_t digest[crypto_hash_sha256_BYTES];
+    const uint8_t *data;
+    size_t size;
+};
+// store_token_logo_set (request, change, logo, callback): `logo` NULL: there shall be none.
+void store_token_logo_set (struct request *request, const struct change *change,
+                           const struct store_token_logo *logo, db_callback *callback);
+// store_token_logo_get (request, number, digest, callback): One row: what view_logo takes, and the data, empty when its digest is the given one. None when
+// the token has no logo, or is not there.
+void store_token_logo_get (struct request *request, int64_t number, const char *digest,
+                           db_callback *callback);
 // store_token_rotate (request, change, digest, sealed, grace_until, callback): `digest` is of the new value; `sealed` is that value, or NULL.
 void store_token_rotate (struct request *request, const struct change *change,
                          const uint8_t digest[TOKEN_DIGEST_SIZE], const uint8_t *sealed,

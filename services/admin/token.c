@@ -124,6 +124,8 @@ token_change_write (struct request *request, const Jeton__V1__Token *before,
     if (!after)
         return;
     after->status = status;
+    if (status == DELETED)
+        after->logo = NULL;
     view_flags (after);
     if (token_record (request, before, after, verb, verb))
         store_token_status (request, request_context (request), status, callback);

@@ -5,6 +5,7 @@
 #include "envelope.pb-c.h"
 #include "services/admin/change.h"
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -223,6 +224,28 @@ view_actor (struct row *row)
     return view;
 }
 
+// "image/png,0123…,4567"; nothing where there is none.
+Jeton__V1__Logo *
+view_logo (struct row *row)
+{
+    enum { PARTS = 3, SIZE_MAX_DIGITS = 9 };
+    size_t n;
+    char **list = row_list (row, &n), *end = NULL;
+    Jeton__V1__Logo *view = n > 0 ? row_alloc (row, sizeof *view) : NULL;
+    if (!list || !view)
+        return NULL;
+    if (n != PARTS || strlen (list[2]) > SIZE_MAX_DIGITS) {
+        row->wrong = true;
+        return NULL;
+    }
+    jeton__v1__logo__init (view);
+    view->content_type = list[0];
+    view->digest = list[1];
+    view->size = (uint32_t) strtoul (list[2], &end, 10);
+    row->wrong = row->wrong || view->size == 0 || *end;
+    return view;
+}
+
 ProtobufCMessage *
 view_token (struct row *row)
 {
@@ -250,6 +273,7 @@ view_token (struct row *row)
     view->last_rotated_at = row_int (row);
     view->grace_until = row_int (row);
     view->revealable = row_bool (row);
+    view->logo = view_logo (row);
     if (view->grace_until <= time (NULL))
         view->grace_until = 0;
     view_flags (view);

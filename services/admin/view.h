@@ -47,6 +47,9 @@ ProtobufCMessage *view_market (struct row *row);
 ProtobufCMessage *view_stock_location (struct row *row);
 ProtobufCMessage *view_client (struct row *row);
 
+// view_logo (row): NULL where there is none. Also of a token.
+Jeton__V1__Logo *view_logo (struct row *row);
+
 // view_flags (token): Make what follows from its times and the present: expired, expiring, unrotated (R9).
 enum { VIEW_EXPIRING_S = 30 * 86400, VIEW_UNROTATED_S = 90 * 86400 };
 void view_flags (Jeton__V1__Token *token);

@@ -33,6 +33,7 @@ const struct column token_columns[] = {
     {.title = "ALLOW LIST", .member = "allow_list", .form = COLUMN_LIST, .detail = true},
     {.title = "PER MINUTE", .member = "rate_limit.per_minute", .detail = true},
     {.title = "BURST", .member = "rate_limit.burst", .detail = true},
+    {.title = "LOGO", .member = "logo.content_type", .detail = true},
     {.title = "REVISION", .member = "revision", .detail = true},
     {.title = NULL},
 };
@@ -282,6 +283,18 @@ const struct command token_commands[] = {
      "jeton token edit TKN-0123-4567 --module stock:write --module orders --revision 3\n"
      "jeton token edit TKN-0123-4567 --allow 192.0.2.0/24 --allow 2001:db8::/32 --rate-limit 60\n"
      "jeton token edit TKN-0123-4567 --allow any --rate-limit none\n"},
+    {"token", "logo", "ACTION TKN-… [FILE]", 2, 3, token_logo_options, token_logo,
+     "Give it a logo, get that, or take it away",
+     "set     a new logo, from FILE\n"
+     "get     to standard output, or to --output\n"
+     "remove  it has none any more\n"
+     "\n"
+     "A PNG, JPEG or WebP of 256 KiB and 4096 by 4096 pixels at most; its content counts, not its "
+     "name.\n"
+     "With --revision nothing is changed when somebody else has changed the token since.",
+     "jeton token logo set TKN-0123-4567 shop.png\n"
+     "jeton token logo get TKN-0123-4567 --output shop.png\n"
+     "jeton token logo remove TKN-0123-4567\n"},
     {"token", "rotate", "TKN-…", 1, 1, token_rotate_options, token_rotate,
      "Give it a new value, shown this once; the one before is accepted for 24 hours",
      "A value that is still accepted from a rotation before is refused from now on.",

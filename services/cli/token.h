@@ -66,8 +66,15 @@ extern const struct option_row token_rotate_options[];
 int token_list (struct cli *cli);
 extern const struct option_row token_list_options[];
 
-// token_edit.c
+// token_edit.c. token_find_revision (cli, id, &revision_r): The one that --revision tells, or that the token has now. Otherwise than 0: the exit
+// status; the reason has been printed.
+int token_find_revision (struct cli *cli, char *id, int64_t *revision_r)
+    __attribute__ ((warn_unused_result));
 int token_edit (struct cli *cli);
 extern const struct option_row token_edit_options[];
+
+// token_logo.c
+int token_logo (struct cli *cli);
+extern const struct option_row token_logo_options[];
 
 #endif

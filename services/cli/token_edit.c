@@ -5,9 +5,8 @@
 #include "services/cli/token.h"
 #include <string.h>
 
-// The revision that --revision tells, or that the token has now.
-static int
-find_revision (struct cli *cli, int64_t *revision_r)
+int
+token_find_revision (struct cli *cli, char *id, int64_t *revision_r)
 {
     Jeton__V1__GetTokenRequest request = JETON__V1__GET_TOKEN_REQUEST__INIT;
     json_t *reply;
@@ -20,7 +19,7 @@ find_revision (struct cli *cli, int64_t *revision_r)
     if (*revision_r != 0) {
         return EX_OK;
     }
-    request.id = cli->arguments[0];
+    request.id = id;
     status = connect_call (
         cli, &(struct call){SERVICE_ADMIN, "GetToken", &request.base, NULL, NULL}, &reply);
     if (status == EX_OK) {
@@ -71,7 +70,7 @@ token_edit (struct cli *cli)
                             &request.expires_at)) {
         fill (cli, &request, &limits, fields);
         status = request.n_fields > 0
-                     ? find_revision (cli, &request.revision)
+                     ? token_find_revision (cli, cli->arguments[0], &request.revision)
                      : print_usage (cli, "say what to change: --name, --description, --expires, "
                                          "--module, --allow or --rate-limit");
     }

@@ -18,7 +18,7 @@ NOUNS = {
     "account": ("create", "list", "show", "suspend", "resume"),
     "user": ("create", "list", "show", "disable", "enable"),
     "module": ("create", "list", "enable", "disable"),
-    "token": ("create", "list", "show", "edit", "rotate", "reveal", "reseal", "disable", "enable", "delete"),
+    "token": ("create", "list", "show", "edit", "logo", "rotate", "reveal", "reseal", "disable", "enable", "delete"),
     **{noun: ("create", "list", "show", "edit", "deactivate", "activate", "delete") for noun in ("market", "location", "group", "client")},
     "scope": ("resolve",),
     "login": (), "validate": (), "health": (), "stats": (),

@@ -4,7 +4,10 @@ import re
 import subprocess
 
 from administer import Admin, admin, counts, envelope, grants, name_of, records, types
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, SLOW, TOP, System, expect, expect_equal, main, test, wait_for
+
+with open(f"{TOP}/tests/fuzz/corpus/fuzz_image/grey.png", "rb") as f:
+    LOGO = f.read()
 
 
 def two_admins():
@@ -105,7 +108,7 @@ def methods(system):
              ("EnableModule", {"account_id": system.account, "module": "prices"}), ("DisableModule", {"account_id": system.account, "module": "prices"}),
              ("CreateUser", user), ("DisableUser", {"id": "User"}), ("EnableUser", {"id": "User"}), ("CreateToken", system.token),
              ("DisableToken", {"id": "Token"}), ("EnableToken", {"id": "Token"}), ("EditToken", {"id": "Token", "revision": 3, "name": "y", "fields": ["name"]}),
-             ("RotateToken", {"id": "Token"}), ("DeleteToken", {"id": "Token"})]
+             ("SetTokenLogo", {"id": "Token", "revision": 4, "logo": LOGO}), ("RotateToken", {"id": "Token"}), ("DeleteToken", {"id": "Token"})]
     coded = {"code": "eu"}
     references = {"CustomerGroup": coded, "Market": coded, "StockLocation": {**coded, "market_id": "Market"},
                   "Client": {"kind": types.CLIENT_KIND_SALES_CHANNEL, "market_id": "Market"}}

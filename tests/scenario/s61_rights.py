@@ -4,7 +4,7 @@ import os
 import re
 
 from administer import Admin, admin, audit, envelope, grants, name_of, types
-from harness import SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import SLOW, TOP, System, expect, expect_equal, main, test, wait_for
 
 # Each method and who may call it with objects of the own account; operators may call all, of any account. A method that is not here fails
 # the test, and so does one that lets somebody in who is not here.
@@ -14,7 +14,8 @@ RIGHTS = {
     "CreateUser": MANAGERS, "GetUser": EVERYONE, "ListUsers": EVERYONE, "DisableUser": MANAGERS, "EnableUser": MANAGERS,
     "CreateModule": OPERATORS, "ListModules": EVERYONE, "EnableModule": OPERATORS, "DisableModule": OPERATORS,
     "CreateToken": MANAGERS, "GetToken": EVERYONE, "ListTokens": EVERYONE, "EditToken": MANAGERS, "RotateToken": MANAGERS,
-    "RevealToken": MANAGERS, "ResealTokens": OPERATORS, "DisableToken": MANAGERS, "EnableToken": MANAGERS, "DeleteToken": MANAGERS, "ResolveScope": EVERYONE,
+    "RevealToken": MANAGERS, "ResealTokens": OPERATORS, "DisableToken": MANAGERS, "EnableToken": MANAGERS, "DeleteToken": MANAGERS,
+    "SetTokenLogo": MANAGERS, "GetTokenLogo": EVERYONE, "ResolveScope": EVERYONE,
     **{f"{verb}{noun}": MANAGERS for noun in ("CustomerGroup", "Market", "StockLocation", "Client")
        for verb in ("Create", "Edit", "Activate", "Deactivate", "Delete")},
     **{f"{verb}{noun}": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client") for verb in ("Get",)},
@@ -42,6 +43,8 @@ class Account:
             self.logins[role] = system.cli("login", "--username", f"{name}-{role}", input="correct horse\n")["access_token"]
         self.USR = a.ok("CreateUser", account_id=self.ACC, username=f"{name}-other", name="other").user.id
         self.TKN = a.ok("CreateToken", account_id=self.ACC, name="t", kind=types.TOKEN_KIND_SERVICE, modules=grants("orders")).token.id
+        with open(f"{TOP}/tests/fuzz/corpus/fuzz_image/grey.png", "rb") as f:
+            a.ok("SetTokenLogo", id=self.TKN, revision=1, logo=f.read())
         self.CGR = a.ok("CreateCustomerGroup", account_id=self.ACC, code="vip", name="VIP").customer_group.id
         self.MKT = a.ok("CreateMarket", account_id=self.ACC, code="eu", name="Europe").market.id
         self.STL = a.ok("CreateStockLocation", account_id=self.ACC, code="w", name="Warehouse", market_id=self.MKT).stock_location.id
@@ -49,7 +52,7 @@ class Account:
 
     def of(self, method):
         """The object that a method with a field `id` is about."""
-        for noun, name in (("User", "USR"), ("Token", "TKN"), ("CustomerGroup", "CGR"), ("Market", "MKT"), ("StockLocation", "STL"),
+        for noun, name in (("User", "USR"), ("Token", "TKN"), ("TokenLogo", "TKN"), ("CustomerGroup", "CGR"), ("Market", "MKT"), ("StockLocation", "STL"),
                            ("Client", "CLI")):
             if method.endswith(noun):
                 return getattr(self, name)

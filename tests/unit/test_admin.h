@@ -251,6 +251,9 @@ STORE (store_token_edit_prepare, int64_t number, const char *modules, const char
     (UNUSED (number); ask_text (modules); UNUSED (accesses))
 STORE (store_token_edit, const struct change *change, const Jeton__V1__Token *token, const struct store_token_edit *edit)
     (asked.change = *change; asked.edit = *edit; UNUSED (token); ask_text (edit->modules))
+STORE (store_token_logo_set, const struct change *change, const struct store_token_logo *logo)
+    (asked.change = *change; ask_text (logo ? logo->content_type : ""); asked.reference = logo ? (int64_t) logo->size : 0)
+STORE (store_token_logo_get, int64_t number, const char *digest) (UNUSED (number); ask_text (digest))
 STORE (store_token_rotate, const struct change *change, const uint8_t digest[TOKEN_DIGEST_SIZE], const uint8_t *sealed, int64_t grace_until)
     (asked.change = *change; memcpy (asked.new.digest, digest, TOKEN_DIGEST_SIZE); asked.grace_until = grace_until; UNUSED (sealed))
 STORE (store_token_get_sealed, int64_t number) (UNUSED (number))
@@ -307,7 +310,7 @@ static PGresult *
 rows (int n, int columns, const char *const *texts)
 {
     PGresult *result = PQmakeEmptyPGresult (NULL, PGRES_TUPLES_OK);
-    PGresAttDesc attributes[24] = {0};
+    PGresAttDesc attributes[32] = {0};
     for (int i = 0; i < columns; i++)
         attributes[i].name = "column";
     PQsetResultAttrs (result, columns, attributes);

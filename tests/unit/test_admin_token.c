@@ -1,7 +1,7 @@
 // Tokens that are edited, rotated and revealed: what is refused, and what is written.
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
-// objects: services/admin/token_list.o services/admin/token_reveal.o services/admin/token_reseal.o
+// objects: services/admin/token_list.o services/admin/token_logo.o services/admin/token_reveal.o services/admin/token_reseal.o
 // objects: services/admin/token_edit.o services/admin/token_rotate.o services/admin/user.o services/admin/view.o
 // objects: services/admin/view_resource.o services/admin/resource.o services/admin/resource_change.o
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
@@ -15,7 +15,7 @@
 static void
 answer_token (const char *kind, const char *modules)
 {
-    answer (DB_OK, 1, 23,
+    answer (DB_OK, 1, 24,
             (const char *[]){"7",
                              "3",
                              "0",
@@ -38,6 +38,7 @@ answer_token (const char *kind, const char *modules)
                              "0",
                              "0",
                              "f",
+                             "",
                              modules});
 }
 
@@ -197,11 +198,11 @@ END_TEST
 static void
 answer_sealed (const char *revealable, const char *sealed)
 {
-    answer (DB_OK, 1, 23,
+    answer (DB_OK, 1, 24,
             (const char *[]){"7", "3", "0",     "Shop",     "",           "2",
                              "1", "1", "alice", "alice",    "1700000000", "1700000000",
                              "0", "0", "4",     "",         "",           "0",
-                             "0", "0", "0",     revealable, sealed});
+                             "0", "0", "0",     revealable, "",           sealed});
 }
 
 static struct seal_keys *
