@@ -67,7 +67,8 @@ check_network (struct request *request, char *const *texts, struct cidr *network
     for (size_t j = 0; j < i; j++)
         if (cidr_contains (&networks[j], &networks[i]) ||
             cidr_contains (&networks[i], &networks[j])) {
-            request_fail_field (request, field, "overlaps with %s", texts[j]);
+            request_fail_field (request, field, "%s overlaps with %s, allow_list[%zu]", texts[i],
+                                texts[j], j);
             return false;
         }
     return true;
