@@ -1,4 +1,5 @@
-// Calls to Jeton's processes: where they are, with which key, and a loop that runs until the answer is there.
+// Calls to Jeton's processes: where they are, with which key, and a loop that runs until the answer is there (connect.c); one call (call.c);
+// streams (stream.c); calls as a user (as_user.c).
 #ifndef JETON_CLI_CONNECT_H
 #define JETON_CLI_CONNECT_H
 
@@ -26,6 +27,7 @@ const struct connect_settings *connect_settings (struct cli *cli);
 // connect_service_name (service), connect_service_find (name): "admin", …; SERVICE_COUNT when there is none of that name.
 const char *connect_service_name (enum service service);
 enum service connect_service_find (const char *name);
+const ProtobufCServiceDescriptor *connect_service_descriptor (enum service service);
 // connect_endpoints (settings, service): As configured; "" when there is none.
 const char *connect_endpoints (const struct connect_settings *settings, enum service service);
 
@@ -75,6 +77,16 @@ struct rpc_client *connect_client (struct cli *cli, enum service service, const 
                                    bool by_home, int *status_r);
 bool connect_run (struct cli *cli, size_t timeout_ms) __attribute__ ((warn_unused_result));
 void connect_stop (struct cli *cli);
+// connect_interrupted (cli): The number of the signal that has interrupted it; 0: none. After connect_client.
+int connect_interrupted (const struct cli *cli);
+
+// connect_as_user (cli, service, &authorization_r): "Bearer …" for calls as the user whose login token is in $JETON_LOGIN_TOKEN or the file
+// that $JETON_LOGIN_TOKEN_FILE names; NULL for calls as ourselves. Processes that know no users are not shown the token. 0, or the exit
+// status; the reason has been printed.
+int connect_as_user (struct cli *cli, enum service service, char **authorization_r)
+    __attribute__ ((warn_unused_result));
+// connect_user_metadata (metadata, authorization): Put it into a call's metadata; returns how many texts that are.
+size_t connect_user_metadata (const char **metadata, const char *authorization);
 
 // connect_end (cli): Close all. Idempotent.
 void connect_end (struct cli *cli);

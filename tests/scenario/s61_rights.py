@@ -241,7 +241,9 @@ def command_line(system):
     with open(system.path("token"), "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as f:
         f.write(system.own.logins["member"] + "\n")
     expect(system.other.ACC not in system.jeton("account", "list", environment={"JETON_LOGIN_TOKEN_FILE": system.path("token")}, check=0).stdout, "file")
-    system.jeton("account", "list", environment={"JETON_LOGIN_TOKEN_FILE": system.path("none")}, check=66)
+    system.jeton("account", "list", environment={"JETON_LOGIN_TOKEN_FILE": system.path("none")}, check=78)
+    # A login that has failed is no reason to act with our own key.
+    system.jeton("account", "list", environment={"JETON_LOGIN_TOKEN": ""}, check=78)
     rows = system.jeton("--json", "account", "list", environment=as_member, check=0).stdout
     expect(system.own.ACC in rows and system.other.ACC not in rows, rows)
     system.jeton("account", "show", system.other.ACC, environment=as_member, check=66)

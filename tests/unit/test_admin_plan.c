@@ -1,5 +1,5 @@
 // What lists of tokens cost in an account of very many (R31): a page comes from an index, from where the one before ended, without a sort.
-// objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/admin/statements.o
+// objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/admin/statements.o
 #include "common/crypto/crypto.h"
 #include "services/admin/statements.h"
 #include "services/admin/store.h"

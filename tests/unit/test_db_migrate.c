@@ -1,5 +1,5 @@
 // `jeton db migrate`.
-// objects: tests/unit/support_postgres.o services/cli/migrate.o
+// objects: tests/unit/support_postgres.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o
 #include "common/crypto/crypto.h"
 #include "common/memory/memory.h"
 #include "services/cli/migrate.h"

@@ -1,5 +1,5 @@
 // What each process's role may do in the database after `jeton db migrate`, and what it may not.
-// objects: tests/unit/support_postgres.o services/cli/migrate.o
+// objects: tests/unit/support_postgres.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o
 #include "common/crypto/crypto.h"
 #include "services/cli/migrate.h"
 #include "tests/unit/support_postgres.h"
