@@ -161,7 +161,8 @@ def tokens(system):
                 bad("expires_at", "future", expires_at=expires_at)
             for first, second in (("10.0.0.0/8", "10.0.0.0/8"), ("10.0.0.0/8", "10.1.2.0/24"), ("10.1.2.0/24", "10.0.0.0/8"), ("0.0.0.0/0", "192.0.2.1/32"),
                                   ("2001:db8::/32", "2001:db8:1::/48"), ("2001:db8::1/128", "::/0")):
-                bad("allow_list[2]", f"{second} overlaps with {first}, allow_list[1]", allow_list=["fd00::/8" if "." in second else "192.0.2.0/24", first, second])
+                other = "fd00::/8" if "." in second else "192.0.2.0/24"
+                bad("allow_list[2]", f"{second} overlaps with {first}, allow_list[1]", allow_list=[other, first, second])
             bad("allow_list[0]", "write 192.0.2.0/24", allow_list=["192.0.2.7/24"])
             bad("allow_list", "64", allow_list=[f"10.{i}.0.0/16" for i in range(65)])
         system.admin.refused("INVALID_ARGUMENT", "CreateAccount", name="x", modules=["orders", "nope"], field="modules[1]")
