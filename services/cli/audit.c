@@ -99,8 +99,11 @@ show (struct cli *cli)
         record_decode (record);
         table_object (cli, columns, record);
         for (size_t i = 0; i < 2 && !cli->json; i++) {
-            printf ("\n%s: ", sides[i]);
-            print_json (stdout, json_object_get (record, sides[i]), JSON_INDENT (2));
+            const json_t *side = json_object_get (record, sides[i]);
+            if (side != NULL && !json_is_null (side)) {
+                printf ("\n%s: ", sides[i]);
+                print_json (stdout, side, JSON_INDENT (2));
+            }
         }
     }
     json_decref (reply);

@@ -166,6 +166,23 @@ run_noun (struct cli *cli, const struct noun *noun, int argc, char **argv)
     return command != NULL ? run_command (cli, command, argc - word, argv + word) : EX_USAGE;
 }
 
+// "jeton create token": the verb before its noun. True when that has been printed.
+static bool
+is_turned (const struct cli *cli, const char *verb, const char *name)
+{
+    for (const struct noun *noun = cli->nouns; noun->name != NULL; noun++) {
+        for (const struct command *command = noun->commands; command->noun != NULL; command++) {
+            if (command->verb != NULL && strcmp (command->verb, verb) == 0 &&
+                strcmp (noun->name, name) == 0) {
+                print_usage (cli, "there is no command \"%s\"; did you mean \"jeton %s %s\"?", verb,
+                             name, verb);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 int
 command_run (struct cli *cli, const struct noun *nouns, int argc, char **argv)
 {
@@ -183,6 +200,9 @@ command_run (struct cli *cli, const struct noun *nouns, int argc, char **argv)
     }
     if (word >= argc) {
         return print_usage (cli, "what to do? \"jeton --help\" lists the commands");
+    }
+    if (word + 1 < argc && is_turned (cli, argv[word], argv[word + 1])) {
+        return EX_USAGE;
     }
     noun = command_find_noun (cli, argv[word]);
     return noun != NULL ? run_noun (cli, noun, argc - word, argv + word) : EX_USAGE;

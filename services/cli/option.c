@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MAX = 32 };
+// What getopt_long returns for the first row, beyond all characters. The values must differ: it takes options of one value for the same option, and
+// what both begin with for either.
+enum { ROWS_MAX = 32, FIRST = 256 };
 
 const struct option_row option_globals[] = {
     {.name = "json", .help = "print JSON, for programs"},
@@ -312,7 +314,7 @@ option_take (struct cli *cli, const struct option_row *rows, bool stop, int argc
     static const struct option_row none[] = {{.name = NULL}};
     struct option table[2 * ROWS_MAX + 1] = {{0}};
     size_t nrows, nglobals = rows_count (option_globals);
-    int index, c;
+    int c;
 
     rows = rows != NULL ? rows : none;
     nrows = rows_count (rows);
@@ -320,11 +322,11 @@ option_take (struct cli *cli, const struct option_row *rows, bool stop, int argc
     for (size_t i = 0; i < nrows + nglobals; i++) {
         const struct option_row *row = i < nrows ? &rows[i] : &option_globals[i - nrows];
         table[i] = (struct option){row->name, row->value != NULL ? required_argument : no_argument,
-                                   NULL, 0};
+                                   NULL, FIRST + (int) i};
     }
     opterr = 0;
     optind = 0; // begin anew, with glibc's own state too
-    while ((c = getopt_long (argc, argv, stop ? "+:h" : ":h", table, &index)) != -1) {
+    while ((c = getopt_long (argc, argv, stop ? "+:h" : ":h", table, NULL)) != -1) {
         if (c == 'h') {
             cli->help = true;
         } else if (c == ':') {
@@ -333,7 +335,7 @@ option_take (struct cli *cli, const struct option_row *rows, bool stop, int argc
         } else if (c == '?') {
             print_unknown (cli, argv[optind - 1], rows);
             return -1;
-        } else if (!take_option (cli, rows, nrows, (size_t) index, optarg)) {
+        } else if (!take_option (cli, rows, nrows, (size_t) (c - FIRST), optarg)) {
             return -1;
         }
     }

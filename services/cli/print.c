@@ -222,8 +222,12 @@ print_result (const struct cli *cli, bool write, const struct rpc_result *result
     json_t *details = json_array ();
     bool unknown = write && (result->code == JETON__V1__CODE__CODE_UNKNOWN ||
                              result->code == JETON__V1__CODE__CODE_DEADLINE_EXCEEDED);
+    // What is wrong with one field is told with the field's name, once.
+    bool single = !cli->json && result->ndetails == 1 &&
+                  strcmp (result->message, result->details[0].description) == 0;
     cleanup_free char *message =
-        xasprintf ("%s%s%s", *result->message != '\0' ? result->message : "no reason was given",
+        xasprintf ("%s%s%s%s%s", single ? result->details[0].field : "", single ? ": " : "",
+                   *result->message != '\0' ? result->message : "no reason was given",
                    cli->json ? "" : " (", cli->json ? "" : rpc_code_name (result->code));
     cleanup_free char *advice =
         unknown ? xasprintf ("; it may have happened all the same: %s%s",
@@ -234,7 +238,7 @@ print_result (const struct cli *cli, bool write, const struct rpc_result *result
     cleanup_free char *whole =
         xasprintf ("%s%s%s", message, cli->json ? "" : ")", unknown ? advice : "");
 
-    for (size_t i = 0; i < result->ndetails; i++) {
+    for (size_t i = 0; i < result->ndetails && !single; i++) {
         json_t *detail = json_pack ("{s:s,s:s}", "field", result->details[i].field, "description",
                                     result->details[i].description);
         if (detail != NULL) { // NULL for what is not UTF-8

@@ -46,7 +46,7 @@ const struct reference reference_statuses[] = {
     {"69", "not available, or no answer in time"},
     {"70", "internal error, or the outcome is not known: it may have happened; the text says how "
            "to repeat it"},
-    {"73", "conflict: it exists already, or its state does not allow it"},
+    {"73", "conflict: it exists already, its state does not allow it, or a file cannot be made"},
     {"74", "a file cannot be read or written"},
     {"75", "a limit is reached: try later"},
     {"77", "permission denied, or wrong credentials"},

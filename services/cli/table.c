@@ -8,6 +8,8 @@
 
 enum { COLUMNS_MAX = 24, CELL_WIDTH_MAX = 60 };
 
+#define NO_TIME "-"
+
 void
 table_time (int64_t seconds, char *text_r, size_t size)
 {
@@ -101,9 +103,9 @@ table_cell (const struct column *column, const json_t *object)
 
     switch (column->form) {
     case COLUMN_TIME:
-        return cell_time (value, 1, "-");
+        return cell_time (value, 1, NO_TIME);
     case COLUMN_TIME_US:
-        return cell_time (value, 1000000, "-");
+        return cell_time (value, 1000000, NO_TIME);
     case COLUMN_EXPIRY:
         return cell_time (value, 1, "never");
     case COLUMN_PERIOD:
@@ -192,6 +194,32 @@ grid_fill (struct grid *grid, const struct column *columns, const json_t *rows)
     }
 }
 
+static void
+print_grid_row (const struct cli *cli, const struct grid *grid, size_t r)
+{
+    static const struct column heading = {.form = COLUMN_TEXT};
+    char **cells = grid->cells + r * grid->ncolumns;
+    size_t n = grid->ncolumns;
+
+    // Nothing but blanks at the end of a line is nothing.
+    while (n > 1 && *cells[n - 1] == '\0') {
+        n--;
+    }
+    if (r == 0) {
+        print_color (cli, "bold");
+    }
+    for (size_t c = 0; c < n; c++) {
+        bool last = c + 1 == n;
+        print_cell (cli, r == 0 ? &heading : grid->columns[c], cells[c],
+                    last ? 0 : grid->widths[c]);
+        fputs (last ? "" : "  ", stdout);
+    }
+    if (r == 0) {
+        print_color (cli, NULL);
+    }
+    putchar ('\n');
+}
+
 void
 table_list (const struct cli *cli, const struct column *columns, const json_t *rows)
 {
@@ -203,21 +231,10 @@ table_list (const struct cli *cli, const struct column *columns, const json_t *r
     }
     grid_fill (&grid, columns, rows);
     for (size_t r = 0; r < grid.nrows; r++) {
-        if (r == 0) {
-            print_color (cli, "bold");
-        }
-        for (size_t c = 0; c < grid.ncolumns; c++) {
-            static const struct column heading = {.form = COLUMN_TEXT};
-            bool last = c + 1 == grid.ncolumns;
-            char *cell = grid.cells[r * grid.ncolumns + c];
-            print_cell (cli, r == 0 ? &heading : grid.columns[c], cell, last ? 0 : grid.widths[c]);
-            fputs (last ? "" : "  ", stdout);
-            free (cell);
-        }
-        if (r == 0) {
-            print_color (cli, NULL);
-        }
-        putchar ('\n');
+        print_grid_row (cli, &grid, r);
+    }
+    for (size_t i = 0; i < grid.nrows * grid.ncolumns; i++) {
+        free (grid.cells[i]);
     }
     free (grid.cells);
 }
@@ -238,7 +255,7 @@ table_object (const struct cli *cli, const struct column *columns, const json_t 
     }
     for (const struct column *column = columns; column->title != NULL; column++) {
         cleanup_free char *cell = table_cell (column, object);
-        if (*cell != '\0') {
+        if (!column->list && *cell != '\0' && strcmp (cell, NO_TIME) != 0) {
             print_cell (cli, &plain, column->title, width + 2);
             print_cell (cli, column, cell, 0);
             putchar ('\n');

@@ -25,6 +25,7 @@ struct column {
     const char *member; // of the object; "created_by.name" goes into an object in it
     enum column_form form;
     bool detail; // shown with one object only, not in lists
+    bool list;   // shown in lists only
 };
 
 // table_list (cli, columns, rows): An array of objects, aligned, with a heading; with --json the array as it is.

@@ -61,13 +61,15 @@ print_created (struct cli *cli, json_t *reply, const char *value_file)
         print_text (stdout, value != NULL ? value : "");
         print_color (cli, NULL);
         fputs ("\n", stdout);
+        print_note (cli, "%s", "");
         print_note (cli,
                     json_is_true (json_object_get (token, "revealable"))
-                        ? "\nThis is the token's value: keep it where only its user can read it."
-                        : "\nThis is the token's value. It is shown only now: keep it where only "
+                        ? "This is the token's value: keep it where only its user can read it."
+                        : "This is the token's value. It is shown only now: keep it where only "
                           "its user can read it.");
     } else {
-        print_note (cli, "\nThe token's value is in %s.%s", value_file,
+        print_note (cli, "%s", "");
+        print_note (cli, "The token's value is in %s.%s", value_file,
                     json_is_true (json_object_get (token, "revealable"))
                         ? ""
                         : " It cannot be shown again.");

@@ -71,6 +71,17 @@ def mistakes(system):
             (("frobnicate",), ("jeton --help",)),
             (("token",), ("jeton token --help",)),
             (("token", "crate"), ("did you mean \"jeton token create\"",)),
+            (("create", "token"), ("did you mean \"jeton token create\"",)),
+            (("token", "list", "--all=3"), ("--all takes no value",)),
+            (("token", "list", "--co=3"), ("--co",)),
+            (("token", "list", "--s"), ("--status", "--sort")),
+            (("token", "list", "-x"), ("option -x",)),
+            (("token", "list", "--kind", "servic"), ("did you mean \"service\"",)),
+            (("keys", "add", "x", "--role", "caller,caler"), ("\"caler\" is none of", "did you mean \"caller\"")),
+            (("stats", "isuer"), ("\"isuer\" is none of", "did you mean \"issuer\"")),
+            (("help", "token", "creat"), ("did you mean \"jeton token create\"",)),
+            (("help", "--man", "token"), ("--man",)),
+            (("completion", "fish"), ("none of bash, zsh",)),
             (("token", "list", "--acount", "x"), ("did you mean --account",)),
             (("token", "list", "--limit"), ("--limit needs a value",)),
             (("token", "list", "--limit", "many"), ("--limit", "many")),
@@ -161,13 +172,16 @@ def tables(system):
     expect(lines[0].startswith("ID "), lines[0])
     column = lines[0].index("STATUS")
     expect(all(line[column:].startswith(("STATUS", "active")) for line in lines), "\n".join(lines))
-    for line in lines:
+    for line in [*lines, *system.jeton("health", check=0).stdout.splitlines()]:
         expect("\033" not in line and line == line.rstrip(), repr(line))
     run = system.jeton("token", "show", system.token["id"], check=0)
-    expect(re.search(r"^GRANTS +orders:read, stock:write$", run.stdout, re.M), run.stdout)
+    expect(re.search(r"^MODULES +orders:read, stock:write$", run.stdout, re.M), run.stdout)
     run = create_as_text = system.jeton("token", "create", "--account", system.account, "--name", "T", "--kind", "base", "--module", "orders", check=0)
     expect_equal(len(TOKEN.findall(run.stdout)), 1, "values shown")
-    expect("only now" in create_as_text.stderr, run.stderr)
+    expect("\nThis is the token's value. It is shown only now" in create_as_text.stderr, run.stderr)
+    # A field that is wrong is named once.
+    run = system.jeton("client", "create", "--account", system.account, "--name", "C", "--kind", "integration", "--life", "5", check=65)
+    expect(re.fullmatch(r"jeton: access_token_life_s: .*\(INVALID_ARGUMENT\)\n", run.stderr), run.stderr)
 
 
 @test("lists follow their cursors")
