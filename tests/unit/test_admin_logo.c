@@ -68,7 +68,7 @@ START_TEST (test_input)
     Jeton__V1__GetTokenLogoRequest get = JETON__V1__GET_TOKEN_LOGO_REQUEST__INIT;
     begin (admin_get_token_logo, &get);
     refused ("id");
-    static char *const digests[] = {"0", DIGEST "0", "0123456789ABCDEF" DIGEST};
+    static char *const digests[] = {"0", DIGEST "0", ("0123456789ABCDEF" DIGEST)};
     for (size_t i = 0; i < 3; i++) {
         get.id = token_id;
         get.digest = digests[i];
