@@ -81,9 +81,10 @@ object_read (struct passage *passage)
 static void
 fail_not_found (const struct passage *passage)
 {
-    static const char *const nouns[][2] = {
-        {"ACC", "account"},        {"USR", "user"},           {"TKN", "token"}, {"MKT", "market"},
-        {"STL", "stock location"}, {"CGR", "customer group"}, {"CLI", "client"}};
+    static const char *const nouns[][2] = {{"ACC", "account"},        {"USR", "user"},
+                                           {"TKN", "token"},          {"MKT", "market"},
+                                           {"STL", "stock location"}, {"CGR", "customer group"},
+                                           {"CLI", "client"},         {"CUS", "customer"}};
     const char *noun = "object";
     for (size_t i = 0; i < sizeof nouns / sizeof *nouns; i++)
         if (strcmp (nouns[i][0], passage->prefix) == 0)

@@ -169,9 +169,8 @@ static void admin_list_accounts_done (void *context, enum db_outcome outcome,
 void
 admin_list_accounts (struct request *request)
 {
-    const Jeton__V1__ListAccountsRequest *message = request_message (request);
     const struct caller *caller = request_caller (request);
-    struct page *page = page_begin (request, message->page, "accounts");
+    struct page *page = page_begin (request);
     if (page && caller && caller->role != CALLER_OPERATOR)
         store_account_get (request, caller->account, admin_list_accounts_done); // the only one
     else if (page)

@@ -115,6 +115,14 @@ void admin_list_clients (struct request *request);
 void admin_deactivate_client (struct request *request);
 void admin_activate_client (struct request *request);
 void admin_delete_client (struct request *request);
+// customer.c
+void admin_create_customer (struct request *request);
+void admin_edit_customer (struct request *request);
+void admin_get_customer (struct request *request);
+void admin_list_customers (struct request *request);
+void admin_deactivate_customer (struct request *request);
+void admin_activate_customer (struct request *request);
+void admin_delete_customer (struct request *request);
 // scope.c
 void admin_resolve_scope (struct request *request);
 

@@ -23,6 +23,7 @@ struct change {
     void *after;      // the object's message, as it will be: the record's, and the reply's
     const ProtobufCMessage *rest; // a reply with what it holds beside the object; NULL: nothing
     char *created_by_id, *created_by_name; // the actor
+    struct secret *secret;                 // the password that it sets (secret.h); NULL: none
     void *own;                             // what the handler keeps
     int attempts;                          // reads so far
 };

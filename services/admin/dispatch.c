@@ -61,6 +61,13 @@ const struct rpc_method admin_methods[] = {
     {"DeactivateClient", admin_deactivate_client, MANAGERS, RPC_WRITE, 0, 0},
     {"ActivateClient", admin_activate_client, MANAGERS, RPC_WRITE, 0, 0},
     {"DeleteClient", admin_delete_client, MANAGERS, RPC_WRITE, 0, 0},
+    {"CreateCustomer", admin_create_customer, MANAGERS, RPC_WRITE, 0, 0},
+    {"EditCustomer", admin_edit_customer, MANAGERS, RPC_WRITE, 0, 0},
+    {"GetCustomer", admin_get_customer, MANAGERS, RPC_IDEMPOTENT, 0, 0},
+    {"ListCustomers", admin_list_customers, MANAGERS, RPC_IDEMPOTENT, 0, 0},
+    {"DeactivateCustomer", admin_deactivate_customer, MANAGERS, RPC_WRITE, 0, 0},
+    {"ActivateCustomer", admin_activate_customer, MANAGERS, RPC_WRITE, 0, 0},
+    {"DeleteCustomer", admin_delete_customer, MANAGERS, RPC_WRITE, 0, 0},
     {"ResolveScope", admin_resolve_scope, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {NULL, NULL, 0, 0, 0, 0},
 };

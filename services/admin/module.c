@@ -107,8 +107,7 @@ static void admin_list_modules_done (void *context, enum db_outcome outcome,
 void
 admin_list_modules (struct request *request)
 {
-    const Jeton__V1__ListModulesRequest *message = request_message (request);
-    struct page *page = page_begin (request, message->page, "modules");
+    struct page *page = page_begin (request);
     if (page)
         store_module_list (request, page, admin_list_modules_done);
 }

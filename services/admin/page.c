@@ -6,11 +6,11 @@
 
 enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 
-// A cursor is base64url of "filter/number" or "filter/number/key": opaque to callers, and refused with another filter.
+// A cursor is base64url of "list/number" or "list/number/key": opaque to callers, and refused for another list.
 static bool
 cursor_parse (struct request *request, const char *cursor, struct page *page)
 {
-    size_t size = strlen (cursor) + 1, length, prefix = strlen (page->filter);
+    size_t size = strlen (cursor) + 1, length, prefix = strlen (page->list);
     const char *end;
     char *text = arena_alloc (request_arena (request), size);
     if (!text ||
@@ -19,7 +19,7 @@ cursor_parse (struct request *request, const char *cursor, struct page *page)
         *end)
         return false;
     text[length] = '\0';
-    if (strlen (text) != length || strncmp (text, page->filter, prefix) != 0 || text[prefix] != '/')
+    if (strlen (text) != length || strncmp (text, page->list, prefix) != 0 || text[prefix] != '/')
         return false;
     char *digits = text + prefix + 1;
     size_t n = strspn (digits, "0123456789");
@@ -37,11 +37,49 @@ page_refuse (struct request *request)
                         "is not the next_cursor of a page of this list, with these filters");
 }
 
-struct page *
-page_begin (struct request *request, const Jeton__V1__PageRequest *asked, const char *filter)
+static void *
+member (ProtobufCMessage *message, const char *name)
 {
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name (message->descriptor, name);
+    return field ? (char *) message + field->offset : NULL;
+}
+
+// The list's name: of the request's message, and a hash of all of it but the page. `asked_r` is the page. False: no memory.
+static bool
+list_name (struct request *request, char name_r[PAGE_LIST_SIZE],
+           const Jeton__V1__PageRequest **asked_r)
+{
+    const ProtobufCMessage *message = request_message (request);
+    ProtobufCMessage *list =
+        arena_memdup (request_arena (request), message, message->descriptor->sizeof_message);
+    if (!list)
+        return false;
+    Jeton__V1__PageRequest **asked = member (list, "page");
+    protobuf_c_boolean *count = member (list, "count");
+    *asked_r = *asked;
+    *asked = NULL;
+    if (count)
+        *count = false;
+    uint8_t hash[crypto_generichash_BYTES_MIN];
+    size_t size = protobuf_c_message_get_packed_size (list);
+    uint8_t *packed = arena_alloc (request_arena (request), size + 1);
+    if (!packed)
+        return false;
+    protobuf_c_message_pack (list, packed);
+    crypto_generichash (hash, sizeof hash, packed, size, NULL, 0);
+    size_t n = (size_t) snprintf (name_r, PAGE_LIST_SIZE - 2 * sizeof hash - 1, "%s ",
+                                  message->descriptor->short_name);
+    sodium_bin2hex (name_r + n, PAGE_LIST_SIZE - n, hash, sizeof hash);
+    return true;
+}
+
+struct page *
+page_begin (struct request *request)
+{
+    const Jeton__V1__PageRequest *asked;
     struct page *page = arena_alloc (request_arena (request), sizeof *page);
-    if (!page) {
+    if (!page || !list_name (request, page->list, &asked)) {
         change_no_memory (request);
         return NULL;
     }
@@ -51,7 +89,6 @@ page_begin (struct request *request, const Jeton__V1__PageRequest *asked, const 
         return NULL;
     }
     page->limit = size + 1;
-    snprintf (page->filter, sizeof page->filter, "%s", filter);
     if (asked && *asked->cursor && !cursor_parse (request, asked->cursor, page)) {
         page_refuse (request);
         return NULL;
@@ -67,7 +104,7 @@ cursor_format (struct request *request, const struct page *page, const PGresult 
 {
     struct arena *arena = request_arena (request);
     const char *key = page->key_column ? PQgetvalue (result, row, page->key_column) : "";
-    char *text = arena_printf (arena, "%s/%lld%s%s", page->filter, (long long) number,
+    char *text = arena_printf (arena, "%s/%lld%s%s", page->list, (long long) number,
                                page->key_column ? "/" : "", key);
     size_t length = text ? strlen (text) : 0;
     size_t size = sodium_base64_encoded_len (length, VARIANT);

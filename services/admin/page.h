@@ -15,7 +15,7 @@ enum {
     PAGE_SIZE_DEFAULT = 50,
     PAGE_SIZE_MAX = 500,
     PAGE_BYTES_MAX = 256 * 1024,
-    PAGE_FILTER_SIZE = 80
+    PAGE_LIST_SIZE = 80
 };
 
 struct page {
@@ -23,13 +23,12 @@ struct page {
     char *key; // of a list in another order: what the row of that number is sorted by; NULL: none
     int key_column; // the column of the key, in such a list; 0: none
     int64_t limit;  // rows to read: one more than asked for, to know whether there is a next page
-    char filter[PAGE_FILTER_SIZE]; // what is listed; a cursor is good for the same list only
+    char list[PAGE_LIST_SIZE]; // what is listed; a cursor is good for the same list only
 };
 
-// page_begin (request, asked, filter): The page that a list's request asks for (`asked` may be NULL). `filter` tells lists apart:
-// "tokens 17 1 0". Becomes the request's context. NULL: the request was answered.
-struct page *page_begin (struct request *request, const Jeton__V1__PageRequest *asked,
-                         const char *filter) __attribute__ ((warn_unused_result));
+// page_begin (request): The page that a list's request asks for. Requests that differ in no more than `page` and `count` are of the same list. Becomes
+// the request's context. NULL: the request was answered.
+struct page *page_begin (struct request *request) __attribute__ ((warn_unused_result));
 
 // page_refuse (request): Answers that the cursor is none of this list.
 void page_refuse (struct request *request);

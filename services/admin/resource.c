@@ -15,6 +15,7 @@ static const char *const market_fields[] = {"code", "name", "customer_group_id",
 static const char *const location_fields[] = {"code", "name", "market_id", NULL};
 static const char *const client_fields[] = {"name",         "market_id",     "access_token_life_s",
                                             "token_format", "redirect_uris", NULL};
+static const char *const customer_fields[] = {"email", "customer_group_id", "password", NULL};
 
 const struct resource_kind resource_kinds[] = {
     [RESOURCE_CUSTOMER_GROUP] = {"customer group", "customer_group",
@@ -31,6 +32,9 @@ const struct resource_kind resource_kinds[] = {
     [RESOURCE_CLIENT] = {"client", "client", "platform.clients.client", "CLI", "name", NULL,
                          "market_id", "MKT", "market", false, client_fields,
                          &jeton__v1__client__descriptor, view_client},
+    [RESOURCE_CUSTOMER] = {"customer", "customer", "platform.customers.customer", "CUS", "email",
+                           "email", "customer_group_id", "CGR", "customer group", false,
+                           customer_fields, &jeton__v1__customer__descriptor, view_customer},
 };
 
 // ---- messages of any noun ----------------------------------------------------------------------------------------------
@@ -186,11 +190,33 @@ resource_list_done (void *context, enum db_outcome outcome, PGresult *const *res
     request_reply (request, reply);
 }
 
+// Where the page begins in the list's order. False: the request was answered.
+static bool
+page_order (struct request *request, struct page *page, const struct resource_list *list)
+{
+    static char lowest[] = "", highest[] = "\x7f"; // emails are of printable ASCII
+    bool first = !list->page || !*list->page->cursor;
+    if (first && list->by_email)
+        page->key = list->descending ? highest : lowest;
+    else if (first)
+        page->after = list->descending ? INT64_MAX : 0;
+    if (list->by_email != (page->key != NULL) ||
+        (page->key && !check_characters (page->key).valid)) {
+        page_refuse (request);
+        return false;
+    }
+    page->key_column = list->by_email ? STORE_CUSTOMER_KEY_COLUMN : 0;
+    return true;
+}
+
 void
 resource_list (struct request *request, enum resource resource, const struct resource_list *list)
 {
     const struct resource_kind *kind = &resource_kinds[resource];
-    struct store_resource_filter filter = {.status = list->status};
+    struct store_resource_filter filter = {.status = list->status,
+                                           .text = list->text ? list->text : "",
+                                           .by_email = list->by_email,
+                                           .descending = list->descending};
     if (!check_id (request, "account_id", "ACC", list->account_id, &filter.account) ||
         (kind->reference && *list->reference &&
          !check_id (request, kind->reference, kind->reference_prefix, list->reference,
@@ -201,10 +227,7 @@ resource_list (struct request *request, enum resource resource, const struct res
         request_fail_field (request, "status", "must be active or inactive, or none for both");
         return;
     }
-    char text[PAGE_FILTER_SIZE];
-    snprintf (text, sizeof text, "%s %" PRId64 " %" PRId64 " %" PRId64, kind->type, filter.account,
-              filter.status, filter.reference);
-    struct page *page = page_begin (request, list->page, text);
-    if (page)
+    struct page *page = page_begin (request);
+    if (page && page_order (request, page, list))
         store_resource_list (request, resource, page, &filter, resource_list_done);
 }

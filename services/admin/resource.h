@@ -1,4 +1,4 @@
-// What an account's markets, stock locations, customer groups and clients have in common: they are made, edited, shown, listed, activated,
+// What an account's markets, stock locations, customer groups, clients and customers have in common: they are made, edited, shown, listed, activated,
 // deactivated and deleted in the same way. A file a noun says what is its own: the fields.
 //
 // Each function here handles a request from its beginning to its reply; the caller only returns.
@@ -18,9 +18,10 @@ enum resource {
     RESOURCE_CUSTOMER_GROUP,
     RESOURCE_MARKET,
     RESOURCE_STOCK_LOCATION,
-    RESOURCE_CLIENT
+    RESOURCE_CLIENT,
+    RESOURCE_CUSTOMER
 };
-enum { RESOURCES = RESOURCE_CLIENT + 1 };
+enum { RESOURCES = RESOURCE_CUSTOMER + 1 };
 
 #define RESOURCE_ACTIVE   JETON__V1__RESOURCE_STATUS__RESOURCE_STATUS_ACTIVE
 #define RESOURCE_INACTIVE JETON__V1__RESOURCE_STATUS__RESOURCE_STATUS_INACTIVE
@@ -32,6 +33,7 @@ struct resource_new {
     const char
         *unique; // what no other of the account may have: its code; "" where there is no such thing
     const char *reference; // the id of what it refers to; "": none
+    char *password;        // that it sets (secret.h); NULL: none
 };
 
 struct resource_edit {
@@ -40,6 +42,7 @@ struct resource_edit {
     size_t n_fields;  // names of the fields that are to be set
     char **fields;
     const char *unique, *reference;
+    char *password; // that it sets; NULL: none
 };
 
 struct resource_list {
@@ -47,6 +50,10 @@ struct resource_list {
     const Jeton__V1__PageRequest *page;
     Jeton__V1__ResourceStatus status; // 0: all but deleted
     const char *reference;            // those that refer to it; "": all
+    // Of customers only:
+    const char *text; // those whose email has it in it; NULL and "": all
+    bool by_email;    // in its order, not that of creation
+    bool descending;
 };
 
 // Called once the guards have passed: puts what the request sets into the object as it will be. It may keep pointers into the request's message.

@@ -4,6 +4,7 @@
 #include "services/admin/change.h"
 #include "services/admin/check.h"
 #include "services/admin/resource_kind.h"
+#include "services/admin/secret.h"
 #include "services/admin/store.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +21,9 @@ struct resource_job {
     int64_t revision;         // that the caller of an edit has seen
     resource_fill *fill;
     resource_handler *again;
+    size_t n_fields; // of an edit: names of what is set
+    char *const *fields;
+    ProtobufCMessage *before; // NULL when it is made
 };
 
 static const char *const done[] = {[CREATE] = "created",
@@ -47,10 +51,10 @@ static void resource_change_written (void *context, enum db_outcome outcome,
 
 // The change's job, for this attempt. NULL: the request was answered.
 static struct resource_job *
-job_begin (struct request *request, const struct resource_job *job)
+job_begin (struct request *request, const struct resource_job *job, char *password)
 {
     struct change *change = change_begin (request);
-    if (!change)
+    if (!change || !secret_begin (request, password))
         return NULL;
     change->own = arena_memdup (request_arena (request), job, sizeof *job);
     if (!change->own)
@@ -86,7 +90,7 @@ resource_create (struct request *request, enum resource resource, const struct r
     if (!check_id (request, "account_id", "ACC", new->account_id, &account) ||
         !check_reference (request, &job))
         return;
-    if (!job_begin (request, &job))
+    if (!job_begin (request, &job, new->password))
         return;
     ((struct change *) request_context (request))->account = account;
     store_resource_prepare (request, resource, account, job.unique, job.reference_number,
@@ -150,6 +154,8 @@ resource_edit (struct request *request, enum resource resource, const struct res
                                .id = edit->id,
                                .unique = "",
                                .revision = edit->revision,
+                               .n_fields = edit->n_fields,
+                               .fields = edit->fields,
                                .fill = fill,
                                .again = again};
     int64_t number;
@@ -166,7 +172,7 @@ resource_edit (struct request *request, enum resource resource, const struct res
         job.unique = edit->unique;
     if (kind->reference && resource_sets (edit->n_fields, edit->fields, kind->reference))
         job.reference = edit->reference;
-    if (!check_reference (request, &job) || !job_begin (request, &job))
+    if (!check_reference (request, &job) || !job_begin (request, &job, edit->password))
         return;
     ((struct change *) request_context (request))->number = number;
     store_resource_read (request, resource, number, job.unique, job.reference_number,
@@ -185,7 +191,8 @@ resource_set_status (struct request *request, enum resource resource, const char
                                .id = id,
                                .again = again};
     int64_t number;
-    if (!check_id (request, "id", job.kind->prefix, id, &number) || !job_begin (request, &job))
+    if (!check_id (request, "id", job.kind->prefix, id, &number) ||
+        !job_begin (request, &job, NULL))
         return;
     ((struct change *) request_context (request))->number = number;
     store_resource_read (request, resource, number, "", 0, resource_change_read);
@@ -222,19 +229,33 @@ object_after (struct request *request, const ProtobufCMessage *before)
         *status_of (after) = job->verb == DELETE       ? RESOURCE_DELETED
                              : job->verb == DEACTIVATE ? RESOURCE_INACTIVE
                                                        : RESOURCE_ACTIVE;
+    if (job->verb == DELETE &&
+        protobuf_c_message_descriptor_get_field_by_name (after->descriptor, "can_sign_in"))
+        *(protobuf_c_boolean *) resource_member (after, "can_sign_in") = false;
     return !job->fill || job->fill (request, after) ? after : NULL;
 }
 
+// "edited: code, name", with what the request sets.
 static void
-resource_change_write (struct request *request, const ProtobufCMessage *before)
+what_was_done (const struct resource_job *job, char *text, size_t size)
+{
+    size_t n = (size_t) snprintf (text, size, "%s", done[job->verb]);
+    for (size_t i = 0; i < job->n_fields && n < size; i++)
+        n += (size_t) snprintf (text + n, size - n, "%s %s", i == 0 ? ":" : ",", job->fields[i]);
+}
+
+static void
+resource_change_write (struct request *request)
 {
     struct change *change = request_context (request);
     const struct resource_job *job = change->own;
+    const ProtobufCMessage *before = job->before;
     ProtobufCMessage *after = object_after (request, before);
     if (!after)
         return;
-    char event[96];
+    char event[96], what[160];
     snprintf (event, sizeof event, "%s.%s", job->kind->event, done[job->verb]);
+    what_was_done (job, what, sizeof what);
     struct audit_change audit = {.event = event,
                                  .object_type = job->kind->type,
                                  .object_id = resource_text (after, "id"),
@@ -245,7 +266,7 @@ resource_change_write (struct request *request, const ProtobufCMessage *before)
                                  .after = after};
     if (!id_parse ("ACC", audit.account_id, &change->account) ||
         !change_record (request, &audit, "The %s %s (%s) was %s.", job->kind->noun, audit.object_id,
-                        audit.object_name, done[job->verb]))
+                        audit.object_name, what))
         return;
     switch (job->verb) {
     case CREATE:
@@ -333,7 +354,7 @@ resource_change_read (void *context, enum db_outcome outcome, PGresult *const *r
 {
     struct request *request = context;
     struct change *change = request_context (request);
-    const struct resource_job *job = change->own;
+    struct resource_job *job = change->own;
     if (!change_read (request, outcome, error))
         return;
     struct row row = row_of (request_arena (request), results[0], 0);
@@ -353,8 +374,9 @@ resource_change_read (void *context, enum db_outcome outcome, PGresult *const *r
     if (!guard_fields (request, job, account_id, &row))
         return;
     const char *users = before ? row_text (&row) : "";
+    job->before = before;
     if (row_good (request, &row) && guard_state (request, job, before, users))
-        resource_change_write (request, before);
+        secret_hashed (request, resource_change_write);
 }
 
 static void

@@ -30,7 +30,19 @@ enum resource_operation {
     " EXISTS (SELECT FROM " table " o WHERE o.account = " account " AND " same                     \
     "  AND o.number <> " self " AND o.status <> 3)"
 
-#define RESOURCE_READS(resource, name, table, columns, unique, referred, filter, users)            \
+// A page of a list, after $1.
+#define RESOURCE_LISTED(name, table, columns, filter, order, than, direction)                      \
+    {                                                                                              \
+        name,                                                                                      \
+            "SELECT " columns " FROM " table " t WHERE " order " " than                            \
+            " AND t.account = $3::bigint"                                                          \
+            " AND t.status <> 3 AND ($4::bigint = 0 OR t.status = $4) AND " filter                 \
+            " ORDER BY " order " " direction " LIMIT $2::bigint",                                  \
+            false                                                                                  \
+    }
+
+// `ending` is what becomes of the columns when the object is deleted.
+#define RESOURCE_READS(resource, name, table, columns, unique, referred, filter, users, ending)    \
     [RESOURCE_STATEMENT (                                                                          \
         resource,                                                                                  \
         RESOURCE_READ)] = {name "_read",                                                           \
@@ -45,18 +57,12 @@ enum resource_operation {
              "_number_seq')," TAKEN (table, unique, "a.number", "0") "," referred (                \
                  "a.number") " FROM accounts a WHERE a.number = $1::bigint",                       \
              false},                                                                               \
-        [RESOURCE_STATEMENT (                                                                      \
-            resource, RESOURCE_LIST)] = {name "_list",                                             \
-                                         "SELECT " columns " FROM " table                          \
-                                         " t WHERE t.number > $1::bigint"                          \
-                                         " AND t.account = $3::bigint AND t.status <> 3"           \
-                                         " AND ($4::bigint = 0 OR t.status = $4) AND " filter      \
-                                         " ORDER BY t.number LIMIT $2::bigint",                    \
-                                         false},                                                   \
+        [RESOURCE_STATEMENT (resource, RESOURCE_LIST)] = RESOURCE_LISTED (                         \
+            name "_list", table, columns, filter, "t.number", "> $1::bigint", "ASC"),              \
         [RESOURCE_STATEMENT (resource, RESOURCE_STATUS)] = {                                       \
             name "_status",                                                                        \
-            "WITH changed AS (UPDATE " table                                                       \
-            " SET status = $5::smallint, revision = revision + 1, updated_at = to_timestamp ($4)"  \
+            "WITH changed AS (UPDATE " table " SET status = $5::smallint, revision = revision + "  \
+            "1, updated_at = to_timestamp ($4)" ending                                             \
             " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"                 \
             " RETURNING number, account, revision)" TOLD (name, "account"),                        \
             true}
@@ -87,6 +93,7 @@ enum resource_operation {
     " = t.number AND u.status <> 3) THEN '" what "'"
 
 #define SAME_CODE    "o.code = $2::text"
+#define SAME_EMAIL   "lower (o.email) = lower ($2::text COLLATE \"C\")"
 #define SAME_NOTHING "$2::text IS NULL"
 
 #define REFERRED_NOTHING(account) " 0 + 0 * coalesce ($3::bigint, 0)"
@@ -100,34 +107,61 @@ enum resource_operation {
     " t.token_format, array_to_string (t.redirect_uris, ' '), t.status, t.revision, " SECONDS (    \
         "t.created_at") ", " SECONDS ("t.updated_at")
 
+#define CUSTOMER_FILTER                                                                            \
+    FILTER ("customer_group")                                                                      \
+    " AND ($6::text = '' OR position (lower ($6 COLLATE \"C\") IN lower (t.email)) > 0)"
+#define CUSTOMER_COLUMNS                                                                           \
+    "t.number, t.account, t.email, coalesce (t.customer_group, 0), t.password_hash IS NOT NULL,"   \
+    " t.status, t.revision, " SECONDS ("t.created_at") ", " SECONDS ("t.updated_at")
+
 #define RESOURCE_STATEMENTS                                                                        \
     RESOURCE_READS (RESOURCE_CUSTOMER_GROUP, "customer_group", "customer_groups",                  \
                     RESOURCE_COLUMNS, SAME_CODE, REFERRED_NOTHING, FILTER_NOTHING,                 \
-                    "CASE" USED ("markets", "customer_group", "markets") " ELSE '' END"),          \
+                    "CASE" USED ("markets", "customer_group", "markets")                           \
+                        USED ("customers", "customer_group", "customers") " ELSE '' END",          \
+                    ""),                                                                           \
         RESOURCE_WRITES (RESOURCE_CUSTOMER_GROUP, "customer_group", "customer_groups",             \
                          "code, name", "$5, $6", "code = $5, name = $6"),                          \
         RESOURCE_READS (RESOURCE_MARKET, "market", "markets",                                      \
                         RESOURCE_COLUMNS ", coalesce (t.customer_group, 0)", SAME_CODE,            \
                         REFERRED_GROUP, FILTER ("customer_group"),                                 \
                         "CASE" USED ("stock_locations", "market", "stock locations")               \
-                            USED ("clients", "market", "clients") " ELSE '' END"),                 \
+                            USED ("clients", "market", "clients") " ELSE '' END",                  \
+                        ""),                                                                       \
         RESOURCE_WRITES (RESOURCE_MARKET, "market", "markets", "code, name, customer_group",       \
                          "$5, $6, nullif ($7::bigint, 0)",                                         \
                          "code = $5, name = $6, customer_group = nullif ($7::bigint, 0)"),         \
         RESOURCE_READS (RESOURCE_STOCK_LOCATION, "stock_location", "stock_locations",              \
                         RESOURCE_COLUMNS ", t.market", SAME_CODE, REFERRED_MARKET,                 \
-                        FILTER ("market"), "''"),                                                  \
+                        FILTER ("market"), "''", ""),                                              \
         RESOURCE_WRITES (RESOURCE_STOCK_LOCATION, "stock_location", "stock_locations",             \
                          "code, name, market", "$5, $6, $7::bigint",                               \
                          "code = $5, name = $6, market = $7::bigint"),                             \
         RESOURCE_READS (RESOURCE_CLIENT, "client", "clients", CLIENT_COLUMNS, SAME_NOTHING,        \
-                        REFERRED_MARKET, FILTER ("market"), "''"),                                 \
+                        REFERRED_MARKET, FILTER ("market"), "''", ""),                             \
         RESOURCE_WRITES (                                                                          \
             RESOURCE_CLIENT, "client", "clients",                                                  \
             "name, market, access_token_life_s, token_format, redirect_uris, kind",                \
             "$5, nullif ($6::bigint, 0), $7::integer, $8::smallint,"                               \
             " string_to_array ($9, ' '), $10::smallint",                                           \
             "name = $5, market = nullif ($6::bigint, 0), access_token_life_s = $7::integer,"       \
-            " token_format = $8::smallint, redirect_uris = string_to_array ($9, ' ')")
+            " token_format = $8::smallint, redirect_uris = string_to_array ($9, ' ')"),            \
+        RESOURCE_READS (RESOURCE_CUSTOMER, "customer", "customers", CUSTOMER_COLUMNS, SAME_EMAIL,  \
+                        REFERRED_GROUP, CUSTOMER_FILTER, "''",                                     \
+                        ", password_hash = CASE WHEN $5 = 3 THEN NULL ELSE password_hash END"),    \
+        [CUSTOMER_LIST_DOWN] =                                                                     \
+            RESOURCE_LISTED ("customer_list_down", "customers", CUSTOMER_COLUMNS, CUSTOMER_FILTER, \
+                             "t.number", "< $1::bigint", "DESC"),                                  \
+        [CUSTOMER_LIST_EMAIL] = RESOURCE_LISTED (                                                  \
+            "customer_list_email", "customers", CUSTOMER_COLUMNS ", lower (t.email)",              \
+            CUSTOMER_FILTER, "lower (t.email)", "> $1::text", "ASC"),                              \
+        [CUSTOMER_LIST_EMAIL_DOWN] = RESOURCE_LISTED (                                             \
+            "customer_list_email_down", "customers", CUSTOMER_COLUMNS ", lower (t.email)",         \
+            CUSTOMER_FILTER, "lower (t.email)", "< $1::text", "DESC"),                             \
+        RESOURCE_WRITES (                                                                          \
+            RESOURCE_CUSTOMER, "customer", "customers", "email, customer_group, password_hash",    \
+            "$5, nullif ($6::bigint, 0), CASE WHEN $8::boolean THEN $7::text END",                 \
+            "email = $5, customer_group = nullif ($6::bigint, 0),"                                 \
+            " password_hash = CASE WHEN $8::boolean THEN coalesce ($7::text, password_hash) END")
 
 #endif

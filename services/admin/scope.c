@@ -6,12 +6,14 @@
 #include "services/admin/admin.h"
 #include "services/admin/change.h"
 #include "services/admin/check.h"
+#include "services/admin/resource.h"
 #include "services/admin/store.h"
 #include <string.h>
 
 // A resolution under way: the request's context.
 struct resolution {
     int64_t account;
+    int64_t customer; // 0: none
     struct scope_use use;
     struct scope scope;
     struct scope_resources resources;
@@ -20,6 +22,8 @@ struct resolution {
 
 static void admin_resolve_scope_account (void *context, enum db_outcome outcome,
                                          PGresult *const *results, const struct db_error *error);
+static void admin_resolve_scope_customer (void *context, enum db_outcome outcome,
+                                          PGresult *const *results, const struct db_error *error);
 static void admin_resolve_scope_done (void *context, enum db_outcome outcome,
                                       PGresult *const *results, const struct db_error *error);
 
@@ -34,9 +38,8 @@ admin_resolve_scope (struct request *request)
         return;
     }
     if (!check_id (request, "account_id", "ACC", message->account_id, &resolution->account) ||
-        (*message->customer_group_id &&
-         !check_id (request, "customer_group_id", "CGR", message->customer_group_id,
-                    &resolution->use.customer_group)))
+        (*message->customer_id &&
+         !check_id (request, "customer_id", "CUS", message->customer_id, &resolution->customer)))
         return;
     if (!scope_parse (message->scope, strlen (message->scope), &resolution->scope, &error)) {
         request_fail_field (request, "scope", "invalid_scope: %s", error.text);
@@ -59,6 +62,39 @@ admin_resolve_scope_account (void *context, enum db_outcome outcome, PGresult *c
     if (PQntuples (results[0]) == 0)
         request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
                       message->account_id);
+    else if (resolution->customer)
+        store_resource_read (request, RESOURCE_CUSTOMER, resolution->customer, "", 0,
+                             admin_resolve_scope_customer);
+    else
+        store_scope_find (request, resolution->account, &resolution->scope,
+                          admin_resolve_scope_done);
+}
+
+// Who is not active cannot sign in, and so gets no token for any scope.
+static void
+admin_resolve_scope_customer (void *context, enum db_outcome outcome, PGresult *const *results,
+                              const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__ResolveScopeRequest *message = request_message (request);
+    struct resolution *resolution = request_context (request);
+    if (!change_read (request, outcome, error))
+        return;
+    const Jeton__V1__Customer *customer = NULL;
+    if (PQntuples (results[0]) == 1) {
+        struct row row = row_of (request_arena (request), results[0], 0);
+        customer = (const Jeton__V1__Customer *) view_customer (&row);
+        if (!row_good (request, &row))
+            return;
+    }
+    if (!customer || strcmp (customer->account_id, message->account_id) != 0)
+        request_fail_field (request, "customer_id", "is not a customer of account %s",
+                            message->account_id);
+    else if (customer->status != RESOURCE_ACTIVE)
+        request_fail_field (request, "customer_id", "is inactive: gets no token");
+    else if (*customer->customer_group_id &&
+             !id_parse ("CGR", customer->customer_group_id, &resolution->use.customer_group))
+        change_no_memory (request); // cannot be: the view has made it
     else
         store_scope_find (request, resolution->account, &resolution->scope,
                           admin_resolve_scope_done);

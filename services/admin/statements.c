@@ -102,6 +102,7 @@ const struct db_statement store_statements[] = {
     " WHEN 'CGR' THEN (SELECT t.account FROM customer_groups t WHERE t.number = $3)"
     " WHEN 'MKT' THEN (SELECT t.account FROM markets t WHERE t.number = $3)"
     " WHEN 'CLI' THEN (SELECT t.account FROM clients t WHERE t.number = $3)"
+    " WHEN 'CUS' THEN (SELECT t.account FROM customers t WHERE t.number = $3)"
     " WHEN 'STL' THEN (SELECT t.account FROM stock_locations t WHERE t.number = $3) END",
     "CASE $2 WHEN 'USR' THEN (SELECT t.role FROM users t WHERE t.number = $3) END"), false},
 

@@ -1,5 +1,6 @@
 #include "services/admin/store.h"
 #include "services/admin/idempotency.h"
+#include "services/admin/secret.h"
 #include "services/admin/statements.h"
 
 // Parameters hold pointers into themselves: they are filled in where they are, never copied.
@@ -162,17 +163,17 @@ store_user_prepare (struct request *request, int64_t account, const char *userna
 }
 
 void
-store_user_create (struct request *request, const struct change *change, int64_t account,
-                   const Jeton__V1__User *user, const char *hash, db_callback *callback)
+store_user_create (struct request *request, const struct change *change,
+                   const Jeton__V1__User *user, db_callback *callback)
 {
     struct db_params params = {0};
     param_change (&params, change);
-    db_param_int (&params, account);
+    db_param_int (&params, change->account);
     db_param_text (&params, user->username);
     db_param_text (&params, user->name);
     db_param_int (&params, user->role);
     db_param_int (&params, user->created_at);
-    db_param_text (&params, hash);
+    db_param_text (&params, secret_hash (change));
     db_call (store_db (request), USER_CREATE, &params, callback, request);
 }
 

@@ -61,9 +61,8 @@ void store_user_list (struct request *request, const struct page *page, int64_t 
 // is no such account.
 void store_user_prepare (struct request *request, int64_t account, const char *username,
                          db_callback *callback);
-// `hash` is NULL for a user who cannot sign in.
-void store_user_create (struct request *request, const struct change *change, int64_t account,
-                        const Jeton__V1__User *user, const char *hash, db_callback *callback);
+void store_user_create (struct request *request, const struct change *change,
+                        const Jeton__V1__User *user, db_callback *callback);
 void store_user_status (struct request *request, const struct change *change,
                         Jeton__V1__UserStatus status, db_callback *callback);
 
@@ -190,11 +189,14 @@ void store_resource_prepare (struct request *request, enum resource resource, in
 // What a list of them is limited to. Status and reference 0: no limit.
 struct store_resource_filter {
     int64_t account, status, reference;
+    const char *text;          // what is in a customer's email; "": no limit
+    bool by_email, descending; // customers' order
 };
+enum { STORE_CUSTOMER_KEY_COLUMN = 9 }; // with by_email
 void store_resource_list (struct request *request, enum resource resource, const struct page *page,
                           const struct store_resource_filter *filter, db_callback *callback);
 
-// `object` is the noun's message, as it will be.
+// `object` is the noun's message, as it will be. A password is the change's; an edit that sets none leaves the one that there is to whom can sign in.
 void store_resource_create (struct request *request, enum resource resource,
                             const struct change *change, const ProtobufCMessage *object,
                             db_callback *callback);

@@ -1,6 +1,7 @@
 // The resources' part of store.h.
 #include "common/memory/memory.h"
 #include "common/token/id.h"
+#include "services/admin/secret.h"
 #include "services/admin/statements.h"
 #include "services/admin/store.h"
 #include <string.h>
@@ -37,13 +38,22 @@ store_resource_list (struct request *request, enum resource resource, const stru
                      const struct store_resource_filter *filter, db_callback *callback)
 {
     struct db_params params = {0};
-    db_param_int (&params, page->after);
+    int statement = RESOURCE_STATEMENT (resource, RESOURCE_LIST);
+    if (filter->by_email) {
+        statement = filter->descending ? CUSTOMER_LIST_EMAIL_DOWN : CUSTOMER_LIST_EMAIL;
+        db_param_text (&params, page->key);
+    } else {
+        if (filter->descending)
+            statement = CUSTOMER_LIST_DOWN;
+        db_param_int (&params, page->after);
+    }
     db_param_int (&params, page->limit);
     db_param_int (&params, filter->account);
     db_param_int (&params, filter->status);
     db_param_int (&params, filter->reference);
-    db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_LIST), &params, callback,
-             request);
+    if (resource == RESOURCE_CUSTOMER)
+        db_param_text (&params, filter->text);
+    db_call (store_db (request), statement, &params, callback, request);
 }
 
 // An id that a message refers by, as a number; 0 for none.
@@ -76,7 +86,7 @@ uris_of (enum resource resource, const ProtobufCMessage *object)
 // The fields of a noun's message, in the order of its statements.
 static void
 param_fields (struct db_params *params, enum resource resource, const ProtobufCMessage *object,
-              const char *uris)
+              const char *uris, const char *hash)
 {
     switch (resource) {
     case RESOURCE_CUSTOMER_GROUP: {
@@ -108,6 +118,14 @@ param_fields (struct db_params *params, enum resource resource, const ProtobufCM
         db_param_text (params, uris);
         break;
     }
+    case RESOURCE_CUSTOMER: {
+        const Jeton__V1__Customer *customer = (const Jeton__V1__Customer *) object;
+        db_param_text (params, customer->email);
+        param_id (params, "CGR", customer->customer_group_id);
+        db_param_text (params, hash);
+        db_param_bool (params, customer->can_sign_in);
+        break;
+    }
     }
 }
 
@@ -129,7 +147,7 @@ store_resource_create (struct request *request, enum resource resource, const st
     struct db_params params = {0};
     cleanup_free char *uris = uris_of (resource, object);
     param_change (&params, change, change->account);
-    param_fields (&params, resource, object, uris);
+    param_fields (&params, resource, object, uris, secret_hash (change));
     if (resource == RESOURCE_CLIENT) // stays as it is made
         db_param_int (&params, (int) ((const Jeton__V1__Client *) object)->kind);
     db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_CREATE), &params, callback,
@@ -143,7 +161,7 @@ store_resource_edit (struct request *request, enum resource resource, const stru
     struct db_params params = {0};
     cleanup_free char *uris = uris_of (resource, object);
     param_change (&params, change, change->revision);
-    param_fields (&params, resource, object, uris);
+    param_fields (&params, resource, object, uris, secret_hash (change));
     db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_EDIT), &params, callback,
              request);
 }

@@ -6,8 +6,6 @@
 #include "services/admin/check.h"
 #include "services/admin/page.h"
 #include "services/admin/store.h"
-#include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -56,28 +54,6 @@ check_filter (struct request *request, const Jeton__V1__ListTokensRequest *messa
         filter->expires_before = now + message->expiring_within_s;
     if (message->unrotated)
         filter->rotated_before = now - VIEW_UNROTATED_S;
-    return true;
-}
-
-// A list's name, for its cursors: equal for requests that differ in page and count only.
-static bool
-list_name (struct request *request, const Jeton__V1__ListTokensRequest *message,
-           char text_r[PAGE_FILTER_SIZE])
-{
-    Jeton__V1__ListTokensRequest list = *message;
-    uint8_t hash[crypto_generichash_BYTES_MIN];
-    list.page = NULL;
-    list.count = false;
-    size_t size = jeton__v1__list_tokens_request__get_packed_size (&list);
-    uint8_t *packed = arena_alloc (request_arena (request), size + 1);
-    if (!packed) {
-        change_no_memory (request);
-        return false;
-    }
-    jeton__v1__list_tokens_request__pack (&list, packed);
-    crypto_generichash (hash, sizeof hash, packed, size, NULL, 0);
-    size_t length = (size_t) snprintf (text_r, PAGE_FILTER_SIZE, "tokens ");
-    sodium_bin2hex (text_r + length, PAGE_FILTER_SIZE - length, hash, sizeof hash);
     return true;
 }
 
@@ -134,10 +110,9 @@ admin_list_tokens (struct request *request)
 {
     const Jeton__V1__ListTokensRequest *message = request_message (request);
     struct store_token_filter filter = {0};
-    char name[PAGE_FILTER_SIZE];
-    if (!check_filter (request, message, &filter) || !list_name (request, message, name))
+    if (!check_filter (request, message, &filter))
         return;
-    struct page *page = page_begin (request, message->page, name);
+    struct page *page = page_begin (request);
     if (!page)
         return;
     enum store_token_sort sort =

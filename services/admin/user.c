@@ -1,47 +1,31 @@
-// Users, and the hashing of their passwords, which is slow by design and happens in worker threads.
-#include "common/crypto/crypto.h"
+// Users.
 #include "common/token/id.h"
 #include "envelope.pb-c.h"
 #include "services/admin/admin.h"
 #include "services/admin/change.h"
 #include "services/admin/check.h"
 #include "services/admin/page.h"
+#include "services/admin/secret.h"
 #include "services/admin/store.h"
-#include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #define ACTIVE   JETON__V1__USER_STATUS__USER_STATUS_ACTIVE
 #define DISABLED JETON__V1__USER_STATUS__USER_STATUS_DISABLED
 
-// A creation under way: the change's own. A worker touches `password`, `hash` and `hashed` only.
-struct creation {
-    struct request *request;
-    int64_t account;
-    char *password; // in the message; wiped once it is hashed
-    bool hashed;    // `hash` is there; it is made once, however often the insert is tried
-    char hash[CRYPTO_PASSWORD_HASH_SIZE];
-};
-
 static void admin_create_user_read (void *context, enum db_outcome outcome,
                                     PGresult *const *results, const struct db_error *error);
 static void admin_create_user_done (void *context, enum db_outcome outcome,
                                     PGresult *const *results, const struct db_error *error);
 
-static void user_create_begin (struct request *request, struct creation *creation);
 static void user_create_write (struct request *request);
 
 void
 admin_create_user (struct request *request)
 {
     const Jeton__V1__CreateUserRequest *message = request_message (request);
-    struct creation *creation = arena_alloc (request_arena (request), sizeof *creation);
-    if (!creation) {
-        change_no_memory (request);
-        return;
-    }
-    if (!check_id (request, "account_id", "ACC", message->account_id, &creation->account) ||
+    int64_t account;
+    if (!check_id (request, "account_id", "ACC", message->account_id, &account) ||
         !check_username (request, "username", message->username) ||
         !check_name (request, "name", message->name) ||
         !check_password (request, "password", message->password))
@@ -58,33 +42,12 @@ admin_create_user (struct request *request)
                       "only operators make operators");
         return;
     }
-    creation->request = request;
-    if (*message->password)
-        creation->password = message->password;
-    user_create_begin (request, creation);
-}
-
-// Begins, or begins again: a read, for the guards.
-static void
-user_create_begin (struct request *request, struct creation *creation)
-{
-    const Jeton__V1__CreateUserRequest *message = request_message (request);
     struct change *change = change_begin (request);
-    if (!change)
+    if (!change || !secret_begin (request, message->password))
         return;
-    change->own = creation;
-    store_user_prepare (request, creation->account, message->username, admin_create_user_read);
+    change->account = account;
+    store_user_prepare (request, account, message->username, admin_create_user_read);
 }
-
-// Runs in a worker thread.
-static void
-user_hash (void *job)
-{
-    struct creation *creation = job;
-    creation->hashed = password_hash (creation->password, creation->hash);
-}
-
-static void user_hashed (void *job);
 
 static void
 admin_create_user_read (void *context, enum db_outcome outcome, PGresult *const *results,
@@ -93,8 +56,6 @@ admin_create_user_read (void *context, enum db_outcome outcome, PGresult *const 
     struct request *request = context;
     const Jeton__V1__CreateUserRequest *message = request_message (request);
     struct change *change = request_context (request);
-    struct creation *creation = change->own;
-    struct admin *admin = request_owner (request);
     if (!change_read (request, outcome, error))
         return;
     if (PQntuples (results[0]) == 0) {
@@ -110,23 +71,8 @@ admin_create_user_read (void *context, enum db_outcome outcome, PGresult *const 
     if (taken)
         request_fail (request, JETON__V1__CODE__CODE_ALREADY_EXISTS,
                       "username: there is a user \"%s\" already", message->username);
-    else if (!creation->password || creation->hashed)
-        user_create_write (request);
-    else if (!worker_submit (admin->workers, user_hash, user_hashed, creation))
-        request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
-                      "too many passwords wait to be hashed: try again later");
-}
-
-static void
-user_hashed (void *job)
-{
-    struct creation *creation = job;
-    sodium_memzero (creation->password, strlen (creation->password));
-    if (creation->hashed)
-        user_create_write (creation->request);
     else
-        request_fail (creation->request, JETON__V1__CODE__CODE_UNAVAILABLE,
-                      "no memory to hash the password, or the process is ending: try again");
+        secret_hashed (request, user_create_write);
 }
 
 // The user as it will be.
@@ -176,11 +122,9 @@ static void
 user_create_write (struct request *request)
 {
     struct change *change = request_context (request);
-    const struct creation *creation = change->own;
     Jeton__V1__User *user = user_of (request);
     if (user && user_record (request, NULL, user, "created"))
-        store_user_create (request, change, creation->account, user,
-                           creation->hashed ? creation->hash : NULL, admin_create_user_done);
+        store_user_create (request, change, user, admin_create_user_done);
 }
 
 static void
@@ -197,7 +141,7 @@ admin_create_user_done (void *context, enum db_outcome outcome, PGresult *const 
         request_reply (request, &reply.base);
         break;
     case CHANGE_OVERTAKEN:
-        user_create_begin (request, change->own);
+        admin_create_user (request);
         break;
     case CHANGE_ANSWERED:
         break;
@@ -257,9 +201,7 @@ admin_list_users (struct request *request)
     if (*message->account_id &&
         !check_id (request, "account_id", "ACC", message->account_id, &account))
         return;
-    char text[PAGE_FILTER_SIZE];
-    snprintf (text, sizeof text, "users %" PRId64, account);
-    struct page *page = page_begin (request, message->page, text);
+    struct page *page = page_begin (request);
     if (page)
         store_user_list (request, page, account, admin_list_users_done);
 }

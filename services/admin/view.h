@@ -46,6 +46,7 @@ ProtobufCMessage *view_customer_group (struct row *row);
 ProtobufCMessage *view_market (struct row *row);
 ProtobufCMessage *view_stock_location (struct row *row);
 ProtobufCMessage *view_client (struct row *row);
+ProtobufCMessage *view_customer (struct row *row);
 
 // view_logo (row): NULL where there is none. Also of a token.
 Jeton__V1__Logo *view_logo (struct row *row);

@@ -1,4 +1,4 @@
-// Rows of customer groups, markets, stock locations and clients; view.h.
+// Rows of customer groups, markets, stock locations, clients and customers; view.h.
 #include "common/token/id.h"
 #include "services/admin/view.h"
 #include <string.h>
@@ -98,6 +98,25 @@ view_client (struct row *row)
     view->access_token_life_s = row_int (row);
     view->token_format = (Jeton__V1__TokenFormat) row_int (row);
     view->redirect_uris = row_words (row, &view->n_redirect_uris);
+    view->status = (Jeton__V1__ResourceStatus) row_int (row);
+    view->revision = row_int (row);
+    view->created_at = row_int (row);
+    view->updated_at = row_int (row);
+    return &view->base;
+}
+
+ProtobufCMessage *
+view_customer (struct row *row)
+{
+    Jeton__V1__Customer *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__customer__init (view);
+    view->id = row_id (row, "CUS");
+    view->account_id = row_id (row, "ACC");
+    view->email = row_text (row);
+    view->customer_group_id = row_id (row, "CGR");
+    view->can_sign_in = row_bool (row);
     view->status = (Jeton__V1__ResourceStatus) row_int (row);
     view->revision = row_int (row);
     view->created_at = row_int (row);

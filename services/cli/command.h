@@ -32,7 +32,7 @@ extern const struct command account_commands[], user_commands[], module_commands
     stats_commands[], keys_commands[], database_commands[], init_commands[], reload_commands[],
     help_commands[], completion_commands[];
 extern const struct command group_commands[], market_commands[], location_commands[],
-    scope_commands[], client_commands[];
+    scope_commands[], client_commands[], customer_commands[];
 
 // One run of `jeton`: what was asked for, and the connections that it needed.
 struct cli {

@@ -94,6 +94,24 @@ input_secret (const struct cli *cli, const char *variable, const char *prompt, b
     return same ? EX_OK : print_fail (cli, EX_DATAERR, "INVALID_ARGUMENT", "the two differ");
 }
 
+int
+input_password (const struct cli *cli, char **password_r)
+{
+    int status;
+
+    if (option_given (cli, "no-password")) {
+        *password_r = xstrdup ("");
+        return EX_OK;
+    }
+    status = input_secret (cli, "JETON_PASSWORD", "Password", true, password_r);
+    if (*password_r == NULL || **password_r != '\0') {
+        return status;
+    }
+    input_forget (password_r);
+    return print_usage (cli, "no password was given on standard input or in $JETON_PASSWORD; "
+                             "--no-password is for one who cannot sign in");
+}
+
 bool
 input_confirm (const struct cli *cli, const char *format, ...)
 {

@@ -15,6 +15,12 @@ enum { INPUT_SECRET_MAX = 60000 };
 // exit status; the reason has been printed.
 int input_secret (const struct cli *cli, const char *variable, const char *prompt, bool repeat,
                   char **secret_r) __attribute__ ((warn_unused_result));
+// input_password (cli, &password_r): input_secret for a new password, in $JETON_PASSWORD; none ("") with the option --no-password, which the command has.
+#define INPUT_NO_PASSWORD                                                                          \
+    {                                                                                              \
+        .name = "no-password", .help = "cannot sign in"                                            \
+    }
+int input_password (const struct cli *cli, char **password_r) __attribute__ ((warn_unused_result));
 // input_forget (&secret): Wipe and free. NULL-safe.
 void input_forget (char **secret);
 

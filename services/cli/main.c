@@ -18,6 +18,7 @@ static const struct noun nouns[] = {
     {"location", "stock locations of markets", location_commands},
     {"group", "customer groups, for which private markets are", group_commands},
     {"client", "OAuth applications of an account", client_commands},
+    {"customer", "customers of an account's shops", customer_commands},
     {"scope", "which markets and stock locations a scope stands for", scope_commands},
     {"login", "a signed token for a user's name and password", login_commands},
     {"validate", "may a token do this?", validate_commands},

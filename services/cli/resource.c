@@ -101,6 +101,10 @@ set_field (struct cli *cli, struct resource_call *call, const char *option,
         set_list (cli, call, field, option);
         return true;
     }
+    if (field->type == PROTOBUF_C_TYPE_BOOL) {
+        *(protobuf_c_boolean *) field_place (call, field) = true;
+        return true;
+    }
     if (field->type == PROTOBUF_C_TYPE_ENUM) {
         if (!input_enum (cli, option, field->descriptor, text, &value)) {
             return false;
@@ -161,8 +165,9 @@ call_show (struct cli *cli, const struct resource_call *call)
     return status;
 }
 
-int
-resource_create (struct cli *cli)
+// `password` is NULL for what has none.
+static int
+create (struct cli *cli, const char *password)
 {
     struct resource_call call;
     char *names[FIELDS_MAX];
@@ -172,9 +177,31 @@ resource_create (struct cli *cli)
     call_begin (cli, "Create", "", &call);
     set_text (&call, "account_id", option_text (cli, "account"));
     if (set_fields (cli, &call, names, &n)) {
+        if (password != NULL) {
+            set_text (&call, "password", password);
+        }
         status = call_show (cli, &call);
     }
     call_end (&call);
+    return status;
+}
+
+int
+resource_create (struct cli *cli)
+{
+    return create (cli, NULL);
+}
+
+int
+resource_create_password (struct cli *cli)
+{
+    char *password;
+    int status = input_password (cli, &password);
+
+    if (status == EX_OK) {
+        status = create (cli, password);
+        input_forget (&password);
+    }
     return status;
 }
 
@@ -267,11 +294,26 @@ read_revision (struct cli *cli, int64_t *revision_r)
     return status;
 }
 
+// With the fields whose names are given, of the revision that the object has when that is 0.
+static int
+call_edit (struct cli *cli, struct resource_call *call, char **names, size_t n, int64_t revision)
+{
+    const ProtobufCFieldDescriptor *fields = field_find (call, "fields");
+    int status = revision == 0 ? read_revision (cli, &revision) : EX_OK;
+
+    if (status != EX_OK) {
+        return status;
+    }
+    *(int64_t *) field_place (call, field_find (call, "revision")) = revision;
+    *(char ***) field_place (call, fields) = names;
+    *(size_t *) ((char *) call->request + fields->quantifier_offset) = n;
+    return call_show (cli, call);
+}
+
 int
 resource_edit (struct cli *cli)
 {
     struct resource_call call;
-    const ProtobufCFieldDescriptor *fields;
     char *names[FIELDS_MAX];
     int64_t revision = 0;
     size_t n;
@@ -281,17 +323,28 @@ resource_edit (struct cli *cli)
     set_text (&call, "id", cli->arguments[0]);
     if (option_number (cli, "revision", 1, INT64_MAX, &revision) &&
         set_fields (cli, &call, names, &n)) {
-        status = n == 0          ? print_usage (cli, "nothing to change was given")
-                 : revision == 0 ? read_revision (cli, &revision)
-                                 : EX_OK;
-    }
-    if (status == EX_OK) {
-        *(int64_t *) field_place (&call, field_find (&call, "revision")) = revision;
-        fields = field_find (&call, "fields");
-        *(char ***) field_place (&call, fields) = names;
-        *(size_t *) ((char *) call.request + fields->quantifier_offset) = n;
-        status = call_show (cli, &call);
+        status = n == 0 ? print_usage (cli, "nothing to change was given")
+                        : call_edit (cli, &call, names, n, revision);
     }
     call_end (&call);
+    return status;
+}
+
+int
+resource_password (struct cli *cli)
+{
+    struct resource_call call;
+    char *names[] = {(char *) "password"}, *password;
+    int status = input_password (cli, &password);
+
+    if (status != EX_OK) {
+        return status;
+    }
+    call_begin (cli, "Edit", "", &call);
+    set_text (&call, "id", cli->arguments[0]);
+    set_text (&call, "password", password);
+    status = call_edit (cli, &call, names, 1, 0);
+    call_end (&call);
+    input_forget (&password);
     return status;
 }

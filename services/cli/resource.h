@@ -1,4 +1,4 @@
-// What the commands of an account's resources have in common (markets, stock locations, customer groups): each noun has a table of options,
+// What the commands of an account's resources have in common (markets, stock locations, customer groups, clients, customers): each noun has a table of options,
 // and the messages' own descriptors say how an option becomes a field.
 #ifndef JETON_CLI_RESOURCE_H
 #define JETON_CLI_RESOURCE_H
@@ -31,5 +31,8 @@ int resource_edit (struct cli *cli);
 int resource_activate (struct cli *cli);
 int resource_deactivate (struct cli *cli);
 int resource_delete (struct cli *cli);
+// Of nouns that have a password, which input_password reads:
+int resource_create_password (struct cli *cli);
+int resource_password (struct cli *cli);
 
 #endif

@@ -1,5 +1,6 @@
 // The commands of an account's resources: their options, and what is shown of them.
 #include "services/cli/connect.h"
+#include "services/cli/input.h"
 #include "services/cli/resource.h"
 #include <stddef.h>
 
@@ -17,6 +18,10 @@ static const struct resource_field client_fields[] = {{"name", "name"},
                                                       {"format", "token_format"},
                                                       {"redirect-uri", "redirect_uris"},
                                                       {NULL, NULL}};
+
+static const struct resource_field customer_fields[] = {
+    {"email", "email"}, {"group", "customer_group_id"}, {"text", "text"},
+    {"sort", "sort"},   {"descending", "descending"},   {NULL, NULL}};
 
 #define COLUMNS_ENDING                                                                             \
     {.title = "STATUS", .member = "status", .form = COLUMN_STATUS},                                \
@@ -63,11 +68,21 @@ static const struct column client_columns[] = {
     COLUMNS_ENDING,
 };
 
+static const struct column customer_columns[] = {
+    {.title = "ID", .member = "id"},
+    {.title = "EMAIL", .member = "email"},
+    {.title = "GROUP", .member = "customer_group_id"},
+    {.title = "CAN SIGN IN", .member = "can_sign_in"},
+    {.title = "ACCOUNT", .member = "account_id", .detail = true},
+    COLUMNS_ENDING,
+};
+
 const struct resource_noun resource_nouns[] = {
     {"group", "CustomerGroup", "customer_group", group_fields, group_columns},
     {"market", "Market", "market", market_fields, market_columns},
     {"location", "StockLocation", "stock_location", location_fields, location_columns},
     {"client", "Client", "client", client_fields, client_columns},
+    {"customer", "Customer", "customer", customer_fields, customer_columns},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -282,5 +297,68 @@ const struct command client_commands[] = {
      "jeton client activate CLI-0123-4567\n"},
     {"client", "delete", "CLI-…", 1, 1, delete_options, resource_delete,
      "Delete a client, for ever", NULL, "jeton client delete CLI-0123-4567\n"},
+    {.noun = NULL},
+};
+
+// ---- customers -------------------------------------------------------------------------------------------------------
+
+static const struct option_row customer_create[] = {
+    ACCOUNT_OPTION,
+    {.name = "email", .value = "EMAIL", .required = true, .help = "what it signs in with"},
+    {.name = "group", .value = "CGR-…", .help = "open this group's private markets to it"},
+    INPUT_NO_PASSWORD,
+    {.name = NULL},
+};
+static const struct option_row customer_edit[] = {
+    {.name = "email", .value = "EMAIL", .help = "what it signs in with"},
+    {.name = "group",
+     .value = "CGR-…",
+     .help = "open this group's private markets to it; \"\": of no group"},
+    REVISION_OPTION,
+    {.name = NULL},
+};
+static const struct option_row customer_list[] = {
+    ACCOUNT_OPTION,
+    STATUS_OPTION,
+    {.name = "group", .value = "CGR-…", .help = "those of this group"},
+    {.name = "text", .value = "TEXT", .help = "whose email has this in it"},
+    {.name = "sort", .value = "created|email", .help = "in this order (created)"},
+    {.name = "descending", .help = "the last one first"},
+    CONNECT_PAGE_OPTIONS,
+    {.name = NULL}};
+static const struct option_row customer_password[] = {INPUT_NO_PASSWORD, {.name = NULL}};
+
+#define PASSWORD_NOTES                                                                             \
+    "The password, of 8 bytes and more, is read from standard input (asked for twice on a "        \
+    "terminal) or from\n"                                                                          \
+    "$JETON_PASSWORD."
+
+const struct command customer_commands[] = {
+    {"customer", "create", "", 0, 0, customer_create, resource_create_password,
+     "Make a customer of an account's shops", PASSWORD_NOTES,
+     "jeton customer create --account ACC-0123-4567 --email ada@shop.example < password\n"
+     "jeton customer create --account ACC-0123-4567 --email ada@shop.example --group CGR-0123-4567 "
+     "--no-password\n"},
+    {"customer", "list", "", 0, 0, customer_list, resource_list, "Customers of an account", NULL,
+     "jeton customer list --account ACC-0123-4567 --sort email\n"
+     "jeton customer list --account ACC-0123-4567 --text @shop.example --status inactive\n"},
+    {"customer", "show", "CUS-…", 1, 1, NULL, resource_show, "One customer", NULL,
+     "jeton customer show CUS-0123-4567\n"},
+    {"customer", "edit", "CUS-…", 1, 1, customer_edit, resource_edit,
+     "Change email or customer group", NULL,
+     "jeton customer edit CUS-0123-4567 --group CGR-0123-4567 --revision 3\n"
+     "jeton customer edit CUS-0123-4567 --group \"\"\n"},
+    {"customer", "password", "CUS-…", 1, 1, customer_password, resource_password,
+     "Set another password, or none", PASSWORD_NOTES,
+     "jeton customer password CUS-0123-4567 < password\n"
+     "jeton customer password CUS-0123-4567 --no-password\n"},
+    {"customer", "deactivate", "CUS-…", 1, 1, NULL, resource_deactivate,
+     "Refuse its sign-in, until it is activated again", NULL,
+     "jeton customer deactivate CUS-0123-4567\n"},
+    {"customer", "activate", "CUS-…", 1, 1, NULL, resource_activate, "End that", NULL,
+     "jeton customer activate CUS-0123-4567\n"},
+    {"customer", "delete", "CUS-…", 1, 1, delete_options, resource_delete,
+     "Delete a customer, for ever", "Its email is free for another then.",
+     "jeton customer delete CUS-0123-4567\n"},
     {.noun = NULL},
 };

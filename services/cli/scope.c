@@ -18,7 +18,7 @@ resolve (struct cli *cli)
     int status;
 
     request.account_id = (char *) option_text (cli, "account");
-    request.customer_group_id = (char *) option_or (cli, "group", "");
+    request.customer_id = (char *) option_or (cli, "customer", "");
     request.again = option_given (cli, "again");
     request.scope = cli->arguments[0];
     status = connect_call (
@@ -34,7 +34,7 @@ resolve (struct cli *cli)
 
 static const struct option_row options[] = {
     {.name = "account", .value = "ACC-…", .required = true, .help = "the account"},
-    {.name = "group", .value = "CGR-…", .help = "as for a customer of this group"},
+    {.name = "customer", .value = "CUS-…", .help = "as for this customer"},
     {.name = "again", .help = "as for a token that there is already: leave out what it would lose"},
     {.name = NULL},
 };
@@ -46,6 +46,6 @@ const struct command scope_commands[] = {
      "number, id:MKT-…,\n"
      "or code:CODE. A stock location needs its market in the same scope.",
      "jeton scope resolve --account ACC-0123-4567 \"market:1234 stock_location:4567\"\n"
-     "jeton scope resolve --account ACC-0123-4567 market:code:b2b --group CGR-0123-4567 --json\n"},
+     "jeton scope resolve --account ACC-0123-4567 market:code:b2b --customer CUS-0123-4567 --json\n"},
     {.noun = NULL},
 };

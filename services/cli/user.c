@@ -44,19 +44,11 @@ create (struct cli *cli)
         !input_enum (cli, "role", &jeton__v1__user_role__descriptor, role, &value)) {
         return EX_USAGE;
     }
-    if (!option_given (cli, "no-password")) {
-        status = input_secret (cli, "JETON_PASSWORD", "Password", true, &password);
-        if (status != EX_OK) {
-            return status;
-        }
-        if (*password == '\0') {
-            input_forget (&password);
-            return print_usage (cli,
-                                "no password was given on standard input or in $JETON_PASSWORD; "
-                                "--no-password makes a user who cannot sign in");
-        }
-        request.password = password;
+    status = input_password (cli, &password);
+    if (status != EX_OK) {
+        return status;
     }
+    request.password = password;
     request.account_id = (char *) option_text (cli, "account");
     request.username = (char *) option_text (cli, "username");
     request.name = (char *) option_or (cli, "name", request.username);
@@ -123,7 +115,7 @@ static const struct option_row create_options[] = {
     {.name = "role",
      .value = "member|administrator|operator|integration",
      .help = "what it may do (member)"},
-    {.name = "no-password", .help = "cannot sign in"},
+    INPUT_NO_PASSWORD,
     {.name = NULL},
 };
 static const struct option_row list_options[] = {

@@ -116,6 +116,9 @@ def methods(system):
         calls.append((f"Create{noun}", {"account_id": system.account, "name": "Europe", **fields}))
         calls += [(f"{verb}{noun}", {"id": noun}) for verb in ("Deactivate", "Activate")]
         calls.append((f"Edit{noun}", {"id": noun, "revision": 3, "fields": ["name"], "name": "Else"}))
+    calls += [("CreateCustomer", {"account_id": system.account, "email": "ada@shop.example", "password": "correct horse", "customer_group_id": "CustomerGroup"}),
+              ("DeactivateCustomer", {"id": "Customer"}), ("ActivateCustomer", {"id": "Customer"}),
+              ("EditCustomer", {"id": "Customer", "revision": 3, "fields": ["password"], "password": "another horse"}), ("DeleteCustomer", {"id": "Customer"})]
     calls += [(f"Delete{noun}", {"id": noun}) for noun in reversed(references)]
     # Revealing is a read that is written down each time; resealing is the same however often it is done.
     reads = ("Get", "List", "Resolve", "Reveal", "Reseal")
@@ -123,7 +126,7 @@ def methods(system):
     expect_equal({name for name, _ in calls}, changing, "methods that change something")
     made = {}
     for i, (method, fields) in enumerate(calls):
-        fields = {name: made.get(value, value) if name in ("id", "market_id") else value for name, value in fields.items()}
+        fields = {name: made.get(value, value) if name in ("id", "market_id", "customer_group_id") else value for name, value in fields.items()}
         before = counts(system)
         a.given(idempotency_key=f"method {i}")
         first, again = a.reply(method, **fields), a.reply(method, **fields)
@@ -133,7 +136,7 @@ def methods(system):
         expect_equal((after[0] - before[0], after[1] - before[1]), (1, 1), f"changes and records of {method}")
         reply = getattr(admin, f"{method}Reply").FromString(first.body)
         noun = method.removeprefix("Create")
-        if noun in ("User", "Token", *references):
+        if noun in ("User", "Token", "Customer", *references):
             made[noun] = getattr(reply, re.sub("(?<=[a-z])(?=[A-Z])", "_", noun).lower()).id
     a.given()
 

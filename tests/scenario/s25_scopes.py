@@ -15,6 +15,7 @@ def shop():
                       for code in ("eu", "us", "old", "b2b", "gone")}
     system.locations = {code: a.ok("CreateStockLocation", account_id=account, code=code, name=code, market_id=system.markets[market].id).stock_location
                         for code, market in (("rotterdam", "eu"), ("lyon", "eu"), ("reno", "us"), ("depot", "old"))}
+    system.customer = a.ok("CreateCustomer", account_id=account, email="buyer@shop.example", customer_group_id=system.group).customer.id
     a.ok("DeactivateMarket", id=system.markets["old"].id)
     a.ok("DeleteMarket", id=system.markets["gone"].id)
     system.foreign = a.ok("CreateMarket", account_id=other, code="theirs", name="Theirs").market
@@ -60,15 +61,15 @@ def refused(system):
     invalid(system, "market:code:eu stock_location:code:lyon", '"stock_location:code:lyon" is inactive')
     system.admin.refused("NOT_FOUND", "ResolveScope", account_id="ACC-0000-0000", scope="")
     system.admin.refused("INVALID_ARGUMENT", "ResolveScope", account_id="x", scope="", field="account_id")
-    system.admin.refused("INVALID_ARGUMENT", "ResolveScope", account_id=system.account, scope="", customer_group_id="x", field="customer_group_id")
+    system.admin.refused("INVALID_ARGUMENT", "ResolveScope", account_id=system.account, scope="", customer_id="x", field="customer_id")
 
 
 @test("a private market is for customers of its group, while the group is active (R15)")
 def private(system):
     invalid(system, "market:code:b2b", "is private")
-    expect_equal(len(resolve(system, "market:code:b2b", customer_group_id=system.group).resources), 1)
+    expect_equal(len(resolve(system, "market:code:b2b", customer_id=system.customer).resources), 1)
     system.admin.ok("DeactivateCustomerGroup", id=system.group)
-    invalid(system, "market:code:b2b", "customer group is inactive", customer_group_id=system.group)
+    invalid(system, "market:code:b2b", "customer group is inactive", customer_id=system.customer)
     system.admin.ok("ActivateCustomerGroup", id=system.group)
 
 
@@ -102,7 +103,7 @@ def command_line(system):
     run = system.jeton("scope", "resolve", "market:code:old", "--account", system.account, check=65)
     expect("invalid_scope" in run.stderr and "market:code:old" in run.stderr, run.stderr)
     expect("rotterdam" in system.jeton("scope", "resolve", "market:code:eu stock_location:code:rotterdam", "--account", system.account, check=0).stdout, "")
-    system.cli("scope", "resolve", "market:code:b2b", "--account", system.account, "--group", system.group)
+    system.cli("scope", "resolve", "market:code:b2b", "--account", system.account, "--customer", system.customer)
     expect_equal(system.cli("scope", "resolve", "market:code:old", "--again", "--account", system.account)["resources"], [])
     system.check_logs()
 

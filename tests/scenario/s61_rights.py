@@ -16,10 +16,10 @@ RIGHTS = {
     "CreateToken": MANAGERS, "GetToken": EVERYONE, "ListTokens": EVERYONE, "EditToken": MANAGERS, "RotateToken": MANAGERS,
     "RevealToken": MANAGERS, "ResealTokens": OPERATORS, "DisableToken": MANAGERS, "EnableToken": MANAGERS, "DeleteToken": MANAGERS,
     "SetTokenLogo": MANAGERS, "GetTokenLogo": EVERYONE, "ResolveScope": EVERYONE,
-    **{f"{verb}{noun}": MANAGERS for noun in ("CustomerGroup", "Market", "StockLocation", "Client")
+    **{f"{verb}{noun}": MANAGERS for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer")
        for verb in ("Create", "Edit", "Activate", "Deactivate", "Delete")},
-    **{f"{verb}{noun}": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client") for verb in ("Get",)},
-    **{f"List{noun}s": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client")},
+    **{f"{verb}{noun}": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer") for verb in ("Get",)},
+    **{f"List{noun}s": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer")},
 }
 TRAIL = {"ListRecords": EVERYONE, "GetRecord": EVERYONE, "TailRecords": EVERYONE, "ExportTrail": OPERATORS, "GetCheckpointKey": EVERYONE}
 ROLES = {"operator": types.USER_ROLE_OPERATOR, "administrator": types.USER_ROLE_ADMINISTRATOR, "member": types.USER_ROLE_MEMBER,
@@ -48,12 +48,13 @@ class Account:
         self.CGR = a.ok("CreateCustomerGroup", account_id=self.ACC, code="vip", name="VIP").customer_group.id
         self.MKT = a.ok("CreateMarket", account_id=self.ACC, code="eu", name="Europe").market.id
         self.STL = a.ok("CreateStockLocation", account_id=self.ACC, code="w", name="Warehouse", market_id=self.MKT).stock_location.id
+        self.CUS = a.ok("CreateCustomer", account_id=self.ACC, email="ada@shop.example").customer.id
         self.CLI = a.ok("CreateClient", account_id=self.ACC, name="c", kind=types.CLIENT_KIND_INTEGRATION).client.id
 
     def of(self, method):
         """The object that a method with a field `id` is about."""
         for noun, name in (("User", "USR"), ("Token", "TKN"), ("TokenLogo", "TKN"), ("CustomerGroup", "CGR"), ("Market", "MKT"), ("StockLocation", "STL"),
-                           ("Client", "CLI")):
+                           ("Client", "CLI"), ("Customer", "CUS")):
             if method.endswith(noun):
                 return getattr(self, name)
         return self.ACC
@@ -117,9 +118,10 @@ def administrator(system):
     a.ok("DeleteToken", id=made.id)
     a.ok("DisableUser", id=system.own.USR)
     b = caller(system, system.own.logins["operator"])
-    for noun, more in (("CustomerGroup", {}), ("Market", {}), ("StockLocation", {"market_id": system.own.MKT})):
+    coded = {"code": "new", "name": "New"}
+    for noun, fields in (("CustomerGroup", coded), ("Market", coded), ("StockLocation", {**coded, "market_id": system.own.MKT}), ("Customer", {"email": "n@x"})):
         for who in (a, b):
-            new = getattr(who.ok(f"Create{noun}", account_id=system.own.ACC, code="new", name="New", **more), snake(noun)).id
+            new = getattr(who.ok(f"Create{noun}", account_id=system.own.ACC, **fields), snake(noun)).id
             who.ok(f"Deactivate{noun}", id=new)
             who.ok(f"Delete{noun}", id=new)
     trail = Trail(system)
@@ -140,7 +142,7 @@ def administrator(system):
 def lists(system):
     a = caller(system, system.own.logins["member"])
     expect_equal([row.id for row in a.ok("ListAccounts").accounts], [system.own.ACC])
-    for method in ("ListUsers", "ListTokens", "ListCustomerGroups", "ListMarkets", "ListStockLocations", "ListClients"):
+    for method in ("ListUsers", "ListTokens", "ListCustomerGroups", "ListMarkets", "ListStockLocations", "ListClients", "ListCustomers"):
         for fields in ({}, {"account_id": system.own.ACC}):
             reply = a.ok(method, **fields)
             rows = list(getattr(reply, snake(method[4:])))

@@ -11,6 +11,7 @@
 #include "services/admin/check.h"
 #include "services/admin/idempotency.h"
 #include "services/admin/page.h"
+#include "services/admin/secret.h"
 #include "services/admin/store.h"
 #include <check.h>
 #include <sodium.h>
@@ -235,8 +236,8 @@ STORE (store_module_set, const struct change *change, int64_t module, bool enabl
 STORE (store_user_get, int64_t number) (UNUSED (number))
 STORE (store_user_list, const struct page *page, int64_t account) (UNUSED (page); UNUSED (account))
 STORE (store_user_prepare, int64_t account, const char *username) (UNUSED (account); ask_text (username))
-STORE (store_user_create, const struct change *change, int64_t account, const Jeton__V1__User *user, const char *hash)
-    (asked.change = *change; UNUSED (account); UNUSED (user); ask_text (hash))
+STORE (store_user_create, const struct change *change, const Jeton__V1__User *user)
+    (asked.change = *change; UNUSED (user); ask_text (secret_hash (change)))
 STORE (store_user_status, const struct change *change, Jeton__V1__UserStatus status)
     (asked.change = *change; asked.status = (int) status)
 STORE (store_idempotency_get, const uint8_t *hash) (UNUSED (hash))
@@ -269,11 +270,11 @@ STORE (store_resource_read, enum resource resource, int64_t number, const char *
 STORE (store_resource_prepare, enum resource resource, int64_t account, const char *unique, int64_t reference)
     (asked.resource = resource; UNUSED (account); ask_text (unique); asked.reference = reference)
 STORE (store_resource_list, enum resource resource, const struct page *page, const struct store_resource_filter *filter)
-    (asked.resource = resource; UNUSED (page); asked.reference = filter->reference; asked.status = (int) filter->status)
+    (asked.resource = resource; asked.page = *page; asked.reference = filter->reference; asked.status = (int) filter->status; ask_text (filter->text))
 STORE (store_resource_create, enum resource resource, const struct change *change, const ProtobufCMessage *object)
-    (asked.resource = resource; asked.change = *change; UNUSED (object))
+    (asked.resource = resource; asked.change = *change; UNUSED (object); ask_text (secret_hash (change)))
 STORE (store_resource_edit, enum resource resource, const struct change *change, const ProtobufCMessage *object)
-    (asked.resource = resource; asked.change = *change; UNUSED (object))
+    (asked.resource = resource; asked.change = *change; UNUSED (object); ask_text (secret_hash (change)))
 STORE (store_resource_status, enum resource resource, const struct change *change, Jeton__V1__ResourceStatus status)
     (asked.resource = resource; asked.change = *change; asked.status = (int) status)
 STORE (store_scope_find, int64_t account, const struct scope *scope)

@@ -6,7 +6,7 @@
 // objects: services/admin/view_resource.o services/admin/resource.o services/admin/resource_change.o
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
 // objects: services/admin/idempotency.o
-// objects: services/admin/client.o services/admin/uri.o
+// objects: services/admin/client.o services/admin/customer.o services/admin/secret.o services/admin/uri.o
 #include "tests/unit/test_admin.h"
 
 static void

@@ -1,4 +1,4 @@
-// What lists of tokens cost in an account of very many (R31): a page comes from an index, from where the one before ended, without a sort.
+// What lists of tokens and customers cost in an account of very many (R31): a page comes from an index, from where the one before ended, without a sort.
 // objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/admin/statements.o
 #include "common/crypto/crypto.h"
 #include "services/admin/statements.h"
@@ -38,6 +38,10 @@ fill (void)
                   " CASE WHEN n % 2 = 0 THEN now () - n % 10009 * interval '1 minute' END"
                   " FROM generate_series (1, 100000) n");
     postgres_run (pg, "INSERT INTO token_modules SELECT account, number, 1, 1 FROM tokens");
+    postgres_run (pg, "INSERT INTO customers (account, email, password_hash)"
+                      " SELECT CASE WHEN n % 5 = 0 THEN 1 + n % 100 ELSE 1 END, 'C' || n || "
+                      "'@shop.example', repeat ('x', 97)"
+                      " FROM generate_series (1, 100000) n");
     postgres_run (pg, "ANALYZE");
 }
 
@@ -80,6 +84,36 @@ START_TEST (test_pages)
 }
 END_TEST
 
+static const struct {
+    int statement;
+    const char *index, *condition, *after;
+} customers[] = {
+    // by number, whichever index the planner thinks reads less
+    {RESOURCE_STATEMENT (RESOURCE_CUSTOMER, RESOURCE_LIST), "Index Scan using customers_",
+     "number > ", "50000"},
+    {CUSTOMER_LIST_DOWN, "Index Scan Backward using customers_", "number < ", "50000"},
+    {CUSTOMER_LIST_EMAIL, "Index Scan using customers_email", "lower(email) > ", "'c5'"},
+    {CUSTOMER_LIST_EMAIL_DOWN, "Index Scan Backward using customers_email", "lower(email) < ",
+     "'c5'"},
+};
+
+START_TEST (test_customers)
+{
+    for (size_t i = 0; i < sizeof customers / sizeof *customers; i++) {
+        char parameters[64];
+        snprintf (parameters, sizeof parameters, "%s, 51, 1, 0, 0, ''", customers[i].after);
+        const struct db_statement *statement = &store_statements[customers[i].statement];
+        const char *plan = plan_of (pg, statement, parameters);
+        const char *scan = strstr (plan, customers[i].index);
+        ck_assert_msg (scan, "%s:\n%s", statement->name, plan);
+        const char *condition = strstr (scan, "Index Cond: "), *end = strchr (condition, '\n');
+        const char *begins = strstr (condition, customers[i].condition);
+        ck_assert_msg (begins && begins < end, "%s:\n%s", statement->name, plan);
+        ck_assert_msg (!strstr (plan, "Sort"), "%s:\n%s", statement->name, plan);
+    }
+}
+END_TEST
+
 START_TEST (test_one)
 {
     const char *plan =
@@ -115,8 +149,9 @@ main (void)
     TCase *tcase = tcase_create ("admin plan");
     tcase_set_timeout (tcase, 150);
     TCase *filling = tcase_create ("filling");
-    tcase_add_checked_fixture (filling, fill, NULL);
+    tcase_add_unchecked_fixture (filling, fill, NULL);
     tcase_add_test (filling, test_pages);
+    tcase_add_test (filling, test_customers);
     tcase_add_test (tcase, test_one);
     tcase_add_test (tcase, test_notices);
     suite_add_tcase (suite, filling);
