@@ -23,6 +23,7 @@ struct admin_settings {
     int64_t worker_threads;   // that hash passwords
     int64_t worker_queue;     // passwords that wait for one
     int64_t notice_interval_s, notice_batch;
+    int64_t list_scan; // rows that a page of a filtered list looks at
 };
 
 struct admin {

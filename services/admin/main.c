@@ -30,6 +30,9 @@ static const struct config_row settings_table[] = {
      1, 86400, true, "how often tokens are looked for whose expiry is to be announced, in seconds"},
     {"notice_batch", CONFIG_NUMBER, offsetof (struct admin_settings, notice_batch), "100", 1, 500,
      true, "tokens whose expiry is announced in one transaction, at most"},
+    {"list_scan", CONFIG_NUMBER, offsetof (struct admin_settings, list_scan), "5000", 1, 1000000,
+     true,
+     "tokens that one page of a filtered list looks at, at most; the next page goes on there"},
     {0},
 };
 static const struct config_row *const tables[] = {process_settings_table, settings_table, NULL};

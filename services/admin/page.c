@@ -97,15 +97,13 @@ page_begin (struct request *request)
     return page;
 }
 
-// `row` is the last one of the page.
+// Of the row that the next page begins after.
 static char *
-cursor_format (struct request *request, const struct page *page, const PGresult *result, int row,
-               int64_t number)
+cursor_format (struct request *request, const struct page *page, int64_t number, const char *key)
 {
     struct arena *arena = request_arena (request);
-    const char *key = page->key_column ? PQgetvalue (result, row, page->key_column) : "";
     char *text = arena_printf (arena, "%s/%lld%s%s", page->list, (long long) number,
-                               page->key_column ? "/" : "", key);
+                               page->key_column ? "/" : "", page->key_column ? key : "");
     size_t length = text ? strlen (text) : 0;
     size_t size = sodium_base64_encoded_len (length, VARIANT);
     char *cursor = text ? arena_alloc (arena, size) : NULL;
@@ -138,13 +136,16 @@ page_read (struct request *request, const PGresult *result, page_view *view, siz
             return NULL;
         bytes += protobuf_c_message_get_packed_size (message);
         if (ends (page, *n_r, bytes)) {
-            *next_cursor_r = cursor_format (request, page, result, (int) *n_r - 1, last);
+            *next_cursor_r = cursor_format (request, page, last,
+                                            PQgetvalue (result, (int) *n_r - 1, page->key_column));
             break;
         }
         messages[*n_r] = message;
         if (!db_get_int (result, (int) *n_r, 0, &last))
             break; // cannot be: the view has read it
     }
+    if (*n_r == rows && page->more)
+        *next_cursor_r = cursor_format (request, page, page->until, page->until_key);
     if (messages && *next_cursor_r)
         return messages;
     change_no_memory (request);

@@ -21,8 +21,12 @@ enum {
 struct page {
     int64_t after; // the number that the page begins after
     char *key; // of a list in another order: what the row of that number is sorted by; NULL: none
-    int key_column; // the column of the key, in such a list; 0: none
-    int64_t limit;  // rows to read: one more than asked for, to know whether there is a next page
+    int64_t until;   // of a list that looks at a part of its rows at a time: the last of this part,
+    char *until_key; // and what it is sorted by
+    bool more;       // there are rows after it: if they fit no more or not, the next page goes on
+    void *own;       // of the list's handler
+    int key_column;  // the column of the key, in such a list; 0: none
+    int64_t limit;   // rows to read: one more than asked for, to know whether there is a next page
     char list[PAGE_LIST_SIZE]; // what is listed; a cursor is good for the same list only
 };
 
@@ -34,7 +38,7 @@ struct page *page_begin (struct request *request) __attribute__ ((warn_unused_re
 void page_refuse (struct request *request);
 
 // page_read (request, result, view, &n_r, &next_cursor_r): The messages of a page. Column 0 is the row's number. A page that would
-// be larger than PAGE_BYTES_MAX ends earlier. NULL: the request was answered.
+// be larger than PAGE_BYTES_MAX ends earlier, and so may one of which page->more. NULL: the request was answered.
 typedef ProtobufCMessage *page_view (struct row *row);
 ProtobufCMessage **page_read (struct request *request, const PGresult *result, page_view *view,
                               size_t *n_r, char **next_cursor_r)

@@ -48,39 +48,69 @@
 // clang-format on
 
 // Lists of tokens. $1 is the account, 0 for all; $2 to $8 are filters, as struct store_token_filter has them; $9 is the number of the last row
-// of the page before, $10 the limit, $11 the key of that row: what it is sorted by. A page is read from an index of the account's
-// tokens in that order, from $11 and $9 on: the filters are looked at on the way.
+// of the page before, $10 the limit, $11 the number of the last row to look at; $12 and $13 are what these two are sorted by. A page is read from an
+// index of the account's tokens in that order, from one to the other: the filters are looked at on the way. They are one expression, of which
+// the planner assumes that half of the rows pass: from the odds of each it would conclude that hardly any does, and rather read and sort all.
 // clang-format off
-#define LISTED                                                                                     \
-    "t.status <> 3 AND ($2::smallint = 0 OR t.status = $2) AND ($3::smallint = 0 OR t.kind = $3)"  \
+#define FILTERS                                                                                    \
+    " AND coalesce (($2::smallint = 0 OR t.status = $2) AND ($3::smallint = 0 OR t.kind = $3)"     \
     " AND ($4::text = '' OR EXISTS (SELECT FROM token_modules g JOIN modules m ON m.number = g.module" \
     "  WHERE g.token = t.number AND m.name = $4))"                                                 \
     " AND ($5::text = '' OR t.created_by_id = $5)"                                                 \
     " AND ($6::text = '' OR position (lower ($6) IN lower (t.name)) > 0"                           \
     "  OR position (lower ($6) IN lower (t.description)) > 0)"                                     \
     " AND ($7::bigint = 0 OR (t.expires_at > now () AND t.expires_at <= to_timestamp ($7::bigint)))" \
-    " AND ($8::bigint = 0 OR coalesce (t.last_rotated_at, t.created_at) <= to_timestamp ($8::bigint))"
+    " AND ($8::bigint = 0 OR coalesce (t.last_rotated_at, t.created_at) <= to_timestamp ($8::bigint)), false)"
 
 #define MICROSECONDS(column) "coalesce ((extract (epoch FROM " column ") * 1000000)::bigint::text, '')"
-// $11 as a time; `never` is what the index has for none.
-#define KEY_TIME(never)                                                                            \
-    "CASE $11::text WHEN '' THEN timestamptz '" never "'"                                          \
-    " ELSE timestamptz 'epoch' + $11::bigint * interval '1 microsecond' END"
+// What rows are sorted by, as parameters. '' of a time is none, as the index has it.
+#define KEY_NAME(parameter) parameter "::text COLLATE \"C\""
+#define KEY_TIME(parameter, none)                                                                  \
+    "CASE " parameter "::text WHEN '' THEN timestamptz '" none "'"                                 \
+    " ELSE timestamptz 'epoch' + " parameter "::bigint * interval '1 microsecond' END"
+#define KEY_ACCESS(parameter) KEY_TIME (parameter, "-infinity")
+#define KEY_EXPIRY(parameter) KEY_TIME (parameter, "infinity")
 
-#define LIST(name, key, index, after, than, direction)                                             \
+// Of each list, in both directions: the page, and the row after $4 - 1 others, of those that are looked at from $2 (and $5) to $3 (and $6).
+#define LISTS(ID, name, index, shown, KEY)                                                         \
+    [TOKEN_LIST_##ID] = LIST (name, index, shown, KEY, ">", "<=", "ASC"),                          \
+    [TOKEN_LIST_##ID##_DOWN] = LIST (name "_down", index, shown, KEY, "<", ">=", "DESC"),          \
+    [TOKEN_BOUND_##ID] = BOUND (name "_bound", index, shown, KEY, ">", "<=", "ASC"),               \
+    [TOKEN_BOUND_##ID##_DOWN] = BOUND (name "_bound_down", index, shown, KEY, "<", ">=", "DESC")
+#define LIST(name, index, shown, KEY, after, until, direction)                                     \
     {name,                                                                                         \
-     "SELECT " TOKEN_COLUMNS ", " key " FROM tokens t WHERE t.account = $1::bigint AND " LISTED    \
-     " AND (" index ", t.number) " than " (" after ", $9::bigint)"                                 \
+     "SELECT " TOKEN_COLUMNS ", " shown " FROM tokens t WHERE t.account = $1::bigint AND t.status <> 3" FILTERS \
+     " AND (" index ", t.number) " after " (" KEY ("$12") ", $9::bigint)"                          \
+     " AND (" index ", t.number) " until " (" KEY ("$13") ", $11::bigint)"                         \
      " ORDER BY " index " " direction ", t.number " direction " LIMIT $10::bigint", false}
-#define LIST_BY_NUMBER(name, whose, than, direction)                                               \
+#define BOUND(name, index, shown, KEY, after, until, direction)                                    \
     {name,                                                                                         \
-     "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE " whose " AND " LISTED                          \
-     " AND t.number " than " $9::bigint ORDER BY t.number " direction " LIMIT $10::bigint", false}
-#define OF_ACCOUNT "t.account = $1::bigint"
-#define OF_ALL     "$1::bigint = 0"
-#define BY_NAME    "lower (t.name) COLLATE \"C\""
-#define BY_ACCESS  "coalesce (t.last_access_at, '-infinity')"
-#define BY_EXPIRY  "coalesce (t.expires_at, 'infinity')"
+     "SELECT t.number, " shown " FROM tokens t WHERE t.account = $1::bigint AND t.status <> 3"     \
+     " AND (" index ", t.number) " after " (" KEY ("$5") ", $2::bigint)"                           \
+     " AND (" index ", t.number) " until " (" KEY ("$6") ", $3::bigint)"                           \
+     " ORDER BY " index " " direction ", t.number " direction " OFFSET $4::bigint - 1 LIMIT 1", false}
+
+// The same by creation, which is by number. `PLACE` makes what places are compared by of a number: with the account in it, so that the primary key,
+// which would lead through the tokens of all accounts, is no way to find them.
+#define PLACE_OF_ACCOUNT(account, number) "(" account ", " number ")"
+#define PLACE_OF_ALL(account, number) number
+#define LISTS_BY_NUMBER(ID, name, whose, PLACE)                                                    \
+    [TOKEN_LIST_##ID] = LIST_BY_NUMBER (name, whose, PLACE, ">", "<=", "ASC"),                     \
+    [TOKEN_LIST_##ID##_DOWN] = LIST_BY_NUMBER (name "_down", whose, PLACE, "<", ">=", "DESC"),     \
+    [TOKEN_BOUND_##ID] = BOUND_BY_NUMBER (name "_bound", whose, PLACE, ">", "<=", "ASC"),          \
+    [TOKEN_BOUND_##ID##_DOWN] = BOUND_BY_NUMBER (name "_bound_down", whose, PLACE, "<", ">=", "DESC")
+#define BETWEEN(PLACE, after, from, until, to)                                                     \
+    " AND " PLACE ("t.account", "t.number") " " after " " PLACE ("$1::bigint", from "::bigint")    \
+    " AND " PLACE ("t.account", "t.number") " " until " " PLACE ("$1::bigint", to "::bigint")
+#define LIST_BY_NUMBER(name, whose, PLACE, after, until, direction)                                \
+    {name,                                                                                         \
+     "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE " whose " AND t.status <> 3" FILTERS            \
+     BETWEEN (PLACE, after, "$9", until, "$11") " ORDER BY t.number " direction " LIMIT $10::bigint", false}
+#define BOUND_BY_NUMBER(name, whose, PLACE, after, until, direction)                               \
+    {name,                                                                                         \
+     "SELECT t.number FROM tokens t WHERE " whose " AND t.status <> 3"                             \
+     BETWEEN (PLACE, after, "$2", until, "$3")                                                     \
+     " ORDER BY t.number " direction " OFFSET $4::bigint - 1 LIMIT 1", false}
 
 // Notices (R9): how many days ahead the one is that has been reached at a time: 30, 7, 1; 0: the token has expired; NULL: none yet.
 #define NOTICE_DAYS(expiry, at)                                                                    \
@@ -191,24 +221,19 @@ const struct db_statement store_statements[] = {
 [TOKEN_GET] = {"token_get",
     "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE t.number = $1::bigint AND t.status <> 3", false},
 
-[TOKEN_LIST] = LIST_BY_NUMBER ("token_list", OF_ALL, ">", "ASC"),
-[TOKEN_LIST_DOWN] = LIST_BY_NUMBER ("token_list_down", OF_ALL, "<", "DESC"),
-[TOKEN_LIST_CREATED] = LIST_BY_NUMBER ("token_list_created", OF_ACCOUNT, ">", "ASC"),
-[TOKEN_LIST_CREATED_DOWN] = LIST_BY_NUMBER ("token_list_created_down", OF_ACCOUNT, "<", "DESC"),
-[TOKEN_LIST_NAME] = LIST ("token_list_name", "lower (t.name)", BY_NAME, "$11::text COLLATE \"C\"", ">", "ASC"),
-[TOKEN_LIST_NAME_DOWN] = LIST ("token_list_name_down", "lower (t.name)", BY_NAME, "$11::text COLLATE \"C\"", "<", "DESC"),
-[TOKEN_LIST_ACCESS] = LIST ("token_list_access", MICROSECONDS ("t.last_access_at"), BY_ACCESS, KEY_TIME ("-infinity"), ">", "ASC"),
-[TOKEN_LIST_ACCESS_DOWN] = LIST ("token_list_access_down", MICROSECONDS ("t.last_access_at"), BY_ACCESS, KEY_TIME ("-infinity"), "<", "DESC"),
-[TOKEN_LIST_EXPIRY] = LIST ("token_list_expiry", MICROSECONDS ("t.expires_at"), BY_EXPIRY, KEY_TIME ("infinity"), ">", "ASC"),
-[TOKEN_LIST_EXPIRY_DOWN] = LIST ("token_list_expiry_down", MICROSECONDS ("t.expires_at"), BY_EXPIRY, KEY_TIME ("infinity"), "<", "DESC"),
+LISTS_BY_NUMBER (ALL, "token_list", "$1::bigint = 0", PLACE_OF_ALL),
+LISTS_BY_NUMBER (CREATED, "token_list_created", "t.account = $1::bigint", PLACE_OF_ACCOUNT),
+LISTS (NAME, "token_list_name", "lower (t.name) COLLATE \"C\"", "lower (t.name)", KEY_NAME),
+LISTS (ACCESS, "token_list_access", "coalesce (t.last_access_at, '-infinity')", MICROSECONDS ("t.last_access_at"), KEY_ACCESS),
+LISTS (EXPIRY, "token_list_expiry", "coalesce (t.expires_at, 'infinity')", MICROSECONDS ("t.expires_at"), KEY_EXPIRY),
 
 [TOKEN_LIST_ONE] = {"token_list_one",
     "SELECT " TOKEN_COLUMNS " FROM tokens t WHERE t.number = $9::bigint AND ($1::bigint = 0 OR t.account = $1)"
-    " AND " LISTED, false},
+    " AND t.status <> 3" FILTERS, false},
 
 [TOKEN_COUNT] = {"token_count",
     "SELECT count (*) FROM tokens t WHERE ($1::bigint = 0 OR t.account = $1) AND ($9::bigint = 0 OR t.number = $9)"
-    " AND " LISTED, false},
+    " AND t.status <> 3" FILTERS, false},
 
 [TOKEN_PREPARE] = {"token_prepare",
     "SELECT nextval ('tokens_number_seq'), a.token_limit,"

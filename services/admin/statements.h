@@ -27,8 +27,8 @@ enum statement {
     USER_CREATE,
     USER_STATUS,
     TOKEN_GET,
-    TOKEN_LIST, // of all accounts
-    TOKEN_LIST_DOWN,
+    TOKEN_LIST_ALL, // of all accounts
+    TOKEN_LIST_ALL_DOWN,
     TOKEN_LIST_CREATED, // of one; two for each enum store_token_sort, in its order
     TOKEN_LIST_CREATED_DOWN,
     TOKEN_LIST_NAME,
@@ -37,6 +37,16 @@ enum statement {
     TOKEN_LIST_ACCESS_DOWN,
     TOKEN_LIST_EXPIRY,
     TOKEN_LIST_EXPIRY_DOWN,
+    TOKEN_BOUND_ALL, // the same order
+    TOKEN_BOUND_ALL_DOWN,
+    TOKEN_BOUND_CREATED,
+    TOKEN_BOUND_CREATED_DOWN,
+    TOKEN_BOUND_NAME,
+    TOKEN_BOUND_NAME_DOWN,
+    TOKEN_BOUND_ACCESS,
+    TOKEN_BOUND_ACCESS_DOWN,
+    TOKEN_BOUND_EXPIRY,
+    TOKEN_BOUND_EXPIRY_DOWN,
     TOKEN_LIST_ONE,
     TOKEN_COUNT,
     TOKEN_PREPARE,

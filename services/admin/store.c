@@ -203,13 +203,44 @@ param_filter (struct db_params *params, const struct store_token_filter *filter)
     db_param_int (params, filter->rotated_before);
 }
 
+// Which of the statements of a kind it is.
+static int
+list_of (const struct store_token_filter *filter, enum store_token_sort sort, bool descending)
+{
+    return (filter->account == 0 ? 0 : 2 + 2 * (int) sort) + descending;
+}
+
+static void
+param_keys (struct db_params *params, const struct page *page, enum store_token_sort sort)
+{
+    if (sort == STORE_SORT_CREATED)
+        return;
+    db_param_text (params, page->key);
+    db_param_text (params, page->until_key);
+}
+
+void
+store_token_bound (struct request *request, const struct page *page,
+                   const struct store_token_filter *filter, enum store_token_sort sort,
+                   bool descending, int64_t rows, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, filter->account);
+    db_param_int (&params, page->after);
+    db_param_int (&params, page->until);
+    db_param_int (&params, rows);
+    param_keys (&params, page, sort);
+    db_call (store_db (request), TOKEN_BOUND_ALL + list_of (filter, sort, descending), &params,
+             callback, request);
+}
+
 void
 store_token_list (struct request *request, const struct page *page,
                   const struct store_token_filter *filter, enum store_token_sort sort,
                   bool descending, bool count, db_callback *callback)
 {
     struct db_params list = {0}, counted = {0};
-    enum statement statement = filter->account == 0 ? TOKEN_LIST : TOKEN_LIST_CREATED + 2 * sort;
+    enum statement statement = TOKEN_LIST_ALL + list_of (filter, sort, descending);
     param_filter (&list, filter);
     param_filter (&counted, filter);
     db_param_int (&counted, filter->number);
@@ -217,11 +248,10 @@ store_token_list (struct request *request, const struct page *page,
         statement = TOKEN_LIST_ONE;
         db_param_int (&list, filter->number);
     } else {
-        statement += descending;
         db_param_int (&list, page->after);
         db_param_int (&list, page->limit);
-        if (sort != STORE_SORT_CREATED)
-            db_param_text (&list, page->key);
+        db_param_int (&list, page->until);
+        param_keys (&list, page, sort);
     }
     struct db_step steps[] = {{(int) statement, &list}, {TOKEN_COUNT, &counted}};
     db_transaction (store_db (request), steps, count ? 2 : 1, callback, request);

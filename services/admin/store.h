@@ -80,12 +80,18 @@ struct store_token_filter {
 enum store_token_sort { STORE_SORT_CREATED, STORE_SORT_NAME, STORE_SORT_ACCESS, STORE_SORT_EXPIRY };
 enum { STORE_TOKEN_KEY_COLUMN = 23 }; // in an order other than by creation
 
-// store_token_list (request, page, filter, sort, descending, count, callback): In an order other than by creation, of one account only; page->key is
-// what the row of page->after is sorted by: a lower-case name, or microseconds since the epoch ("" for never). With `count` there is a second
-// result: how many there are on all pages.
+// store_token_list (request, page, filter, sort, descending, count, callback): Of those from page->after, which is not part of it, to page->until, which
+// is. In an order other than by creation, of one account only; page->key and page->until_key are what these two are sorted by: a lower-case name, or
+// microseconds since the epoch ("" for never). With `count` there is a second result: how many there are on all pages.
 void store_token_list (struct request *request, const struct page *page,
                        const struct store_token_filter *filter, enum store_token_sort sort,
                        bool descending, bool count, db_callback *callback);
+
+// store_token_bound (request, page, filter, sort, descending, rows, callback): The last of so many rows of the list, whether they pass the filter or
+// not: its number, and in an order other than by creation what it is sorted by. No row: the list has fewer.
+void store_token_bound (struct request *request, const struct page *page,
+                        const struct store_token_filter *filter, enum store_token_sort sort,
+                        bool descending, int64_t rows, db_callback *callback);
 
 // store_token_prepare (request, account, owner, modules, callback): One row: the number for a new token; the account's limit of tokens, and
 // how many it has; the account of the owner (0: no such user), and the owner's status; of the comma-separated names of modules, those

@@ -70,64 +70,137 @@ check_key (const struct page *page, enum store_token_sort sort)
     return digits <= 18 && !key[digits];
 }
 
-// Where the first page begins: before all there is.
-static bool
-page_first (struct request *request, struct page *page, enum store_token_sort sort, bool descending)
+// What is listed, and how.
+struct list {
+    struct store_token_filter filter;
+    enum store_token_sort sort;
+    bool descending;
+};
+
+// The lowest or the highest of names: more of the highest character than a name can have.
+static char *
+extreme_name (struct request *request, bool highest)
 {
-    enum { CHARACTERS = CHECK_NAME_MAX + 1 };
-    static char lowest[] = "", epoch[] = "0", year_10000[] = "253402300800000000";
-    page->after = descending ? INT64_MAX : 0;
-    switch (sort) {
-    case STORE_SORT_CREATED:
-        return true;
-    case STORE_SORT_NAME:
-        page->key = lowest;
-        if (descending) { // more of the highest character than a name can have
-            page->key = arena_alloc (request_arena (request), CHARACTERS * 4 + 1);
-            for (size_t i = 0; page->key && i < CHARACTERS; i++)
-                memcpy (page->key + 4 * i, "\xf4\x8f\xbf\xbf", 4);
-        }
-        break;
-    case STORE_SORT_ACCESS:
-        page->key = descending ? year_10000 : lowest;
-        break;
-    case STORE_SORT_EXPIRY:
-        page->key = descending ? lowest : epoch;
-        break;
-    }
-    if (!page->key)
-        change_no_memory (request);
-    return page->key;
+    enum { CHARACTERS = CHECK_NAME_MAX + 1, SIZE = 4 };
+    size_t n = highest ? CHARACTERS : 0;
+    char *name = arena_alloc (request_arena (request), n * SIZE + 1);
+    for (size_t i = 0; name && i < n; i++)
+        memcpy (name + SIZE * i, "\xf4\x8f\xbf\xbf", SIZE);
+    return name;
 }
 
+// Of the expiries that are listed. A minute for clocks that differ.
+static char *
+extreme_expiry (struct request *request, const struct store_token_filter *filter, bool highest)
+{
+    enum { MICROSECONDS = 1000000, DIFFERENCE_S = 60 };
+    int64_t seconds = highest ? filter->expires_before : time (NULL) - DIFFERENCE_S;
+    if (filter->expires_before != 0)
+        return arena_printf (request_arena (request), "%lld", (long long) seconds * MICROSECONDS);
+    return arena_strdup (request_arena (request), highest ? "" : "0");
+}
+
+// Where the list begins or ends: before or behind all that there is.
+static bool
+extreme (struct request *request, const struct list *list, bool highest, int64_t *number_r,
+         char **key_r)
+{
+    *number_r = highest ? INT64_MAX : 0;
+    switch (list->sort) {
+    case STORE_SORT_CREATED:
+        *key_r = NULL;
+        return true;
+    case STORE_SORT_NAME:
+        *key_r = extreme_name (request, highest);
+        break;
+    case STORE_SORT_ACCESS: // the year 10,000
+        *key_r = arena_strdup (request_arena (request), highest ? "253402300800000000" : "");
+        break;
+    case STORE_SORT_EXPIRY:
+        *key_r = extreme_expiry (request, &list->filter, highest);
+        break;
+    }
+    if (!*key_r)
+        change_no_memory (request);
+    return *key_r;
+}
+
+// The part of the list from the request's cursor on. False: the request was answered.
+static bool
+list_from (struct request *request, const struct list *list, struct page *page)
+{
+    const Jeton__V1__ListTokensRequest *message = request_message (request);
+    bool first = !message->page || !*message->page->cursor;
+    if (!first && !check_key (page, list->sort)) {
+        page_refuse (request);
+        return false;
+    }
+    // Of one token there is no next page.
+    page->key_column =
+        list->sort == STORE_SORT_CREATED || list->filter.number != 0 ? 0 : STORE_TOKEN_KEY_COLUMN;
+    return (!first || extreme (request, list, list->descending, &page->after, &page->key)) &&
+           extreme (request, list, !list->descending, &page->until, &page->until_key);
+}
+
+// Does every row pass?
+static bool
+unfiltered (const struct store_token_filter *filter)
+{
+    return filter->status == 0 && filter->kind == 0 && !*filter->module && !*filter->created_by &&
+           !*filter->text && filter->expires_before == 0 && filter->rotated_before == 0;
+}
+
+static void admin_list_tokens_bounded (void *context, enum db_outcome outcome,
+                                       PGresult *const *results, const struct db_error *error);
 static void admin_list_tokens_of_account (void *context, enum db_outcome outcome,
                                           PGresult *const *results, const struct db_error *error);
 static void admin_list_tokens_done (void *context, enum db_outcome outcome,
                                     PGresult *const *results, const struct db_error *error);
 
+// A page of a filter that few pass looks at so many rows and no more, and the next page goes on there.
 void
 admin_list_tokens (struct request *request)
 {
     const Jeton__V1__ListTokensRequest *message = request_message (request);
-    struct store_token_filter filter = {0};
-    if (!check_filter (request, message, &filter))
+    const struct admin *admin = request_owner (request);
+    struct list list = {.descending = message->descending};
+    if (!check_filter (request, message, &list.filter))
         return;
+    list.sort = message->sort ? (enum store_token_sort) (message->sort - 1) : STORE_SORT_CREATED;
     struct page *page = page_begin (request);
-    if (!page)
+    if (!page || !list_from (request, &list, page))
         return;
-    enum store_token_sort sort =
-        message->sort ? (enum store_token_sort) (message->sort - 1) : STORE_SORT_CREATED;
-    bool first = !message->page || !*message->page->cursor;
-    if (first && !page_first (request, page, sort, message->descending))
+    page->own = arena_memdup (request_arena (request), &list, sizeof list);
+    if (!page->own)
+        change_no_memory (request);
+    else if (list.filter.number != 0 || unfiltered (&list.filter))
+        store_token_list (request, page, &list.filter, list.sort, list.descending, message->count,
+                          admin_list_tokens_done);
+    else
+        store_token_bound (request, page, &list.filter, list.sort, list.descending,
+                           admin->settings.list_scan, admin_list_tokens_bounded);
+}
+
+static void
+admin_list_tokens_bounded (void *context, enum db_outcome outcome, PGresult *const *results,
+                           const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__ListTokensRequest *message = request_message (request);
+    struct page *page = request_context (request);
+    const struct list *list = page->own;
+    if (!change_read (request, outcome, error))
         return;
-    if (!first && !check_key (page, sort)) {
-        page_refuse (request);
-        return;
+    page->more = PQntuples (results[0]) == 1;
+    if (page->more) {
+        struct row row = row_of (request_arena (request), results[0], 0);
+        page->until = row_number (&row);
+        if (list->sort != STORE_SORT_CREATED)
+            page->until_key = row_text (&row);
+        if (!row_good (request, &row))
+            return;
     }
-    // Of one token there is no next page.
-    page->key_column =
-        sort == STORE_SORT_CREATED || filter.number != 0 ? 0 : STORE_TOKEN_KEY_COLUMN;
-    store_token_list (request, page, &filter, sort, message->descending, message->count,
+    store_token_list (request, page, &list->filter, list->sort, list->descending, message->count,
                       admin_list_tokens_done);
 }
 
@@ -141,7 +214,8 @@ admin_list_tokens_done (void *context, enum db_outcome outcome, PGresult *const 
     const Jeton__V1__ListTokensRequest *message = request_message (request);
     Jeton__V1__ListTokensReply reply = JETON__V1__LIST_TOKENS_REPLY__INIT;
     int64_t account;
-    if (PQntuples (results[0]) == 0 && (!message->page || !*message->page->cursor) &&
+    const struct page *page = request_context (request);
+    if (PQntuples (results[0]) == 0 && (!message->page || !*message->page->cursor) && !page->more &&
         id_parse ("ACC", message->account_id, &account)) {
         store_account_get (request, account, admin_list_tokens_of_account);
         return;

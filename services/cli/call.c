@@ -205,18 +205,19 @@ connect_pages (struct cli *cli, const struct call *call, Jeton__V1__PageRequest 
     while (more && (int64_t) json_array_size (rows) < limit) {
         int64_t left = limit - (int64_t) json_array_size (rows);
         json_t *before = reply; // the cursor is in it
+        const char *was = page->cursor;
         page->size = left < PAGE_SIZE_MAX ? (uint32_t) left : PAGE_SIZE_MAX;
         status = connect_call (cli, call, &reply);
-        json_decref (before);
         if (status != EX_OK) {
+            json_decref (before);
             json_decref (rows);
             return status;
         }
         page->cursor = (char *) json_string_value (json_object_get (reply, "next_cursor"));
         json_array_extend (rows, json_object_get (reply, member));
-        // A page without rows that goes on would go on for ever.
-        more = page->cursor != NULL && *page->cursor != '\0' &&
-               json_array_size (json_object_get (reply, member)) > 0;
+        // A page that goes on where it began would go on for ever.
+        more = page->cursor != NULL && *page->cursor != '\0' && strcmp (page->cursor, was) != 0;
+        json_decref (before);
     }
     if (more) {
         print_note (cli, "There are more than these %zu: --limit N or --all shows them.",

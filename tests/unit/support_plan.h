@@ -9,4 +9,13 @@
 // each ended by a newline. `parameters` are SQL: "1, 'x'". Valid until the next call.
 const char *plan_of (PGconn *pg, const struct db_statement *statement, const char *parameters);
 
+// plan_run (pg, statement, parameters): The same after it was run (EXPLAIN ANALYZE): with how many rows each step gave and left out, without times.
+const char *plan_run (PGconn *pg, const struct db_statement *statement, const char *parameters);
+
+// plan_result (pg, statement, parameters): What the statement gives, so prepared. The caller clears it.
+PGresult *plan_result (PGconn *pg, const struct db_statement *statement, const char *parameters);
+
+// plan_number (text, name): The number behind the first `name` in the text; -1: there is none.
+long plan_number (const char *text, const char *name);
+
 #endif

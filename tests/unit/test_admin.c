@@ -194,6 +194,53 @@ START_TEST (test_list_tokens)
 }
 END_TEST
 
+static Jeton__V1__ListTokensReply *
+listed (void)
+{
+    ends_with (0);
+    Jeton__V1__ListTokensReply *reply =
+        jeton__v1__list_tokens_reply__unpack (NULL, call.size, call.body);
+    ck_assert_ptr_nonnull (reply);
+    return reply;
+}
+
+// A filter that none of the rows passes: the page is empty, and goes on behind those that were looked at, up to the end of the list.
+START_TEST (test_list_tokens_filtered)
+{
+    Jeton__V1__ListTokensRequest message = JETON__V1__LIST_TOKENS_REQUEST__INIT;
+    Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
+    admin.settings.list_scan = 4;
+    message.account_id = account_id;
+    message.text = "rare";
+    message.sort = JETON__V1__TOKEN_SORT__TOKEN_SORT_NAME;
+    message.page = &page;
+    begin (admin_list_tokens, &message);
+    was_asked ("store_token_bound");
+    ck_assert_int_eq (asked.reference, 4);
+    ck_assert_int_eq (asked.page.after, 0);
+    answer (DB_OK, 1, 2, (const char *[]){"7", "the name"});
+    was_asked ("store_token_list");
+    ck_assert_int_eq (asked.page.until, 7);
+    ck_assert_str_eq (asked.page.until_key, "the name");
+    answer_nothing ();
+    Jeton__V1__ListTokensReply *reply = listed ();
+    ck_assert_uint_eq (reply->n_tokens, 0);
+    page.cursor = reply->next_cursor;
+    begin (admin_list_tokens, &message);
+    was_asked ("store_token_bound");
+    ck_assert_int_eq (asked.page.after, 7);
+    ck_assert_str_eq (asked.page.key, "the name");
+    answer_nothing (); // fewer than four follow
+    was_asked ("store_token_list");
+    ck_assert (asked.page.until == INT64_MAX);
+    answer_nothing ();
+    jeton__v1__list_tokens_reply__free_unpacked (reply, NULL);
+    reply = listed ();
+    ck_assert_str_eq (reply->next_cursor, "");
+    jeton__v1__list_tokens_reply__free_unpacked (reply, NULL);
+}
+END_TEST
+
 START_TEST (test_dispatch)
 {
     size_t n = 0;
@@ -221,6 +268,7 @@ add (TCase *tests)
     tcase_add_test (tests, test_module_names);
     tcase_add_test (tests, test_pages);
     tcase_add_test (tests, test_list_tokens);
+    tcase_add_test (tests, test_list_tokens_filtered);
     tcase_add_test (tests, test_dispatch);
 }
 
