@@ -1,4 +1,5 @@
 #include "common/audit/chain.h"
+#include "common/memory/memory.h"
 #include "common/token/id.h"
 #include <inttypes.h>
 #include <sodium.h>
@@ -111,6 +112,27 @@ different_column (const Jeton__V1__TrailEntry *entry, const Jeton__V1__AuditReco
     return NULL;
 }
 
+// The SHA-256 of a drop as it is packed.
+static void
+drop_digest (const Jeton__V1__TrailDrop *drop, uint8_t digest_r[CHAIN_DIGEST_SIZE])
+{
+    size_t size = jeton__v1__trail_drop__get_packed_size (drop);
+    cleanup_free uint8_t *packed = xcalloc (1, size + 1);
+    jeton__v1__trail_drop__pack (drop, packed);
+    crypto_hash_sha256 (digest_r, packed, size);
+}
+
+// Is it the record of that drop?
+static bool
+tells_of (const Jeton__V1__AuditRecord *record, const uint8_t drop[CHAIN_DIGEST_SIZE])
+{
+    uint8_t digest[CHAIN_DIGEST_SIZE];
+    if (strcmp (record->event, CHAIN_DROPPED) != 0 || record->before.len == 0)
+        return false;
+    crypto_hash_sha256 (digest, record->before.data, record->before.len);
+    return memcmp (digest, drop, CHAIN_DIGEST_SIZE) == 0;
+}
+
 bool
 chain_walk_entry (struct chain_walk *walk, const Jeton__V1__TrailEntry *entry,
                   struct error *error_r)
@@ -133,11 +155,34 @@ chain_walk_entry (struct chain_walk *walk, const Jeton__V1__TrailEntry *entry,
     if (!record)
         return refuse (error_r, expected, "the record cannot be unpacked");
     const char *column = different_column (entry, record);
+    if (expected == walk->told)
+        walk->told_of = tells_of (record, walk->drop);
     jeton__v1__audit_record__free_unpacked (record, NULL);
     if (column)
         return refuse (error_r, expected, "column %s does not say what the record says", column);
     walk->sequence = expected;
+    walk->entries++;
     memcpy (walk->digest, digest, CHAIN_DIGEST_SIZE);
+    return true;
+}
+
+// ---- checkpoints ----------------------------------------------------------------------------------------------------
+
+// Made with the walk's key, for that digest? Without a key, any is taken.
+static bool
+checkpoint_check (const struct chain_walk *walk, const Jeton__V1__Checkpoint *checkpoint,
+                  const uint8_t digest[CHAIN_DIGEST_SIZE], struct error *error_r)
+{
+    uint8_t id[CHAIN_KEY_ID_SIZE], statement[STATEMENT_SIZE];
+    if (!walk->key)
+        return true;
+    chain_key_id (walk->key->public_key, id);
+    if (checkpoint->key_id.len != sizeof id || memcmp (checkpoint->key_id.data, id, sizeof id) != 0)
+        return refuse (error_r, checkpoint->sequence, "its checkpoint was signed with another key");
+    checkpoint_statement (checkpoint->sequence, digest, checkpoint->time_us, statement);
+    if (checkpoint->signature.len != CRYPTO_SIGNATURE_SIZE ||
+        !sign_check (walk->key, statement, sizeof statement, checkpoint->signature.data))
+        return refuse (error_r, checkpoint->sequence, "the signature of its checkpoint is wrong");
     return true;
 }
 
@@ -156,18 +201,78 @@ chain_walk_checkpoint (struct chain_walk *walk, const Jeton__V1__Checkpoint *che
     if (checkpoint->digest.len != CHAIN_DIGEST_SIZE ||
         memcmp (checkpoint->digest.data, walk->digest, CHAIN_DIGEST_SIZE) != 0)
         return refuse (error_r, sequence, "digest is not the one that its checkpoint was made for");
-    if (walk->key) {
-        uint8_t id[CHAIN_KEY_ID_SIZE], statement[STATEMENT_SIZE];
-        chain_key_id (walk->key->public_key, id);
-        if (checkpoint->key_id.len != sizeof id ||
-            memcmp (checkpoint->key_id.data, id, sizeof id) != 0)
-            return refuse (error_r, sequence, "its checkpoint was signed with another key");
-        checkpoint_statement (sequence, walk->digest, checkpoint->time_us, statement);
-        if (checkpoint->signature.len != CRYPTO_SIGNATURE_SIZE ||
-            !sign_check (walk->key, statement, sizeof statement, checkpoint->signature.data))
-            return refuse (error_r, sequence, "the signature of its checkpoint is wrong");
+    if (!checkpoint_check (walk, checkpoint, walk->digest, error_r))
+        return false;
+    if (walk->key)
         walk->covered = sequence;
-    }
     walk->checkpoints++;
     return true;
+}
+
+// ---- what was dropped -----------------------------------------------------------------------------------------------
+
+// Where a drop begins: behind what is known.
+static bool
+drop_begins (const struct chain_walk *walk, const Jeton__V1__TrailDrop *drop, struct error *error_r)
+{
+    int64_t expected = walk->sequence + 1;
+    if (walk->entries > 0)
+        return refuse (error_r, expected, "dropped, though there are records before it");
+    if (drop->first != expected)
+        return refuse (error_r, expected,
+                       "missing from the trail: what was dropped begins with number %" PRId64,
+                       drop->first);
+    if (drop->last < drop->first || drop->last > ID_AUDIT_MAX)
+        return refuse (error_r, expected, "dropped up to number %" PRId64 ", which cannot be",
+                       drop->last);
+    if (drop->digest_before.len != CHAIN_DIGEST_SIZE ||
+        memcmp (drop->digest_before.data, walk->digest, CHAIN_DIGEST_SIZE) != 0)
+        return refuse (error_r, expected,
+                       "dropped, and its drop does not follow the digest before it");
+    return true;
+}
+
+bool
+chain_walk_drop (struct chain_walk *walk, const Jeton__V1__TrailDrop *drop, struct error *error_r)
+{
+    const Jeton__V1__Checkpoint *checkpoint = drop->checkpoint;
+    if (!drop_begins (walk, drop, error_r))
+        return false;
+    if (!checkpoint)
+        return refuse (error_r, drop->first, "dropped, and no checkpoint stands for it");
+    if (checkpoint->sequence != drop->last || checkpoint->digest.len != CHAIN_DIGEST_SIZE)
+        return refuse (error_r, drop->first,
+                       "dropped up to number %" PRId64
+                       ", and the checkpoint that should stand for it is of number %" PRId64,
+                       drop->last, checkpoint->sequence);
+    if (!checkpoint_check (walk, checkpoint, checkpoint->digest.data, error_r))
+        return false;
+    drop_digest (drop, walk->drop);
+    walk->told = drop->record;
+    walk->told_of = false;
+    walk->sequence = walk->dropped = drop->last;
+    memcpy (walk->digest, checkpoint->digest.data, CHAIN_DIGEST_SIZE);
+    walk->covered = walk->key ? drop->last : 0;
+    return true;
+}
+
+bool
+chain_walk_item (struct chain_walk *walk, const Jeton__V1__ExportTrailReply *item,
+                 struct error *error_r)
+{
+    if (item->drop)
+        return chain_walk_drop (walk, item->drop, error_r);
+    if (item->checkpoint)
+        return chain_walk_checkpoint (walk, item->checkpoint, error_r);
+    return !item->entry || chain_walk_entry (walk, item->entry, error_r);
+}
+
+bool
+chain_walk_end (const struct chain_walk *walk, struct error *error_r)
+{
+    if (walk->dropped == 0 || walk->told_of)
+        return true;
+    return refuse (error_r, walk->dropped,
+                   "dropped, and record number %" PRId64 ", which should tell of it, does not",
+                   walk->told);
 }

@@ -11,6 +11,9 @@
 
 enum { CHAIN_DIGEST_SIZE = 32, CHAIN_KEY_ID_SIZE = 8 };
 
+// The event of records that tell of a drop; `before` of such a record is the packed TrailDrop.
+#define CHAIN_DROPPED "platform.audit.trail.dropped"
+
 // chain_digest (previous, record, size, digest_r): SHA-256 (previous || record). The entry before the first is 32 zero bytes.
 void chain_digest (const uint8_t previous[CHAIN_DIGEST_SIZE], const uint8_t *record, size_t size,
                    uint8_t digest_r[CHAIN_DIGEST_SIZE]);
@@ -28,6 +31,11 @@ struct chain_walk {
     uint8_t digest[CHAIN_DIGEST_SIZE]; // its digest
     int64_t checkpoints;               // that held
     int64_t covered;                   // the last sequence number that a checkpoint holds for
+    int64_t entries;                   // that were taken
+    int64_t dropped;                   // the last sequence number that was dropped; 0: none was
+    int64_t told;                      // the record that has to tell of the last drop
+    uint8_t drop[CHAIN_DIGEST_SIZE];   // SHA-256 of that drop, packed
+    bool told_of;                      // it did
 };
 
 // chain_walk_start (walk, key): From the beginning.
@@ -42,5 +50,19 @@ bool chain_walk_entry (struct chain_walk *walk, const Jeton__V1__TrailEntry *ent
 // whose sequence number is beyond the last entry (the trail was cut) is refused as well: the caller hands it over at the end.
 bool chain_walk_checkpoint (struct chain_walk *walk, const Jeton__V1__Checkpoint *checkpoint,
                             struct error *error_r) __attribute__ ((warn_unused_result));
+
+// chain_walk_drop (walk, drop, error_r): Entries that were dropped, before all that are kept: it begins where the drop before it ended, and its
+// checkpoint has the right key and signature. The walk goes on from there; the record that the drop names has to tell of it.
+bool chain_walk_drop (struct chain_walk *walk, const Jeton__V1__TrailDrop *drop,
+                      struct error *error_r) __attribute__ ((warn_unused_result));
+
+// chain_walk_item (walk, item, error_r): Whichever of the three an item of an export is.
+bool chain_walk_item (struct chain_walk *walk, const Jeton__V1__ExportTrailReply *item,
+                      struct error *error_r) __attribute__ ((warn_unused_result));
+
+// chain_walk_end (walk, error_r): At the end of the trail: a record has told of the last drop. (Those of earlier drops may have been dropped; the last
+// one says where it began, and so that all before it had been dropped.)
+bool chain_walk_end (const struct chain_walk *walk, struct error *error_r)
+    __attribute__ ((warn_unused_result));
 
 #endif

@@ -36,4 +36,9 @@ uint8_t *audit_pack_service (struct arena *arena, const char *service,
                              const struct audit_change *change, size_t *size_r)
     __attribute__ ((warn_unused_result));
 
+// audit_pack_as (arena, change, actor, call, &size_r): What both stand on. NULL for `call`: there was none.
+uint8_t *audit_pack_as (struct arena *arena, const struct audit_change *change,
+                        Jeton__V1__Actor *actor, Jeton__V1__AuditRequest *call, size_t *size_r)
+    __attribute__ ((warn_unused_result));
+
 #endif

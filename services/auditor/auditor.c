@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { FINISH_MS = 2000 };
+// The database sees to the days as well (deploy/schema): what is younger it does not drop, whatever the setting.
+enum { FINISH_MS = 2000, RETENTION_DAYS_MIN = 30 };
 
 #define FIELD(name) offsetof (struct auditor_settings, name)
 
@@ -18,6 +19,13 @@ const struct config_row auditor_settings_table[] = {
      "milliseconds between looks into the outbox"},
     {"outbox_batch", CONFIG_NUMBER, FIELD (outbox_batch), "256", 1, 4096, true,
      "records appended in one transaction, at most"},
+    {"trail_retention_days", CONFIG_NUMBER, FIELD (trail_retention_days), "0", 0, 36500, false,
+     "days that records are kept after their partition was closed; 0: for ever, otherwise at least "
+     "30"},
+    {"trail_partition_days", CONFIG_NUMBER, FIELD (trail_partition_days), "30", 1, 3660, true,
+     "days after which the trail goes on in a new partition; records are dropped by the partition"},
+    {"trail_partition_records", CONFIG_NUMBER, FIELD (trail_partition_records), "1000000", 1,
+     1000000000, true, "records after which it does so earlier"},
     {"tail_poll_ms", CONFIG_NUMBER, FIELD (tail_poll_ms), "100", 1, 60000, false,
      "milliseconds between looks at the end of the trail while somebody tails it"},
     {"tail_limit", CONFIG_NUMBER, FIELD (tail_limit), "256", 1, 100000, true,
@@ -87,6 +95,8 @@ stats_show (struct auditor *auditor)
     rpc_server_stat (server, "auditor.conflicts", &stats->conflicts);
     rpc_server_stat (server, "auditor.uncertain", &stats->uncertain);
     rpc_server_stat (server, "auditor.checkpoints", &stats->checkpoints);
+    rpc_server_stat (server, "auditor.partitions_made", &stats->made);
+    rpc_server_stat (server, "auditor.partitions_dropped", &stats->dropped);
     rpc_server_stat (server, "auditor.elections", &stats->elections);
     rpc_server_stat (server, "auditor.streams", &stats->streams);
     rpc_server_stat (server, "auditor.streamed", &stats->streamed);
@@ -95,6 +105,13 @@ stats_show (struct auditor *auditor)
 bool
 auditor_start (struct auditor *auditor, struct error *error_r)
 {
+    int64_t days = auditor->settings.trail_retention_days;
+    if (days > 0 && days < RETENTION_DAYS_MIN) {
+        error_set (error_r,
+                   "setting trail_retention_days: is %" PRId64 ", must be 0 or at least %d", days,
+                   RETENTION_DAYS_MIN);
+        return false;
+    }
     if (!sign_key_load (auditor->settings.checkpoint_key, &auditor->key, error_r)) {
         error_prefix (error_r, "setting checkpoint_key");
         return false;

@@ -17,6 +17,7 @@ struct auditor_settings {
     char *checkpoint_key, *issuer, *audience;
     int64_t keys_interval_ms;
     int64_t checkpoint_interval_s, outbox_poll_ms, outbox_batch, tail_poll_ms, tail_limit;
+    int64_t trail_partition_days, trail_partition_records, trail_retention_days;
 };
 
 // Counters, for Stats.
@@ -27,6 +28,8 @@ struct auditor_stats {
     uint64_t conflicts;   // that found somebody else's records in their place
     uint64_t uncertain;   // whose outcome was looked up
     uint64_t checkpoints; // signed
+    uint64_t made;        // partitions of the trail
+    uint64_t dropped;     // and those that had been kept long enough
     uint64_t elections;   // times that this process became the writer
     uint64_t streams;     // tails and exports now open
     uint64_t streamed;    // records, entries and checkpoints sent on streams
@@ -103,6 +106,11 @@ bool entry_make (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE], co
                  size_t size, bool trust, Jeton__V1__TrailEntry *entry_r);
 void entry_clear (Jeton__V1__TrailEntry *entry);
 
+// entry_dropped (sequence, previous, drop, entry_r): The entry that tells of a drop, whose `record` it sets. The caller frees it with
+// entry_clear.
+void entry_dropped (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE],
+                    Jeton__V1__TrailDrop *drop, Jeton__V1__TrailEntry *entry_r);
+
 // entry_record (arena, row): The record that a row of the trail holds. One that cannot be read (somebody changed the row) comes as an
 // ENTRY_UNREADABLE with the bytes in `after`, so that it hides nothing of the rest. NULL: the arena is full.
 Jeton__V1__AuditRecord *entry_record (struct arena *arena, const struct store_row *row)
@@ -131,6 +139,29 @@ bool writer_finished (const struct writer *writer) __attribute__ ((warn_unused_r
 void checkpoint_store (struct auditor *auditor, struct db *db, const struct store_head *head,
                        store_callback *callback, void *context);
 
+// ---- partitions of the trail: the next one in time, old ones dropped ------------------------------------------------
+
+// partitions_new (auditor): Knows nothing yet. partitions_destroy (&partitions). partitions_forget (partitions): Somebody else may have made or
+// dropped some: look before anything else is done.
+struct partitions *partitions_new (struct auditor *auditor) __attribute__ ((returns_nonnull));
+void partitions_destroy (struct partitions **partitions);
+void partitions_forget (struct partitions *partitions);
+
+// partitions_due (partitions, head): Is there something to do now? partitions_ends (partitions, head): The open partition should end with the
+// record `head`, which needs its checkpoint first.
+bool partitions_due (const struct partitions *partitions, const struct store_head *head)
+    __attribute__ ((warn_unused_result));
+bool partitions_ends (const struct partitions *partitions, const struct store_head *head)
+    __attribute__ ((warn_unused_result));
+
+// partitions_step (partitions, db, head, callback, context): Do one thing that is due; one call at a time. `entry`: it was appended to the
+// trail, and is valid during the callback; NULL: nothing was. What the database refuses (DB_FAILED) has been logged, and is tried again
+// later; other outcomes than that and DB_OK leave open what has happened.
+typedef void partitions_callback (void *context, enum db_outcome outcome,
+                                  const Jeton__V1__TrailEntry *entry);
+void partitions_step (struct partitions *partitions, struct db *db, const struct store_head *head,
+                      partitions_callback *callback, void *context);
+
 // ---- streams: tails and exports -------------------------------------------------------------------------------------
 
 enum { STREAM_BATCH = 64 }; // rows that a stream reads at once
@@ -146,6 +177,7 @@ struct stream {
     size_t limit;            // rows to read next: as many as the last credit was good for
     char *account_id;        // tails: "" is all
     bool private;            // tails: private records too
+    int64_t dropped;         // exports: up to where entries had been dropped when it began
     struct store_span
         span; // where it is and where it ends; of tails only the entries' part; -1: not known yet
     void (*step) (struct stream *stream); // go on, unless it is reading or blocked
@@ -167,6 +199,9 @@ bool stream_send (struct stream *stream, const ProtobufCMessage *item)
 
 // stream_sent (stream, n): How many items of a read were sent: sets the size of the next one.
 void stream_sent (struct stream *stream, size_t n);
+
+// stream_dropped (&stream, dropped): Answer that what should come next was dropped, up to `dropped`; and free it.
+void stream_dropped (struct stream **stream, int64_t dropped);
 
 // stream_end (&stream, code, text): Answer, and free it. CODE_OK: no text.
 void stream_end (struct stream **stream, int code, const char *text);

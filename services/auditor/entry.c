@@ -1,6 +1,8 @@
+#include "common/audit/record.h"
 #include "common/rpc/server.h"
 #include "common/token/id.h"
 #include "services/auditor/auditor.h"
+#include <assert.h>
 #include <string.h>
 
 // Unpacked, a message takes a multiple of its size; unknown fields of two bytes each are the worst.
@@ -102,6 +104,32 @@ entry_make (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE], const u
     }
     arena_destroy (&arena);
     return good;
+}
+
+void
+entry_dropped (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE],
+               Jeton__V1__TrailDrop *drop, Jeton__V1__TrailEntry *entry_r)
+{
+    struct arena *arena = arena_new (UNPACKED_BASE);
+    char first[ID_AUDIT_SIZE], last[ID_AUDIT_SIZE];
+    size_t size;
+    drop->record = sequence;
+    id_audit_format (drop->first, first);
+    id_audit_format (drop->last, last);
+    cleanup_free char *summary =
+        xasprintf ("Records %s to %s were dropped; a checkpoint stands for them.", first, last);
+    const struct audit_change change = {
+        .event = CHAIN_DROPPED,
+        .summary = summary,
+        .object_type = "trail",
+        .object_id = last,
+        .before = &drop->base,
+        .visibility = JETON__V1__VISIBILITY__VISIBILITY_PRIVATE,
+    };
+    const uint8_t *data = audit_pack_service (arena, "auditor", &change, &size);
+    assert (data != NULL); // a few hundred bytes
+    (void) entry_make (sequence, previous, data, size, true, entry_r);
+    arena_destroy (&arena);
 }
 
 void

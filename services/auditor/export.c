@@ -14,10 +14,17 @@ export_items (void *context, enum db_outcome outcome, const Jeton__V1__ExportTra
     if (!stream_arrived (stream, outcome))
         return;
     for (; sent < n; sent++) {
+        // Dropped since it began: a gap that the receiver could not tell from one that somebody has made.
+        if (items[sent].drop != NULL && items[sent].drop->last > stream->dropped) {
+            stream_dropped (&stream, items[sent].drop->last);
+            return;
+        }
         if (!stream_send (stream, &items[sent].base))
             break;
         if (items[sent].entry != NULL)
             stream->span.entry = items[sent].entry->sequence;
+        else if (items[sent].drop != NULL)
+            stream->span.entry = items[sent].drop->last;
         else
             stream->span.checkpoint = items[sent].checkpoint->sequence;
     }
@@ -37,6 +44,11 @@ export_start (void *context, enum db_outcome outcome, const struct store_head *h
     struct stream *stream = context;
     if (!stream_arrived (stream, outcome))
         return;
+    if (stream->span.entry > 0 && stream->span.entry < head->dropped) {
+        stream_dropped (&stream, head->dropped);
+        return;
+    }
+    stream->dropped = head->dropped;
     stream->span.entry_end = head->sequence;
     stream->span.checkpoint_end = head->covered;
     export_step (stream);

@@ -170,7 +170,7 @@ may_see (const struct request *request, const Jeton__V1__AuditRecord *record)
             strcmp (record->object->account_id, caller->account_id) == 0);
 }
 
-static void auditor_get_record_done (void *context, enum db_outcome outcome,
+static void auditor_get_record_done (void *context, enum db_outcome outcome, int64_t dropped,
                                      const struct store_row *rows, size_t n);
 
 void
@@ -187,14 +187,21 @@ auditor_get_record (struct request *request)
 }
 
 static void
-auditor_get_record_done (void *context, enum db_outcome outcome, const struct store_row *rows,
-                         size_t n)
+auditor_get_record_done (void *context, enum db_outcome outcome, int64_t dropped,
+                         const struct store_row *rows, size_t n)
 {
     struct request *request = context;
     const Jeton__V1__GetRecordRequest *message = request_message (request);
     Jeton__V1__GetRecordReply reply = JETON__V1__GET_RECORD_REPLY__INIT;
     if (outcome != DB_OK) {
         auditor_fail (request, outcome);
+        return;
+    }
+    int64_t sequence;
+    if (n == 0 && id_audit_parse (message->id, &sequence) && sequence <= dropped) {
+        request_fail (request, JETON__V1__CODE__CODE_OUT_OF_RANGE,
+                      "%s was dropped (retention), with all up to number %" PRId64, message->id,
+                      dropped);
         return;
     }
     if (n == 0) {

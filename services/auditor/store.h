@@ -20,6 +20,7 @@ struct store_head {
     int64_t sequence;                  // of the last entry; 0: there is none
     uint8_t digest[CHAIN_DIGEST_SIZE]; // its digest; zero where there is none
     int64_t covered;                   // of the last checkpoint; 0: there is none
+    int64_t dropped;                   // of the last entry that was dropped; 0: none was
 };
 
 // A record and its number: the outbox row's id, or the sequence number.
@@ -34,6 +35,9 @@ typedef void store_lock_callback (void *context, enum db_outcome outcome, bool l
 typedef void store_head_callback (void *context, enum db_outcome outcome,
                                   const struct store_head *head);
 typedef void store_rows_callback (void *context, enum db_outcome outcome,
+                                  const struct store_row *rows, size_t n);
+// `dropped`: the last sequence number that was dropped when the rows were read.
+typedef void store_kept_callback (void *context, enum db_outcome outcome, int64_t dropped,
                                   const struct store_row *rows, size_t n);
 
 // store_lock (db, callback, context): Try to become the writer. The lock belongs to the connection; `db` must have one only. Having it
@@ -72,12 +76,12 @@ void store_list (struct db *db, const struct store_filter *filter, store_rows_ca
                  void *context);
 
 // store_record (db, sequence, callback, context): One row, or none.
-void store_record (struct db *db, int64_t sequence, store_rows_callback *callback, void *context);
+void store_record (struct db *db, int64_t sequence, store_kept_callback *callback, void *context);
 
 // store_follow (db, after, until, account_id, private, limit, callback, context): Records after one sequence number up to another, in order; of
 // one account unless account_id is "", and then without `private` its public ones only.
 void store_follow (struct db *db, int64_t after, int64_t until, const char *account_id,
-                   bool private, size_t limit, store_rows_callback *callback, void *context);
+                   bool private, size_t limit, store_kept_callback *callback, void *context);
 
 // A part of an export.
 struct store_span {
@@ -87,8 +91,40 @@ struct store_span {
 typedef void store_items_callback (void *context, enum db_outcome outcome,
                                    const Jeton__V1__ExportTrailReply *items, size_t n);
 
-// store_export (db, span, limit, callback, context): The next entries and checkpoints, a checkpoint after the entry of its number.
+// store_export (db, span, limit, callback, context): The next entries and checkpoints, a checkpoint after the entry of its number. First what was
+// dropped after `entry`, whatever entry_end is.
 void store_export (struct db *db, const struct store_span *span, size_t limit,
                    store_items_callback *callback, void *context);
+
+// ---- partitions of the trail ----------------------------------------------------------------------------------------
+
+struct store_partitions {
+    int64_t first;     // record of the open partition
+    bool aged;         // it has been open for as long as a partition is
+    bool missing;      // it is not there: somebody has removed it
+    bool droppable;    // the oldest one is closed, and has been for as long as it has to be kept
+    int64_t old_first; // the rest is set then: its records, the digest before the first,
+    int64_t old_last;
+    uint8_t digest_before[CHAIN_DIGEST_SIZE];
+    bool vouched; // and the checkpoint of the last one, if there is one
+    int64_t time_us;
+    uint8_t digest[CHAIN_DIGEST_SIZE], key_id[CHAIN_KEY_ID_SIZE];
+    uint8_t signature[CRYPTO_SIGNATURE_SIZE];
+};
+typedef void store_partitions_callback (void *context, enum db_outcome outcome,
+                                        const struct store_partitions *partitions);
+// store_partitions (db, days, keep_days, callback, context): What is to do? A partition takes records for `days`, and is kept for `keep_days` after
+// that (0: for ever), or for longer if the database says so.
+void store_partitions (struct db *db, int64_t days, int64_t keep_days,
+                       store_partitions_callback *callback, void *context);
+
+// store_close (db, callback, context): End the open partition with the last record, which has its checkpoint, and make the next one; or make the
+// one that is missing.
+void store_close (struct db *db, store_callback *callback, void *context);
+
+// store_drop (db, entry, keep_days, last, callback, context): In one transaction: append `entry`, which tells of it, and drop the oldest partition,
+// which ends with record `last`.
+void store_drop (struct db *db, const Jeton__V1__TrailEntry *entry, int64_t keep_days, int64_t last,
+                 store_callback *callback, void *context);
 
 #endif

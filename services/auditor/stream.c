@@ -1,4 +1,5 @@
 // What tails and exports have in common.
+#include "common/token/id.h"
 #include "envelope.pb-c.h"
 #include "services/auditor/auditor.h"
 #include <inttypes.h>
@@ -105,6 +106,18 @@ stream_sent (struct stream *stream, size_t n)
         stream->limit = n + 1 < STREAM_BATCH ? n + 1 : STREAM_BATCH;
     else
         stream->limit = 2 * stream->limit < STREAM_BATCH ? 2 * stream->limit : STREAM_BATCH;
+}
+
+void
+stream_dropped (struct stream **stream, int64_t dropped)
+{
+    char first[ID_AUDIT_SIZE] = "";
+    if (dropped >= 0 && dropped < ID_AUDIT_MAX)
+        id_audit_format (dropped + 1, first);
+    cleanup_free char *text = xasprintf ("records up to number %" PRId64
+                                         " were dropped (retention); the first one kept is %s",
+                                         dropped, first);
+    stream_end (stream, JETON__V1__CODE__CODE_OUT_OF_RANGE, text);
 }
 
 void

@@ -23,12 +23,18 @@ tail_send (struct stream **stream, const struct store_row *row)
 }
 
 static void
-tail_rows (void *context, enum db_outcome outcome, const struct store_row *rows, size_t n)
+tail_rows (void *context, enum db_outcome outcome, int64_t dropped, const struct store_row *rows,
+           size_t n)
 {
     struct stream *stream = context;
     size_t sent = 0;
     if (!stream_arrived (stream, outcome))
         return;
+    // Whoever has seen nothing begins with what there is; others would not see the gap.
+    if (stream->span.entry > 0 && stream->span.entry < dropped) {
+        stream_dropped (&stream, dropped);
+        return;
+    }
     for (; sent < n; sent++) {
         if (!tail_send (&stream, &rows[sent]))
             break;

@@ -29,6 +29,7 @@ struct writer {
     int64_t wait_until_ms; // nothing before this (monotonic)
     int64_t checkpoint_ms; // when the next checkpoint is due (monotonic)
     struct store_head head;
+    struct partitions *partitions;
     // The batch under way.
     Jeton__V1__TrailEntry *entries;
     int64_t *ids;
@@ -97,6 +98,7 @@ lock_done (void *context, enum db_outcome outcome, bool locked)
         return;
     writer->auditor->stats.elections++;
     writer->wait_until_ms = 0;
+    partitions_forget (writer->partitions);
     phase_set (writer, WRITER_ELECTED);
     step (writer);
 }
@@ -156,12 +158,17 @@ batch_clear (struct writer *writer)
 }
 
 static void
+head_set (struct writer *writer, const Jeton__V1__TrailEntry *last)
+{
+    writer->head.sequence = last->sequence;
+    memcpy (writer->head.digest, last->digest.data, CHAIN_DIGEST_SIZE);
+}
+
+static void
 appended (struct writer *writer)
 {
     struct auditor *auditor = writer->auditor;
-    const Jeton__V1__TrailEntry *last = &writer->entries[writer->n - 1];
-    writer->head.sequence = last->sequence;
-    memcpy (writer->head.digest, last->digest.data, CHAIN_DIGEST_SIZE);
+    head_set (writer, &writer->entries[writer->n - 1]);
     writer->careful -= writer->careful < writer->n ? writer->careful : writer->n;
     writer->distrust = false;
     if (writer->failed) {
@@ -212,6 +219,7 @@ append_done (void *context, enum db_outcome outcome, const struct db_error *erro
             if (writer->conflicted)
                 refused (writer, "append", outcome);
             writer->conflicted = true;
+            partitions_forget (writer->partitions); // or it has no partition to go into
             phase_set (writer, WRITER_ELECTED);
             break;
         case DB_UNCERTAIN:
@@ -294,7 +302,8 @@ checkpoint_due (const struct writer *writer)
 {
     if (writer->phase != WRITER_WRITING || writer->head.sequence <= writer->head.covered)
         return false;
-    return writer->finishing || zclock_mono () >= writer->checkpoint_ms;
+    return writer->finishing || zclock_mono () >= writer->checkpoint_ms ||
+           partitions_ends (writer->partitions, &writer->head);
 }
 
 static void
@@ -317,6 +326,36 @@ checkpoint_done (void *context, enum db_outcome outcome, const struct db_error *
     case DB_UNAVAILABLE:
     case DB_FAILED:
         refused (writer, "checkpoint", outcome);
+        phase_set (writer, WRITER_ELECTED);
+        break;
+    }
+    step (writer);
+}
+
+// ---- partitions -----------------------------------------------------------------------------------------------------
+
+static void
+partitions_done (void *context, enum db_outcome outcome, const Jeton__V1__TrailEntry *entry)
+{
+    struct writer *writer = context;
+    if (!call_end (writer))
+        return;
+    switch (outcome) {
+    case DB_OK:
+        if (entry == NULL)
+            break;
+        head_set (writer, entry);
+        writer->auditor->stats.appended++;
+        tail_advance (writer->auditor, writer->head.sequence);
+        if (at_the_end (&writer->head))
+            phase_set (writer, WRITER_ELECTED);
+        break;
+    case DB_FAILED:
+        break;
+    case DB_CONFLICT:
+    case DB_UNCERTAIN:
+    case DB_UNAVAILABLE:
+        refused (writer, "partitions", outcome);
         phase_set (writer, WRITER_ELECTED);
         break;
     }
@@ -347,6 +386,10 @@ step (struct writer *writer)
         if (checkpoint_due (writer)) {
             call_begin (writer);
             checkpoint_store (writer->auditor, writer->db, &writer->head, checkpoint_done, writer);
+        } else if (!writer->finishing && partitions_due (writer->partitions, &writer->head)) {
+            call_begin (writer);
+            partitions_step (writer->partitions, writer->db, &writer->head, partitions_done,
+                             writer);
         } else if (!writer->finishing) {
             call_begin (writer);
             store_outbox (writer->db, batch_limit (writer), outbox_done, writer);
@@ -397,6 +440,7 @@ writer_new (struct auditor *auditor)
     };
     writer->auditor = auditor;
     writer->phase = WRITER_OFFLINE;
+    writer->partitions = partitions_new (auditor);
     writer->checkpoint_ms = zclock_mono () + auditor->settings.checkpoint_interval_s * 1000;
     writer->db = db_new (auditor->process.loop, auditor->process.resolver, &options);
     db_on_change (writer->db, connection_changed, writer);
@@ -413,6 +457,7 @@ writer_destroy (struct writer **writer)
     zloop_timer_end ((*writer)->auditor->process.loop, (*writer)->timer);
     db_destroy (&(*writer)->db);
     batch_clear (*writer);
+    partitions_destroy (&(*writer)->partitions);
     free (*writer);
     *writer = NULL;
 }

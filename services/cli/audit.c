@@ -233,7 +233,8 @@ static const struct option_row list_options[] = {
 static const struct option_row tail_options[] = {
     {.name = "after",
      .value = "N",
-     .help = "begin after this sequence number or AUD-… (the end of the trail)"},
+     .help = "begin after this sequence number or AUD-…; 0: with the first one kept (the end of "
+             "the trail)"},
     {.name = "account", .value = "ACC-…", .help = "about objects of this account"},
     {.name = "count", .value = "N", .help = "end after so many records"},
     {.name = NULL},
@@ -274,6 +275,9 @@ const struct command audit_commands[] = {
      "export\". Records after the last checkpoint are chained, but somebody who can write to the "
      "database could\n"
      "have removed the last ones: --reaches tells up to where you know that it went.\n"
+     "Where old records were dropped (retention), the checkpoint of the last of them stands for "
+     "them, and a record of\n"
+     "the trail must tell of it; what is kept is verified from there on.\n"
      "Exit status: 0 it holds together, 1 it does not (the first record at fault is named); others "
      "are errors.",
      "jeton audit verify\n"
@@ -283,7 +287,8 @@ const struct command audit_commands[] = {
      "The whole trail as JSON Lines, for \"audit verify\"",
      "A record a line: sequence, record (base64 of the stored bytes), digest, columns, decoded; "
      "and a line\n"
-     "{\"checkpoint\": …} after the record that it covers.",
+     "{\"checkpoint\": …} after the record that it covers. What was dropped (retention) is a line\n"
+     "{\"dropped\": …} at the beginning, with the checkpoint that stands for it.",
      "jeton audit export --output trail.jsonl\n"
      "jeton audit export | gzip > trail.jsonl.gz\n"},
     {.noun = NULL},

@@ -18,16 +18,15 @@ struct exporting {
 };
 
 static bool
-write_item (void *context, const Jeton__V1__TrailEntry *entry,
-            const Jeton__V1__Checkpoint *checkpoint)
+write_item (void *context, const Jeton__V1__ExportTrailReply *item)
 {
     struct exporting *exporting = context;
-    json_t *line = trail_line (entry, checkpoint);
+    json_t *line = trail_line (item);
 
     print_json (exporting->file, line, JSON_COMPACT);
     json_decref (line);
-    exporting->entries += entry != NULL;
-    exporting->checkpoints += checkpoint != NULL;
+    exporting->entries += item->entry != NULL;
+    exporting->checkpoints += item->checkpoint != NULL;
     if (!exporting->cli->json && isatty (STDERR_FILENO) && !isatty (fileno (exporting->file)) &&
         exporting->entries % PROGRESS_EVERY == 0) {
         fprintf (stderr, "\r%" PRId64 " records …", exporting->entries);

@@ -1,4 +1,5 @@
 #include "services/cli/record.h"
+#include "audit.pb-c.h"
 #include "common/json/json.h"
 #include "common/memory/memory.h"
 #include "issuer.pb-c.h"
@@ -12,7 +13,7 @@ static const ProtobufCMessageDescriptor *const known[] = {
     &jeton__v1__user__descriptor,           &jeton__v1__module__descriptor,
     &jeton__v1__signing_key__descriptor,    &jeton__v1__customer_group__descriptor,
     &jeton__v1__market__descriptor,         &jeton__v1__client__descriptor,
-    &jeton__v1__stock_location__descriptor,
+    &jeton__v1__stock_location__descriptor, &jeton__v1__trail_drop__descriptor,
 };
 
 static const ProtobufCMessageDescriptor *

@@ -13,7 +13,7 @@
 struct reading {
     trail_item *item;
     void *context;
-    int64_t last, last_checkpoint; // sequence numbers of what was handed over
+    int64_t last, last_checkpoint, last_drop; // sequence numbers of what was handed over
     int64_t again; // after a lost connection: the entry that is sent once more; 0 when it has come
 };
 
@@ -35,13 +35,16 @@ on_item (void *context, const ProtobufCMessage *message)
     }
     if (reply->entry != NULL) {
         reading->last = reply->entry->sequence;
-        return reading->item (reading->context, reply->entry, NULL);
-    }
-    if (reply->checkpoint != NULL) {
+    } else if (reply->checkpoint != NULL) {
         reading->last_checkpoint = reply->checkpoint->sequence;
-        return reading->item (reading->context, NULL, reply->checkpoint);
+    } else if (reply->drop == NULL) {
+        return true; // of a later version
+    } else if (reading->last_drop >= reply->drop->last) {
+        return true; // again, after a lost connection before the first entry
+    } else {
+        reading->last_drop = reply->drop->last;
     }
-    return true;
+    return reading->item (reading->context, reply);
 }
 
 // A stream waits long for its server, a call does not.
@@ -104,22 +107,26 @@ decoded_record (const ProtobufCBinaryData *bytes)
 }
 
 json_t *
-trail_line (const Jeton__V1__TrailEntry *entry, const Jeton__V1__Checkpoint *checkpoint)
+trail_line (const Jeton__V1__ExportTrailReply *item)
 {
     static const char *const own[] = {"sequence", "record", "digest"};
     json_t *columns, *line = json_object ();
 
-    if (checkpoint != NULL) {
-        json_object_set_new (line, "checkpoint", json_from_message (&checkpoint->base));
+    if (item->checkpoint != NULL) {
+        json_object_set_new (line, "checkpoint", json_from_message (&item->checkpoint->base));
         return line;
     }
-    columns = json_from_message (&entry->base);
+    if (item->drop != NULL) {
+        json_object_set_new (line, "dropped", json_from_message (&item->drop->base));
+        return line;
+    }
+    columns = json_from_message (&item->entry->base);
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         json_object_set (line, own[i], json_object_get (columns, own[i]));
         json_object_del (columns, own[i]);
     }
     json_object_set_new (line, "columns", columns);
-    json_object_set_new (line, "decoded", decoded_record (&entry->record));
+    json_object_set_new (line, "decoded", decoded_record (&item->entry->record));
     return line;
 }
 
@@ -216,6 +223,7 @@ static bool
 parse_entry (const json_t *line, trail_item *item, void *context, bool *more_r,
              struct error *error_r)
 {
+    Jeton__V1__ExportTrailReply reply = JETON__V1__EXPORT_TRAIL_REPLY__INIT;
     Jeton__V1__TrailEntry entry = JETON__V1__TRAIL_ENTRY__INIT;
     const json_t *columns = json_object_get (line, "columns"),
                  *decoded = json_object_get (line, "decoded");
@@ -230,7 +238,8 @@ parse_entry (const json_t *line, trail_item *item, void *context, bool *more_r,
               take_visibility (columns, &entry.visibility, error_r);
 
     if (ok) {
-        *more_r = item (context, &entry, NULL);
+        reply.entry = &entry;
+        *more_r = item (context, &reply);
     }
     // What people read in the file must be what was recorded.
     if (ok && *more_r && decoded != NULL) {
@@ -247,23 +256,62 @@ parse_entry (const json_t *line, trail_item *item, void *context, bool *more_r,
     return ok;
 }
 
+// The caller clears the checkpoint, also after false.
+static bool
+take_checkpoint (const json_t *json, Jeton__V1__Checkpoint *checkpoint_r, struct error *error_r)
+{
+    return take_number (json, "sequence", &checkpoint_r->sequence, error_r) &&
+           take_number (json, "time_us", &checkpoint_r->time_us, error_r) &&
+           take_bytes (json, "digest", &checkpoint_r->digest, error_r) &&
+           take_bytes (json, "key_id", &checkpoint_r->key_id, error_r) &&
+           take_bytes (json, "signature", &checkpoint_r->signature, error_r);
+}
+
+static void
+clear_checkpoint (const Jeton__V1__Checkpoint *checkpoint)
+{
+    free (checkpoint->digest.data);
+    free (checkpoint->key_id.data);
+    free (checkpoint->signature.data);
+}
+
 static bool
 parse_checkpoint (const json_t *json, trail_item *item, void *context, bool *more_r,
                   struct error *error_r)
 {
+    Jeton__V1__ExportTrailReply reply = JETON__V1__EXPORT_TRAIL_REPLY__INIT;
     Jeton__V1__Checkpoint checkpoint = JETON__V1__CHECKPOINT__INIT;
-    bool ok = take_number (json, "sequence", &checkpoint.sequence, error_r) &&
-              take_number (json, "time_us", &checkpoint.time_us, error_r) &&
-              take_bytes (json, "digest", &checkpoint.digest, error_r) &&
-              take_bytes (json, "key_id", &checkpoint.key_id, error_r) &&
-              take_bytes (json, "signature", &checkpoint.signature, error_r);
+    bool ok = take_checkpoint (json, &checkpoint, error_r);
 
     if (ok) {
-        *more_r = item (context, NULL, &checkpoint);
+        reply.checkpoint = &checkpoint;
+        *more_r = item (context, &reply);
     }
-    free (checkpoint.digest.data);
-    free (checkpoint.key_id.data);
-    free (checkpoint.signature.data);
+    clear_checkpoint (&checkpoint);
+    return ok;
+}
+
+static bool
+parse_drop (const json_t *json, trail_item *item, void *context, bool *more_r,
+            struct error *error_r)
+{
+    Jeton__V1__ExportTrailReply reply = JETON__V1__EXPORT_TRAIL_REPLY__INIT;
+    Jeton__V1__TrailDrop drop = JETON__V1__TRAIL_DROP__INIT;
+    Jeton__V1__Checkpoint checkpoint = JETON__V1__CHECKPOINT__INIT;
+    const json_t *of = json_object_get (json, "checkpoint");
+    bool ok = take_number (json, "first", &drop.first, error_r) &&
+              take_number (json, "last", &drop.last, error_r) &&
+              take_number (json, "record", &drop.record, error_r) &&
+              take_bytes (json, "digest_before", &drop.digest_before, error_r) &&
+              (!json_is_object (of) || take_checkpoint (of, &checkpoint, error_r));
+
+    if (ok) {
+        drop.checkpoint = json_is_object (of) ? &checkpoint : NULL;
+        reply.drop = &drop;
+        *more_r = item (context, &reply);
+    }
+    free (drop.digest_before.data);
+    clear_checkpoint (&checkpoint);
     return ok;
 }
 
@@ -273,7 +321,8 @@ trail_parse (const char *line, size_t size, trail_item *item, void *context, boo
 {
     json_error_t why;
     json_t *json = json_loadb (line, size, JSON_REJECT_DUPLICATES, &why);
-    const json_t *checkpoint = json_object_get (json, "checkpoint");
+    const json_t *checkpoint = json_object_get (json, "checkpoint"),
+                 *drop = json_object_get (json, "dropped");
     bool ok;
 
     *more_r = true;
@@ -286,8 +335,13 @@ trail_parse (const char *line, size_t size, trail_item *item, void *context, boo
         json_decref (json);
         return false;
     }
-    ok = checkpoint != NULL ? parse_checkpoint (checkpoint, item, context, more_r, error_r)
-                            : parse_entry (json, item, context, more_r, error_r);
+    if (checkpoint != NULL) {
+        ok = parse_checkpoint (checkpoint, item, context, more_r, error_r);
+    } else if (drop != NULL) {
+        ok = parse_drop (drop, item, context, more_r, error_r);
+    } else {
+        ok = parse_entry (json, item, context, more_r, error_r);
+    }
     json_decref (json);
     return ok;
 }

@@ -8,17 +8,16 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-// Called for each item, in order: an entry or a checkpoint (the other is NULL). False: stop.
-typedef bool trail_item (void *context, const Jeton__V1__TrailEntry *entry,
-                         const Jeton__V1__Checkpoint *checkpoint);
+// Called for each item, in order. False: stop.
+typedef bool trail_item (void *context, const Jeton__V1__ExportTrailReply *item);
 
 // trail_read (cli, item, context): All of the auditor's trail, over lost connections. 0 when it was read to its end or `item` has stopped
 // it; otherwise the exit status, and the reason has been printed.
 int trail_read (struct cli *cli, trail_item *item, void *context)
     __attribute__ ((warn_unused_result));
 
-// trail_line (entry, checkpoint): One line of an export. The caller releases it.
-json_t *trail_line (const Jeton__V1__TrailEntry *entry, const Jeton__V1__Checkpoint *checkpoint);
+// trail_line (item): One line of an export. The caller releases it.
+json_t *trail_line (const Jeton__V1__ExportTrailReply *item);
 
 // trail_parse (line, size, item, context, error_r): Parse one line and hand it to `item`, whose answer goes to *more_r. False: error_r
 // says what is wrong with the line.

@@ -33,15 +33,11 @@ show_progress (struct verification *verification)
 }
 
 static bool
-check_item (void *context, const Jeton__V1__TrailEntry *entry,
-            const Jeton__V1__Checkpoint *checkpoint)
+check_item (void *context, const Jeton__V1__ExportTrailReply *item)
 {
     struct verification *verification = context;
 
-    verification->failed =
-        entry != NULL
-            ? !chain_walk_entry (&verification->walk, entry, &verification->error)
-            : !chain_walk_checkpoint (&verification->walk, checkpoint, &verification->error);
+    verification->failed = !chain_walk_item (&verification->walk, item, &verification->error);
     show_progress (verification);
     return !verification->failed;
 }
@@ -181,9 +177,9 @@ print_outcome (struct verification *verification)
 
     if (verification->cli->json) {
         json_t *outcome = json_pack (
-            "{s:b,s:I,s:I,s:I,s:o}", "ok", !verification->failed, "records",
-            (json_int_t) walk->sequence, "checkpoints", (json_int_t) walk->checkpoints, "covered",
-            (json_int_t) walk->covered, "problem",
+            "{s:b,s:I,s:I,s:I,s:I,s:o}", "ok", !verification->failed, "records",
+            (json_int_t) walk->entries, "dropped", (json_int_t) walk->dropped, "checkpoints",
+            (json_int_t) walk->checkpoints, "covered", (json_int_t) walk->covered, "problem",
             verification->failed ? json_string (verification->error.text) : json_null ());
         print_json (stdout, outcome, JSON_INDENT (2));
         json_decref (outcome);
@@ -194,7 +190,14 @@ print_outcome (struct verification *verification)
                            "the trail does not hold together: %s", verification->error.text);
     }
     printf ("The trail holds together: %" PRId64 " records, %" PRId64 " checkpoints.\n",
-            walk->sequence, walk->checkpoints);
+            walk->entries, walk->checkpoints);
+    if (walk->dropped > 0) {
+        id_audit_format (walk->dropped, id);
+        printf ("Records 1 to %" PRId64
+                " were dropped; the checkpoint of %s stands for them. Verified from number %" PRId64
+                " on.\n",
+                walk->dropped, id, walk->dropped + 1);
+    }
     if (walk->covered > 0) {
         id_audit_format (walk->covered, id);
         printf ("Signed up to %s; %" PRId64 " records after it are chained, not signed yet.\n", id,
@@ -222,6 +225,9 @@ trail_verify (struct cli *cli)
     }
     if (status != EX_OK) {
         return status;
+    }
+    if (!verification.failed) {
+        verification.failed = !chain_walk_end (&verification.walk, &verification.error);
     }
     return check_reach (&verification) ? print_outcome (&verification) : EX_USAGE;
 }

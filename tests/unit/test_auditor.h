@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { ITEMS_MAX = 1000 };
+enum { ITEMS_MAX = 1000, DROP = -1000000 };
 
 static struct auditor auditor;
 
@@ -25,10 +25,12 @@ struct request {
     unsigned credit;
     int answers; // must end up as 1
     int code;
+    char text[256];
     char field[64];
     Jeton__V1__ListRecordsReply *page; // of ListRecords
     char record[64];                   // the id in the answer of GetRecord
-    int64_t items[ITEMS_MAX];          // sequence numbers; those of checkpoints are negative
+    int64_t
+        items[ITEMS_MAX]; // sequence numbers; those of checkpoints are negative, drops below DROP
     size_t n;
 };
 
@@ -128,9 +130,12 @@ request_reply (struct request *request, const ProtobufCMessage *reply)
 void
 request_fail (struct request *request, int code, const char *format, ...)
 {
-    (void) format;
+    va_list arguments;
     request->answers++;
     request->code = code;
+    va_start (arguments, format);
+    vsnprintf (request->text, sizeof request->text, format, arguments);
+    va_end (arguments);
 }
 
 void
@@ -163,7 +168,10 @@ request_send (struct request *request, const ProtobufCMessage *message)
         *item = reply->record->sequence;
     } else {
         const Jeton__V1__ExportTrailReply *reply = (const void *) message;
-        *item = reply->entry != NULL ? reply->entry->sequence : -reply->checkpoint->sequence;
+        if (reply->drop != NULL)
+            *item = DROP - reply->drop->last;
+        else
+            *item = reply->entry != NULL ? reply->entry->sequence : -reply->checkpoint->sequence;
     }
     return true;
 }
@@ -179,6 +187,7 @@ static void __attribute__ ((unused)) request_credit (struct request *request, un
 // Records 1 … end; odd ones belong to ACC-odd, even ones to ACC-even. Checkpoints at each multiple of ten.
 static struct {
     int64_t end, covered;
+    int64_t dropped; // records up to this one, in one drop
     enum db_outcome outcome;
     size_t record_size; // of `after` in each record
     size_t read;        // rows that were given out
@@ -188,6 +197,7 @@ static struct {
 // A call that waits for the database to run.
 struct call {
     store_rows_callback *rows;
+    store_kept_callback *kept;
     store_items_callback *items;
     store_head_callback *head;
     void *context;
@@ -227,11 +237,11 @@ store_list (struct db *db, const struct store_filter *filter, store_rows_callbac
 }
 
 void
-store_record (struct db *db, int64_t sequence, store_rows_callback *callback, void *context)
+store_record (struct db *db, int64_t sequence, store_kept_callback *callback, void *context)
 {
     struct call *call = call_new (context);
     (void) db;
-    call->rows = callback;
+    call->kept = callback;
     call->after = sequence - 1;
     call->until = sequence <= trail.end ? sequence : 0;
     call->limit = 1;
@@ -239,13 +249,13 @@ store_record (struct db *db, int64_t sequence, store_rows_callback *callback, vo
 
 void
 store_follow (struct db *db, int64_t after, int64_t until, const char *account_id, bool private,
-              size_t limit, store_rows_callback *callback, void *context)
+              size_t limit, store_kept_callback *callback, void *context)
 {
     struct call *call = call_new (context);
     (void) db;
     (void) private;
     ck_assert_int_le (until, trail.end);
-    call->rows = callback;
+    call->kept = callback;
     call->after = after;
     call->until = until;
     call->limit = (int64_t) limit;
@@ -300,11 +310,15 @@ run_rows (const struct call *call)
     for (int64_t i = call->after + call->step;
          (call->step > 0 ? i <= call->until : i >= call->until) && n < (size_t) call->limit;
          i += call->step)
-        if (i % 2 == 0 ? call->even : call->odd)
+        if (i > trail.dropped && (i % 2 == 0 ? call->even : call->odd))
             row_make (i, &rows[n++]);
     trail.read += n;
-    call->rows (call->context, trail.outcome, rows, trail.outcome == DB_OK ? n : 0);
-    for (size_t i = 0; i < n; i++)
+    n = trail.outcome == DB_OK ? n : 0;
+    if (call->kept != NULL)
+        call->kept (call->context, trail.outcome, trail.dropped, rows, n);
+    else
+        call->rows (call->context, trail.outcome, rows, n);
+    for (int64_t i = 0; i < call->limit && rows[i].data != NULL; i++)
         free (rows[i].data);
     free (rows);
 }
@@ -315,8 +329,17 @@ run_items (const struct call *call)
     Jeton__V1__ExportTrailReply items[STREAM_BATCH];
     Jeton__V1__TrailEntry entries[STREAM_BATCH];
     Jeton__V1__Checkpoint checkpoints[STREAM_BATCH];
+    Jeton__V1__TrailDrop drop = JETON__V1__TRAIL_DROP__INIT;
     int64_t entry = call->span.entry + 1, checkpoint = (call->span.checkpoint / 10 + 1) * 10;
     size_t n = 0;
+    if (call->span.entry < trail.dropped) {
+        jeton__v1__export_trail_reply__init (&items[n]);
+        drop.first = 1;
+        drop.last = trail.dropped;
+        items[n++].drop = &drop;
+        entry = trail.dropped + 1;
+        checkpoint = (trail.dropped / 10 + 1) * 10;
+    }
     for (; n < (size_t) call->limit; n++) {
         jeton__v1__export_trail_reply__init (&items[n]);
         jeton__v1__trail_entry__init (&entries[n]);
@@ -344,9 +367,10 @@ run (void)
     for (size_t i = 0; i < ncalls; i++) {
         struct call call = calls[i];
         if (call.head != NULL) {
-            struct store_head head = {.sequence = trail.end, .covered = trail.covered};
+            struct store_head head = {
+                .sequence = trail.end, .covered = trail.covered, .dropped = trail.dropped};
             call.head (call.context, trail.outcome, trail.outcome == DB_OK ? &head : NULL);
-        } else if (call.rows != NULL) {
+        } else if (call.rows != NULL || call.kept != NULL) {
             run_rows (&call);
         } else {
             run_items (&call);

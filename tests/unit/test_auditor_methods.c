@@ -167,10 +167,13 @@ START_TEST (one_record)
     struct request request;
     Jeton__V1__GetRecordRequest message = JETON__V1__GET_RECORD_REQUEST__INIT;
     trail.end = 7;
+    trail.dropped = 3; // (R41)
     const struct {
         const char *id;
         int code;
     } cases[] = {
+        {"AUD-0000-0000-0000-0003", JETON__V1__CODE__CODE_OUT_OF_RANGE},
+        {"AUD-0000-0000-0000-0004", JETON__V1__CODE__CODE_OK},
         {"AUD-0000-0000-0000-0007", JETON__V1__CODE__CODE_OK},
         {"AUD-0000-0000-0000-0008", JETON__V1__CODE__CODE_NOT_FOUND},
         {"AUD-0000-0000-0000-0000", JETON__V1__CODE__CODE_INVALID_ARGUMENT},

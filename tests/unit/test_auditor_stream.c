@@ -189,6 +189,39 @@ START_TEST (tail_of_a_record_too_large)
 }
 END_TEST
 
+// Retention (R41). Who has seen something, and would miss something, is told so; who begins, begins with what there is.
+START_TEST (tail_of_what_was_dropped)
+{
+    struct request request;
+    trail.end = 100;
+    trail.dropped = 50;
+    tail (&request, 0, "", 1000);
+    run ();
+    assert_items (&request, 50, 51, 1);
+    stop (&request);
+    tail (&request, 50, "", 1000);
+    run ();
+    assert_items (&request, 50, 51, 1);
+    stop (&request);
+    tail (&request, 49, "", 1000);
+    run ();
+    ck_assert_int_eq (request.code, JETON__V1__CODE__CODE_OUT_OF_RANGE);
+    ck_assert_uint_eq (request.n, 0);
+    ck_assert_ptr_nonnull (strstr (request.text, "AUD-0000-0000-0000-0051"));
+    request_close (&request);
+    // Of an account that has nothing there, and while it waits for credit.
+    tail (&request, 60, "ACC-odd", 1);
+    run ();
+    assert_items (&request, 1, 61, 2);
+    trail.dropped = 90;
+    request_credit (&request, 1000);
+    run ();
+    ck_assert_int_eq (request.code, JETON__V1__CODE__CODE_OUT_OF_RANGE);
+    assert_items (&request, 1, 61, 2);
+    request_close (&request);
+}
+END_TEST
+
 // ---- ExportTrail ------------------------------------------------------------------------------------------------------
 
 static void export(struct request *request, int64_t after, unsigned credit)
@@ -288,6 +321,45 @@ START_TEST (export_fails)
 }
 END_TEST
 
+START_TEST (export_of_what_was_dropped)
+{
+    struct request request;
+    trail.end = 65;
+    trail.covered = 60;
+    trail.dropped = 50;
+    export(&request, 0, 1000);
+    run ();
+    ck_assert_int_eq (request.code, JETON__V1__CODE__CODE_OK);
+    ck_assert_uint_eq (request.n, 1 + 15 + 1);
+    ck_assert_int_eq (request.items[0], DROP - 50);
+    ck_assert_int_eq (request.items[1], 51);
+    ck_assert_int_eq (request.items[11], -60);
+    request_close (&request);
+    // Whoever goes on where it was.
+    export(&request, 50, 1000);
+    run ();
+    ck_assert_int_eq (request.code, JETON__V1__CODE__CODE_OK);
+    ck_assert_int_eq (request.items[0], 51);
+    request_close (&request);
+    export(&request, 49, 1000);
+    run ();
+    ck_assert_int_eq (request.code, JETON__V1__CODE__CODE_OUT_OF_RANGE);
+    request_close (&request);
+    // Dropped while it is read.
+    for (unsigned credit = 0; credit < 10; credit++) {
+        trail.dropped = 50;
+        export(&request, 0, credit);
+        run ();
+        trail.dropped = 62;
+        request_credit (&request, 1000);
+        run ();
+        ck_assert_int_eq (request.code, JETON__V1__CODE__CODE_OUT_OF_RANGE);
+        ck_assert_uint_eq (request.n, credit);
+        request_close (&request);
+    }
+}
+END_TEST
+
 int
 main (void)
 {
@@ -299,9 +371,11 @@ main (void)
                                   tail_ends,
                                   tail_refused,
                                   tail_of_a_record_too_large,
+                                  tail_of_what_was_dropped,
                                   export_all,
                                   export_by_credit,
                                   export_ends,
-                                  export_fails};
+                                  export_fails,
+                                  export_of_what_was_dropped};
     return run_tests ("auditor's streams", tests, sizeof tests / sizeof *tests);
 }

@@ -198,6 +198,56 @@ START_TEST (checkpoints)
 }
 END_TEST
 
+// Partitions of the trail (R41): before anything is taken, and with a checkpoint for the record that one ends with.
+START_TEST (in_partitions)
+{
+    fake_partitions.due = true;
+    elect ();
+    ck_assert_int_eq (fake_partitions.forgotten, 1);
+    expect (PARTITIONS);
+    fake_partitions.due = false;
+    fake_partitions.done (store.context, DB_FAILED, NULL); // no reason to stop
+    answer_outbox (1, 2, 0);
+    answer_append (DB_OK, "");
+    fake_partitions.ends = fake_partitions.due = true;
+    answer_checkpoint (DB_OK, 2);
+    fake_partitions.ends = false;
+    // A drop appends the record that tells of it.
+    expect (PARTITIONS);
+    fake_partitions.due = false;
+    Jeton__V1__TrailDrop drop = JETON__V1__TRAIL_DROP__INIT;
+    Jeton__V1__TrailEntry entry;
+    struct error error = {""};
+    drop.first = 1;
+    drop.last = 1;
+    entry_dropped (3, walk.digest, &drop, &entry);
+    ck_assert_msg (chain_walk_entry (&walk, &entry, &error), "%s", error.text);
+    trail_end.sequence = 3;
+    fake_partitions.done (store.context, DB_OK, &entry);
+    entry_clear (&entry);
+    answer_outbox (3, 1, 0);
+    ck_assert_int_eq (store.first, 4);
+    answer_append (DB_OK, "");
+    // It is not known what has happened.
+    fake_partitions.due = true;
+    expect (PARTITIONS);
+    fake_partitions.due = false;
+    fake_partitions.done (store.context, DB_UNCERTAIN, NULL);
+    turn (1000);
+    answer_head ();
+    expect (OUTBOX);
+}
+END_TEST
+
+START_TEST (no_partition)
+{
+    elect ();
+    answer_outbox (1, 1, 0);
+    answer_append (DB_CONFLICT, "23514");
+    ck_assert_int_eq (fake_partitions.forgotten, 2);
+}
+END_TEST
+
 START_TEST (end)
 {
     elect ();
@@ -263,6 +313,8 @@ main (void)
                                   poisoned,
                                   refused,
                                   checkpoints,
+                                  in_partitions,
+                                  no_partition,
                                   end,
                                   end_of_a_reader,
                                   end_without_a_connection,

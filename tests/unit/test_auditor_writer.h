@@ -11,7 +11,7 @@
 #include <time.h>
 
 // What the writer has asked the store for; one call at a time.
-enum asked { NOTHING, LOCK, HEAD, OUTBOX, APPEND, CHECKPOINT };
+enum asked { NOTHING, LOCK, HEAD, OUTBOX, APPEND, CHECKPOINT, PARTITIONS };
 
 static struct auditor subject;
 static struct {
@@ -32,7 +32,12 @@ static void *changed_context;
 static bool connected;
 static int64_t later_ms;            // how far the clock was put forward
 static struct store_head trail_end; // of the trail
-static struct chain_walk walk;      // along what was appended
+static struct {
+    bool due, ends; // what partitions say
+    int forgotten;
+    partitions_callback *done;
+} fake_partitions;
+static struct chain_walk walk; // along what was appended
 static size_t tailed;
 
 // ---- what surrounds the writer ----------------------------------------------------------------------------------------
@@ -186,6 +191,53 @@ store_checkpoint (struct db *db, const Jeton__V1__Checkpoint *checkpoint, store_
     ck_assert_msg (chain_walk_checkpoint (&check, checkpoint, &error), "%s", error.text);
 }
 
+struct partitions *
+partitions_new (struct auditor *auditor)
+{
+    (void) auditor;
+    return (struct partitions *) &fake_partitions;
+}
+
+void
+partitions_destroy (struct partitions **partitions)
+{
+    *partitions = NULL;
+}
+
+void
+partitions_forget (struct partitions *partitions)
+{
+    (void) partitions;
+    fake_partitions.forgotten++;
+}
+
+bool
+partitions_due (const struct partitions *partitions, const struct store_head *head)
+{
+    (void) partitions;
+    (void) head;
+    return fake_partitions.due;
+}
+
+bool
+partitions_ends (const struct partitions *partitions, const struct store_head *head)
+{
+    (void) partitions;
+    (void) head;
+    return fake_partitions.ends;
+}
+
+void
+partitions_step (struct partitions *partitions, struct db *db, const struct store_head *head,
+                 partitions_callback *callback, void *context)
+{
+    (void) partitions;
+    (void) db;
+    ck_assert_int_eq (head->sequence, walk.sequence);
+    ask (PARTITIONS, context);
+    fake_partitions.done = callback;
+}
+
 // ---- the test's side --------------------------------------------------------------------------------------------------
 
 static int
@@ -283,6 +335,7 @@ set_up (void)
     log_open ("test", LOG_LEVEL_ERROR);
     ck_assert (crypto_start (&error));
     memset (&store, 0, sizeof store);
+    memset (&fake_partitions, 0, sizeof fake_partitions);
     memset (&trail_end, 0, sizeof trail_end);
     chain_walk_start (&walk, NULL);
     subject = (struct auditor){.head = 0};

@@ -186,6 +186,7 @@ dumped (json_t *json)
 static char *
 checkpoint_line (int64_t sequence, uint8_t digest[CHAIN_DIGEST_SIZE])
 {
+    Jeton__V1__ExportTrailReply item = JETON__V1__EXPORT_TRAIL_REPLY__INIT;
     Jeton__V1__Checkpoint checkpoint = JETON__V1__CHECKPOINT__INIT;
     uint8_t id[CHAIN_KEY_ID_SIZE], signature[CRYPTO_SIGNATURE_SIZE];
 
@@ -196,7 +197,8 @@ checkpoint_line (int64_t sequence, uint8_t digest[CHAIN_DIGEST_SIZE])
     checkpoint.digest = (ProtobufCBinaryData){CHAIN_DIGEST_SIZE, digest};
     checkpoint.key_id = (ProtobufCBinaryData){sizeof id, id};
     checkpoint.signature = (ProtobufCBinaryData){sizeof signature, signature};
-    return dumped (trail_line (NULL, &checkpoint));
+    item.checkpoint = &checkpoint;
+    return dumped (trail_line (&item));
 }
 
 static char *
@@ -207,6 +209,7 @@ entry_line (int64_t sequence, uint8_t digest[CHAIN_DIGEST_SIZE])
     Jeton__V1__Actor actor = JETON__V1__ACTOR__INIT;
     Jeton__V1__Token token = JETON__V1__TOKEN__INIT;
     Jeton__V1__TrailEntry entry = JETON__V1__TRAIL_ENTRY__INIT;
+    Jeton__V1__ExportTrailReply item = JETON__V1__EXPORT_TRAIL_REPLY__INIT;
     uint8_t previous[CHAIN_DIGEST_SIZE], packed[512], after[128];
     char id[ID_AUDIT_SIZE];
 
@@ -231,7 +234,8 @@ entry_line (int64_t sequence, uint8_t digest[CHAIN_DIGEST_SIZE])
     entry.object_id = object.id;
     entry.actor_id = actor.id;
     entry.visibility = record.visibility;
-    return dumped (trail_line (&entry, NULL));
+    item.entry = &entry;
+    return dumped (trail_line (&item));
 }
 
 static void

@@ -273,6 +273,14 @@ START_TEST (an_owner_suffices)
                                       .out = fopen ("/dev/null", "w")};
     struct error error = {""};
     bool good = migrate_run (&options, &error);
+    // What its functions do for the auditor needs no more either.
+    PGconn *pg = postgres_connect (&postgres, "owner", database);
+    postgres_run (pg, "INSERT INTO trail VALUES (1, 'x', sha256 ('x'), 'e', 'o', 'a', '', 0, 1)");
+    postgres_run (pg, "INSERT INTO checkpoints VALUES (1, sha256 ('x'), 0, 'k', 's')");
+    PQfinish (pg);
+    pg = postgres_connect (&postgres, "jeton_auditor", database);
+    ck_assert_str_eq (postgres_text (pg, "SELECT trail_partition_close ()"), "2");
+    PQfinish (pg);
     ask ("ALTER ROLE owner NOCREATEROLE; SELECT 1");
     struct error refusal = {""};
     bool again = migrate_run (&options, &refusal);

@@ -1,0 +1,60 @@
+// What the files of the store share: the statements' names, and calls in flight.
+#ifndef AUDITOR_STATEMENTS_H
+#define AUDITOR_STATEMENTS_H
+
+#include "services/auditor/store.h"
+
+enum statement {
+    PUBLIC_KEYS = STORE_PUBLIC_KEYS,
+    CALLER = STORE_CALLER,
+    LOCK,
+    HEAD,
+    OUTBOX,
+    APPEND,
+    TAKEN,
+    CHECKPOINT,
+    LIST,
+    LIST_OBJECT,
+    LIST_ACTOR,
+    LIST_ACCOUNT,
+    LIST_EVENT,
+    LIST_EVENTS,
+    LIST_TIME,
+    RECORD,
+    FOLLOW,
+    FOLLOW_ACCOUNT,
+    EXPORT,
+    PARTITIONS,
+    CLOSE,
+    DROP,
+};
+
+// What a caller of the store wants called, while the database works.
+struct call {
+    union {
+        store_callback *done;
+        store_lock_callback *lock;
+        store_head_callback *head;
+        store_rows_callback *rows;
+        store_kept_callback *kept;
+        store_items_callback *items;
+        store_partitions_callback *partitions;
+    } callback;
+    void *context;
+};
+
+// call_new (context): The caller frees it.
+struct call *call_new (void *context) __attribute__ ((returns_nonnull));
+
+// call_written (context, outcome, results, error): The end of a call that has only an outcome.
+void call_written (void *context, enum db_outcome outcome, PGresult *const *results,
+                   const struct db_error *error);
+
+// call_get_bytes (result, row, column, data_r, size_r): A bytea of any length, allocated; never NULL on true.
+bool call_get_bytes (const PGresult *result, int row, int column, uint8_t **data_r, size_t *size_r)
+    __attribute__ ((warn_unused_result));
+
+// call_append (params, entry): The parameters of APPEND.
+void call_append (struct db_params *params, const Jeton__V1__TrailEntry *entry);
+
+#endif

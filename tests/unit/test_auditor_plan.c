@@ -1,0 +1,173 @@
+// What the auditor's queries cost in a trail of many partitions (R41).
+// objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/auditor/statements.o
+#include "common/crypto/crypto.h"
+#include "common/memory/memory.h"
+#include "services/auditor/store.h"
+#include "services/cli/migrate.h"
+#include "tests/unit/support_plan.h"
+#include "tests/unit/support_postgres.h"
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PARTITIONS = 6, RECORDS = 15000 }; // of each
+
+static struct postgres postgres;
+static PGconn *pg;
+
+static const char *
+plan (const char *name, const char *parameters)
+{
+    const struct db_statement *row = store_statements;
+    while (row->name && strcmp (row->name, name) != 0)
+        row++;
+    ck_assert_msg (row->name, "there is no statement %s", name);
+    return plan_of (pg, row, parameters);
+}
+
+static int
+count (const char *text, const char *part)
+{
+    int n = 0;
+    for (const char *p = text; (p = strstr (p, part)) != NULL; p += strlen (part))
+        n++;
+    return n;
+}
+
+// Everything comes from an index, in order.
+static void
+assert_indexed (const char *text)
+{
+    ck_assert_msg (count (text, "Seq Scan on trail_") == count (text, "Seq Scan on trail_drops"),
+                   "%s", text);
+    ck_assert_msg (!strstr (text, "Bitmap"), "%s", text);
+}
+
+// A record is looked up in the one partition that has its number.
+START_TEST (test_record)
+{
+    const char *text = plan ("auditor_record", "36000");
+    assert_indexed (text);
+    ck_assert_msg (strstr (text, "using trail_30001_pkey "), "%s", text);
+    ck_assert_msg (strstr (text, "Subplans Removed: 5"), "%s", text);
+}
+END_TEST
+
+// What a tail or an export reads next, too; and the head is the last record of the last partition.
+START_TEST (test_follow)
+{
+    const char *text = plan ("auditor_follow", "36000, 36064, 64");
+    assert_indexed (text);
+    ck_assert_msg (strstr (text, "Subplans Removed: 5"), "%s", text);
+    text = plan ("auditor_follow_account", "36000, 36064, 64, 'ACC-1', true");
+    assert_indexed (text);
+    ck_assert_msg (strstr (text, "Subplans Removed: 5"), "%s", text);
+    text = plan ("auditor_export", "36000, 36064, 36000, 36064, 64");
+    assert_indexed (text);
+    ck_assert_msg (strstr (text, "Subplans Removed: 5"), "%s", text);
+    text = plan ("auditor_head", NULL);
+    assert_indexed (text);
+    ck_assert_msg (!strstr (text, "Merge Append"), "%s", text);
+}
+END_TEST
+
+// A page without a filter begins in the partition of its cursor, and ends when it is full: the append is in order.
+START_TEST (test_page)
+{
+    const char *text = plan ("auditor_list", "36000, 51, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
+                                             " NULL, true");
+    assert_indexed (text);
+    ck_assert_msg (!strstr (text, "Sort") && !strstr (text, "Merge"), "%s", text);
+    ck_assert_msg (strstr (text, "Subplans Removed: 3"), "%s", text);
+}
+END_TEST
+
+// A page with a filter looks into the filter's index of each partition that can have something, and stops when it is full.
+START_TEST (test_filtered_pages)
+{
+    static const struct {
+        const char *statement, *parameters, *index;
+    } pages[] = {
+        {"auditor_list_object",
+         "36000, 51, 'TKN-7', NULL, NULL, NULL, NULL, NULL, NULL, NULL, true", "object_id"},
+        {"auditor_list_actor", "36000, 51, NULL, 'a', NULL, NULL, NULL, NULL, NULL, NULL, true",
+         "actor_id"},
+        {"auditor_list_account",
+         "36000, 51, NULL, NULL, 'ACC-1', NULL, NULL, NULL, NULL, NULL, true", "account_id"},
+        {"auditor_list_event", "36000, 51, NULL, NULL, NULL, 'e.1', NULL, NULL, NULL, NULL, true",
+         "event"},
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        const char *text = plan (pages[i].statement, pages[i].parameters);
+        cleanup_free char *index = xasprintf ("trail_30001_%s_sequence_idx", pages[i].index);
+        assert_indexed (text);
+        ck_assert_msg (strstr (text, index), "%s: %s", pages[i].statement, text);
+        ck_assert_msg (strstr (text, "Merge Append"), "%s: %s", pages[i].statement, text);
+    }
+}
+END_TEST
+
+// With a prefix of events, the names are stepped through in the index.
+START_TEST (test_prefix)
+{
+    const char *text = plan ("auditor_list_events",
+                             "36000, 51, NULL, NULL, NULL, NULL, 'e.', 'e/', NULL, NULL, true");
+    ck_assert_msg (!strstr (text, "Seq Scan"), "%s", text);
+    ck_assert_msg (strstr (text, "Index Only Scan using trail_30001_event_sequence_idx"), "%s",
+                   text);
+}
+END_TEST
+
+static void
+fill (void)
+{
+    struct error error = {""};
+    FILE *out = fopen ("/dev/null", "w");
+    struct migrate_options options = {.url = postgres_url (&postgres, "postgres", "postgres"),
+                                      .schema_dir = "deploy/schema",
+                                      .out = out};
+    ck_assert_msg (migrate_run (&options, &error), "%s", error.text);
+    fclose (out);
+    pg = postgres_connect (&postgres, "postgres", "postgres");
+    for (int i = 0; i < PARTITIONS; i++) {
+        cleanup_free char *rows = xasprintf (
+            "INSERT INTO trail SELECT n, 'r', sha256 (n::text::bytea), 'e.' || n %% 20, 'TKN-' || "
+            "n %% 1000, 'a' || n %% 10, 'ACC-' || n %% 100, n, 1 FROM generate_series (%d, %d) n;"
+            "INSERT INTO checkpoints SELECT sequence, digest, 0, 'k', 's' FROM trail WHERE "
+            "sequence = %d",
+            i * RECORDS + 1, (i + 1) * RECORDS, (i + 1) * RECORDS);
+        postgres_run (pg, rows);
+        if (i + 1 < PARTITIONS)
+            postgres_run (pg, "SELECT trail_partition_close ()");
+    }
+    postgres_run (pg, "ANALYZE");
+}
+
+int
+main (void)
+{
+    struct error error = {""};
+    if (!crypto_start (&error))
+        return EXIT_FAILURE;
+    alarm (120);
+    postgres_start (&postgres);
+    Suite *suite = suite_create ("auditor plan");
+    TCase *tcase = tcase_create ("auditor plan");
+    tcase_add_unchecked_fixture (tcase, fill, NULL);
+    tcase_set_timeout (tcase, 100);
+    tcase_add_test (tcase, test_record);
+    tcase_add_test (tcase, test_follow);
+    tcase_add_test (tcase, test_page);
+    tcase_add_test (tcase, test_filtered_pages);
+    tcase_add_test (tcase, test_prefix);
+    suite_add_tcase (suite, tcase);
+    SRunner *runner = srunner_create (suite);
+    srunner_set_fork_status (runner, CK_NOFORK);
+    srunner_run_all (runner, CK_NORMAL);
+    int failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    PQfinish (pg);
+    postgres_destroy (&postgres);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
