@@ -49,23 +49,24 @@ SUPPORT_C := $(wildcard tests/scenario/*.c)
 SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%)
 BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo frames revoke tokens)
 BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
+PROPERTY := $(BUILD)/tests/property/property
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check check-compose lint format format-check sanitize valgrind fuzz bench bench-compare install uninstall clean
+.PHONY: all programs tests help dependencies run stop check check-property check-compose lint format format-check sanitize valgrind fuzz bench bench-compare install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: programs
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 programs: $(PROGRAMS) ## build the programs into build/bin
 	@:
-tests: programs $(UNIT) $(SUPPORT) $(REPLAY) build/python/made ## build programs and tests
+tests: programs $(UNIT) $(SUPPORT) $(PROPERTY) $(REPLAY) build/python/made ## build programs and tests
 	@:
 
 # ---- generated code -------------------------------------------------------------------------------------------------
@@ -119,6 +120,10 @@ $(BENCH): %: %.o $(filter-out $(BENCH:=.o),$(BENCH_O)) $(LIBRARY)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -lm -o $@
 
+$(PROPERTY): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/property/*.c)) $(LIBRARY)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
+
 # Each fuzz target is built twice: with libFuzzer (clang), and with a main that replays a corpus (any compiler).
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 	@echo "  LINK  $@"
@@ -156,6 +161,11 @@ valgrind: ## the main scenario with the processes under valgrind
 	@deploy/local/dependencies test valgrind
 	@$(MAKE) -j$$(nproc) tests
 	@tests/run --valgrind $(BUILD) $(TESTS)
+
+check-property: ## a million random steps against a model, while processes are killed (JETON_STEPS, JETON_SEED)
+	@deploy/local/dependencies test
+	@$(MAKE) -j$$(nproc) programs $(PROPERTY) build/python/made
+	@JETON_BUILD=$(BUILD) JETON_STEPS=$${JETON_STEPS:-1000000} /usr/bin/python3 -B tests/scenario/s80_property.py
 
 check-compose: ## bring docker-compose.yml up for real, and test it (as root, unless a Docker engine runs)
 	@deploy/local/dependencies test
