@@ -101,7 +101,8 @@ call_new (const struct db *db, const struct db_step *steps, size_t n)
         step->statement = &db->options.statements[steps[i].statement];
         step->n = steps[i].params ? steps[i].params->n : 0;
         step->values = carve (&at, (size_t) step->n * sizeof *step->values);
-        call->write |= step->statement->write;
+        call->write |= step->statement->write != 0;
+        assert (step->statement->write != DB_MANY || n == 1);
     }
     for (size_t i = 0; i < n; i++) {
         call->steps[i].lengths = carve (&at, (size_t) call->steps[i].n * sizeof (int));
@@ -163,14 +164,15 @@ on_alarm (void *context)
 
 // ---- who runs what -------------------------------------------------------------------------------------------------
 
-// The ready connection with the fewest calls in flight. Reads evade one that a write holds up; of writes, each has one group.
+// The ready connection with the fewest calls in flight, but none of those that were tried (a bit each). Reads evade one that a write
+// holds up; of writes, each has one group.
 static struct connection *
-least_loaded (struct db *db, bool write)
+least_loaded (struct db *db, bool write, uint64_t tried)
 {
     struct connection *best = NULL;
     for (size_t i = 0; i < db->options.connections; i++) {
         struct connection *c = &db->connections[i];
-        if (c->state != LINK_READY || (write && c->n_writes > 0))
+        if (c->state != LINK_READY || (write && c->n_writes > 0) || (tried >> i & 1))
             continue;
         if (!best || c->n_writes < best->n_writes ||
             (c->n_writes == best->n_writes && c->n_calls < best->n_calls))
@@ -183,23 +185,62 @@ static void
 send_reads (struct db *db)
 {
     struct connection *connection;
-    while (db->reads.first && (connection = least_loaded (db, false)))
+    while (db->reads.first && (connection = least_loaded (db, false, 0)))
         db_group_send (connection, &db->reads, db->options.group_limit);
+}
+
+// Writes that lock the same object run on the same connection, while that is there: they would only wait for each other on two, and keep
+// those from running that others could run meanwhile.
+static bool
+runs_on (const struct db *db, const struct call *call, const struct connection *connection)
+{
+    if (call->lock_order == 0)
+        return true;
+    size_t home = (size_t) ((uint64_t) call->lock_order % db->options.connections);
+    return connection == &db->connections[home] || db->connections[home].state != LINK_READY;
+}
+
+// The writes that the connection may run next, as one group. False: there is none.
+static bool
+pick (struct db *db, const struct connection *connection, struct call_list *group_r)
+{
+    struct call **at = &db->writes.first, *before = NULL;
+    for (size_t n = 0; *at && n < db->options.group_limit;) {
+        struct call *call = *at;
+        if (!runs_on (db, call, connection)) {
+            before = call;
+            at = &call->next;
+            continue;
+        }
+        if (call->alone && n > 0)
+            break;
+        *at = call->next;
+        if (db->writes.last == call)
+            db->writes.last = before;
+        db_list_append (group_r, call);
+        n++;
+        if (call->alone)
+            break;
+    }
+    return group_r->first != NULL;
 }
 
 static void
 send_writes (struct db *db)
 {
     struct connection *connection;
-    while (db->writes.first && (connection = least_loaded (db, true))) {
+    uint64_t tried = 0;
+    while (db->writes.first && (connection = least_loaded (db, true, tried))) {
+        tried |= UINT64_C (1) << (connection - db->connections);
         // Calls that run alone need not wait for each other: each has its own Sync.
-        size_t n = 0;
-        bool alone;
-        do {
-            alone = db->writes.first->alone;
-            db_group_send (connection, &db->writes, db->options.group_limit);
-        } while (alone && ++n < db->options.group_limit && connection->state == LINK_READY &&
-                 db->writes.first && db->writes.first->alone);
+        bool alone = true;
+        struct call_list group = {0};
+        for (size_t n = 0; alone && n < db->options.group_limit &&
+                           connection->state == LINK_READY && pick (db, connection, &group);
+             n++) {
+            alone = group.first->alone;
+            db_group_send (connection, &group, db->options.group_limit);
+        }
     }
 }
 
@@ -310,8 +351,8 @@ db_outcome_name (enum db_outcome outcome)
 struct db *
 db_new (zloop_t *loop, struct resolver *resolver, const struct db_options *options)
 {
-    assert (options->connections && options->queue_limit && options->group_limit &&
-            options->timeout_ms > 0);
+    assert (options->connections && options->connections <= 64 && options->queue_limit &&
+            options->group_limit && options->timeout_ms > 0);
     struct db *db = xcalloc (1, sizeof *db);
     db->loop = loop;
     db->resolver = resolver;

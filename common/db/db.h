@@ -5,6 +5,8 @@
 // spoils no other. Reads and writes never share a group. While a connection has a write group in flight, the next writes
 // gather, so the groups grow with the load by themselves.
 //
+// Calls of a statement that says DB_MANY, moreover, run as one statement.
+//
 // Statements are named rows of a table, prepared on each connection when it is made; values are always parameters.
 #ifndef JETON_DB_H
 #define JETON_DB_H
@@ -33,8 +35,15 @@ const char *db_outcome_name (enum db_outcome outcome);
 struct db_statement {
     const char *name; // unique in the process
     const char *sql;  // with $1 … $n
-    bool write;       // changes something
+    unsigned write;   // true: changes something; DB_MANY: so for many calls at once
 };
+
+// A write of many calls, for what many ask for at once: it costs PostgreSQL far less to make a hundred rows with one statement than with
+// a hundred. Calls of the same group that would follow each other run as one, a lone one as well. Each $n is an array with the calls'
+// values of that parameter, and as its first column each row has the number of the call that it belongs to, from 1:
+//     INSERT … SELECT … FROM unnest ($1::bigint[], $2::text[]) WITH ORDINALITY AS i (account, name, n) … RETURNING n, …
+// A call gets its own rows (with that column). One of the group that fails makes each run for itself, as always.
+enum { DB_MANY = 2 };
 
 // Parameters under construction. Values are copied when the call is made; what they point to must live until then.
 enum { DB_PARAMS_MAX = 24 };
@@ -45,7 +54,8 @@ struct db_params {
     int formats[DB_PARAMS_MAX];        // 0 text, 1 binary
     char scratch[DB_PARAMS_MAX][24];   // numbers as text
     // Of the first step: calls of a group run in rising order of it (those that have the same, in the order in which they were made).
-    // Give what a write locks, such as an account's number: groups that lock in the same order cannot deadlock.
+    // Give what a write locks, such as an account's number: groups that lock in the same order cannot deadlock. Writes with the same one, but for
+    // 0, run on the same connection, where they do not wait for each other's locks.
     int64_t lock_order;
 };
 
@@ -72,7 +82,7 @@ struct db_options {
     const char *url; // connection string or postgresql:// URL; names are resolved without blocking
     const char *password;    // NULL: as the URL or libpq's passfile has it
     const char *application; // application_name
-    size_t connections;      // 1 and up
+    size_t connections;      // 1 to 64
     size_t queue_limit;      // calls that wait or are in flight; more end as DB_UNAVAILABLE
     size_t group_limit;      // calls in one group, at most
     // A connection that owes a result for that long is dropped and made anew; a call that could not be sent for that long ends as

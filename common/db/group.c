@@ -43,8 +43,11 @@ gather (struct call_list *list, size_t limit)
 }
 
 static bool
-call_send (PGconn *pg, const struct call *call)
+call_send (PGconn *pg, struct call *call)
 {
+    call->together = db_many_run (call);
+    if (call->steps[0].statement->write == DB_MANY)
+        return db_many_send (pg, call, call->together);
     for (size_t i = 0; i < call->n; i++) {
         const struct call_step *step = &call->steps[i];
         if (!PQsendQueryPrepared (pg, step->statement->name, step->n, step->values, step->lengths,
@@ -52,6 +55,15 @@ call_send (PGconn *pg, const struct call *call)
             return false;
     }
     return true;
+}
+
+// The first one of the next statement.
+static struct call *
+after (struct call *call)
+{
+    for (size_t n = call->together; n > 0; n--)
+        call = call->next;
+    return call;
 }
 
 void
@@ -68,7 +80,7 @@ db_group_send (struct connection *connection, struct call_list *list, size_t lim
     connection->db->stats.groups++;
 
     bool sent = true;
-    for (const struct call *call = group->calls.first; call && sent; call = call->next)
+    for (struct call *call = group->calls.first; call && sent; call = after (call))
         sent = call_send (connection->pg, call);
     if (sent) {
         // Without its Sync nothing of it can be committed; and PQpipelineSync may send.
@@ -274,6 +286,12 @@ statement_result (struct connection *connection, PGresult *result)
     case PGRES_TUPLES_OK:
         if (!group->at)
             return false;
+        if (group->at->steps[group->step].statement->write == DB_MANY) {
+            if (!db_many_divide (group->at, group->at->together, result))
+                return false;
+            PQclear (result);
+            return true;
+        }
         group->at->results[group->step] = result;
         return true;
     case PGRES_FATAL_ERROR:
@@ -299,7 +317,7 @@ statement_over (struct call_group *group)
         return false;
     group->between = false;
     if (group->at && ++group->step == group->at->n) {
-        group->at = group->at->next;
+        group->at = after (group->at);
         group->step = 0;
     }
     return true;

@@ -4,6 +4,7 @@
 // group.c      a group: sending it, its results, its outcomes
 // connection.c one connection: resolving, connecting, preparing, losing it
 // conninfo.c   the connection string, with addresses in the place of names
+// many.c       calls that run as one statement
 // params.c, result.c: values in, values out
 //
 // Control flow: each event (socket, timer, resolver) ends in db_settle, the one place from which callbacks are called and waiting
@@ -31,6 +32,7 @@ struct call {
     size_t size;     // of the block
     int64_t since;   // when it was accepted
     bool write;      // one of its statements is
+    size_t together; // in flight: calls from this on that run as one statement
     bool alone;      // its group failed: it runs by itself
     bool resent;     // it has had its second chance after a lost connection
     unsigned reruns; // after a serialisation failure or a deadlock
@@ -136,6 +138,14 @@ void db_group_send (struct connection *connection, struct call_list *list, size_
 // db_group_result (connection, result): What PQgetResult gave; the group takes it. False: it makes no sense, or the server ended the
 // session; connection->fault says which.
 bool db_group_result (struct connection *connection, PGresult *result)
+    __attribute__ ((warn_unused_result));
+// db_many_run (call): How many from this on run as one statement; 1: it runs alone, or its statement is not DB_MANY.
+// db_many_send (pg, first, n): Send them. False: it failed. db_many_divide (first, n, result): Give each its rows. False: it is no result
+// that such a statement may have.
+size_t db_many_run (const struct call *call);
+bool db_many_send (PGconn *pg, const struct call *first, size_t n)
+    __attribute__ ((warn_unused_result));
+bool db_many_divide (struct call *first, size_t n, const PGresult *result)
     __attribute__ ((warn_unused_result));
 // db_group_lost (connection): The connection is gone: decide what becomes of its oldest group, and take it off.
 void db_group_lost (struct connection *connection);

@@ -28,7 +28,7 @@ const struct config_row process_settings_table[] = {
     NUMBER (database_connections, "4", 1, 64, false, "connections to the database"),
     NUMBER (database_queue, "8192", 1, 1048576, false,
             "database calls that wait or are in flight; more are refused"),
-    NUMBER (database_group, "64", 1, 4096, false,
+    NUMBER (database_group, "256", 1, 4096, false,
             "database calls that are committed together, at most"),
     NUMBER (database_timeout_ms, "10000", 100, 600000, false,
             "a connection whose oldest call waited so long is made anew, in milliseconds"),

@@ -89,15 +89,15 @@ change_record (struct request *request, struct audit_change *audit, const char *
         change_no_memory (request);
         return false;
     }
-    struct idempotency_kept kept;
-    if (!idempotency_keep (request, audit->after, change->rest, &kept))
+    if (!idempotency_keep (request, audit->after, change->rest, &change->kept))
         return false;
+    const struct idempotency_kept *kept = &change->kept;
     const char *method = request_method (request);
     const struct part parts[] = {{change->record, change->record_size},
-                                 {kept.hash, sizeof kept.hash},
+                                 {kept->hash, sizeof kept->hash},
                                  {method, strlen (method)},
-                                 {kept.sealed, kept.size}};
-    return told_pack (request, parts, kept.keyed ? 4 : 1);
+                                 {kept->sealed, kept->size}};
+    return told_pack (request, parts, kept->keyed ? 4 : 1);
 }
 
 // Defects, and what only an operator can mend: the peer gets a number, the log what goes with it.

@@ -5,6 +5,7 @@
 #include "common/audit/record.h"
 #include "common/db/db.h"
 #include "common/rpc/request.h"
+#include "services/admin/idempotency.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,8 +20,9 @@ struct change {
     size_t record_size;
     const uint8_t *
         told; // what is written with the change, as PostgreSQL's bytea[]: the record; for a call with an idempotency key also
-    size_t told_size; // the key's hash, the method, the sealed reply
-    void *after;      // the object's message, as it will be: the record's, and the reply's
+    size_t told_size;             // the key's hash, the method, the sealed reply
+    struct idempotency_kept kept; // of those, the last three
+    void *after; // the object's message, as it will be: the record's, and the reply's
     const ProtobufCMessage *rest; // a reply with what it holds beside the object; NULL: nothing
     char *created_by_id, *created_by_name; // the actor
     struct secret *secret;                 // the password that it sets (secret.h); NULL: none

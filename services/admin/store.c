@@ -285,13 +285,30 @@ param_sealed (struct db_params *params, const uint8_t *sealed)
         db_param_null (params);
 }
 
+// What is written with a change, in columns of its own.
+static void
+param_told (struct db_params *params, const struct request *request, const struct change *change)
+{
+    const struct idempotency_kept *kept = &change->kept;
+    db_param_bytes (params, change->record, change->record_size);
+    if (kept->keyed) {
+        db_param_bytes (params, kept->hash, sizeof kept->hash);
+        db_param_text (params, request_method (request));
+        db_param_bytes (params, kept->sealed, kept->size);
+    } else {
+        for (int i = 0; i < 3; i++)
+            db_param_null (params);
+    }
+}
+
 void
 store_token_create (struct request *request, const struct change *change,
                     const Jeton__V1__Token *token, const struct store_token_new *new,
                     db_callback *callback)
 {
     struct db_params params = {.lock_order = new->account};
-    param_change (&params, change);
+    param_told (&params, request, change);
+    db_param_int (&params, change->number);
     db_param_int (&params, new->account);
     db_param_int (&params, new->owner);
     db_param_text (&params, token->name);

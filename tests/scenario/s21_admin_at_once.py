@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The admin process when many ask at once, through two processes, and when its database goes (R11, R37, R44)."""
-from administer import Admin, counts, envelope, grants, name_of, records, types
+from administer import Admin, admin, counts, envelope, grants, name_of, records, types
 from harness import System, expect, expect_equal, main, test, wait_for
 
 
@@ -43,6 +43,38 @@ def limit(system):
     a.ok("DeleteToken", id=a.ok("ListTokens", account_id=account).tokens[0].id)
     a.ok("CreateToken", **fields)
     a.refused("RESOURCE_EXHAUSTED", "CreateToken", **fields, says="limit is 5")
+
+
+@test("tokens that are created at once keep apart what each is made of")
+def mixed(system):
+    a = system.admin
+    accounts = [a.ok("CreateAccount", name=f"Mixed {i}", modules=["orders", "stock"]).account.id for i in range(3)]
+    texts = ['"quoted"', "back\\slash", "{a,b}", "NULL", "comma, space ", "\\x41", "ünï𝄞", "'; --", "$1"]
+    wanted = [{"account_id": accounts[i % 3], "name": f"{i} {texts[i % 9]}", "description": texts[(i + 1) % 9], "kind": types.TOKEN_KIND_SERVICE,
+               "modules": grants("orders", "stock") if i % 2 else grants("orders"),
+               "allow_list": ["192.0.2.0/24", "2001:db8::/32"][:i % 3], "revealable": i % 4 == 0,
+               "rate_limit": types.RateLimit(per_minute=60 + i, burst=5) if i % 5 == 0 else None} for i in range(40)]
+    before = counts(system)
+    for fields in wanted:
+        a.given(idempotency_key=f"mixed-{len(fields['name'])}-{fields['name'].split()[0]}" if fields["revealable"] else None)
+        a.start("CreateToken", **{key: value for key, value in fields.items() if value is not None})
+    a.given()
+    replies = [a.dealer.receive(20) for _ in wanted]
+    expect_equal({reply.code for reply in replies}, {envelope.CODE_OK})
+    values, names = set(), set()
+    for reply in replies:
+        made = admin.CreateTokenReply.FromString(reply.body)
+        fields = wanted[int(made.token.name.split()[0])]
+        values.add(made.value)
+        names.add(made.token.name)
+        token = a.ok("GetToken", id=made.token.id).token
+        expect_equal(token, made.token, "the token that was answered, and the one that is kept")
+        for key in ("account_id", "name", "description", "revealable"):
+            expect_equal(getattr(token, key), fields[key], key)
+        expect_equal(({g.module for g in token.modules}, list(token.allow_list)), ({g.module for g in fields["modules"]}, fields["allow_list"]))
+        expect_equal(token.rate_limit.per_minute, fields["rate_limit"].per_minute if fields["rate_limit"] else 0)
+    expect_equal((len(values), len(names)), (len(wanted), len(wanted)))
+    expect_equal([after - was for after, was in zip(counts(system), before)], [len(wanted)] * len(before), "changes and records")
 
 
 @test("two change the same token at the same time: one wins, the other hears what is so by now")

@@ -18,6 +18,14 @@ static const struct db_statement statements[] = {
     [CAST] = {"cast", "SELECT $1::text::bigint", false},
     [FLAKY] = {"flaky", "SELECT flaky ($1::int)", true},
     [READ_ONLY] = {"read_only", "INSERT INTO t SELECT 1 FROM fail_read_only ()", true},
+    // Adds those that have a word: its word, how many ran together, its data.
+    [ADD_MANY] = {"add_many",
+                  "WITH input AS (SELECT * FROM unnest ($1::int[], $2::text[], $3::bytea[])"
+                  "  WITH ORDINALITY AS i (id, word, data, n)),"
+                  " added AS (INSERT INTO t (id) SELECT id FROM input WHERE word IS NOT NULL)"
+                  " SELECT n, word, (SELECT count (*) FROM input), data FROM input"
+                  " WHERE word IS NOT NULL",
+                  DB_MANY},
     {NULL, NULL, false},
 };
 
@@ -39,6 +47,15 @@ on_answer (void *context, enum db_outcome outcome, PGresult *const *results,
     if (!results)
         return;
     const char *text;
+    answer->rows = PQntuples (results[0]);
+    if (answer->rows == 0)
+        return;
+    if (PQnfields (results[0]) == 4) {
+        ck_assert (db_get_int (results[0], 0, 2, &answer->third));
+        if (!PQgetisnull (results[0], 0, 3))
+            ck_assert (db_get_bytes (results[0], 0, 3, answer->bytes, sizeof answer->bytes,
+                                     &answer->nbytes));
+    }
     if (db_get_int (results[0], 0, 0, &answer->value) && db_get_text (results[0], 0, 1, &text))
         snprintf (answer->text, sizeof answer->text, "%s", text);
 }

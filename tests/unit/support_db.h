@@ -18,7 +18,8 @@ enum statement {
     DIVIDE,
     CAST,
     FLAKY,
-    READ_ONLY
+    READ_ONLY,
+    ADD_MANY
 };
 
 // Made anew for each test, but for the server.
@@ -34,7 +35,11 @@ struct answer {
     struct db_error error;
     int64_t value;  // first column of the first row
     char text[100]; // second column
-    int64_t at;     // when
+    int rows;
+    int64_t third;
+    uint8_t bytes[100]; // fourth column
+    size_t nbytes;
+    int64_t at; // when
 };
 
 void on_answer (void *context, enum db_outcome outcome, PGresult *const *results,

@@ -1,0 +1,118 @@
+// Writes of many calls that run as one statement, and which connection writes run on.
+// objects: tests/unit/support_db.o tests/unit/support_postgres.o
+#include "tests/unit/support_db.h"
+#include <check.h>
+
+static void
+add_many (int id, const char *word, const void *data, size_t size, int64_t lock_order,
+          struct answer *answer)
+{
+    struct db_params params = {.lock_order = lock_order};
+    db_param_int (&params, id);
+    db_param_text (&params, word);
+    if (data)
+        db_param_bytes (&params, data, size);
+    else
+        db_param_null (&params);
+    db_call (db, ADD_MANY, &params, on_answer, answer);
+}
+
+// Each has its own row, whatever its values are made of.
+START_TEST (many_run_as_one)
+{
+    static const char *const words[] = {
+        "one",   "",          "NULL", "a,b", "{}", "\"quoted\"", "back\\slash",
+        "\\x00", "new\nline", "ünï",  NULL,  " ",  "'); DROP"};
+    enum { N = sizeof words / sizeof *words };
+    static const uint8_t bytes[] = {0, 1, '"', '\\', 127, 128, 255};
+    open_db (1);
+    struct answer answers[N] = {0};
+    for (int i = 0; i < N; i++)
+        add_many (i, words[i], i % 3 ? bytes : NULL, (size_t) (i % 3 - 1) * sizeof bytes, 0,
+                  &answers[i]);
+    wait_idle ();
+    for (int i = 0; i < N; i++) {
+        is (&answers[i], DB_OK);
+        ck_assert_int_eq (answers[i].rows, words[i] ? 1 : 0);
+        if (!words[i])
+            continue;
+        ck_assert_int_eq (answers[i].value, i + 1);
+        ck_assert_str_eq (answers[i].text, words[i]);
+        ck_assert_int_eq (answers[i].third, N);
+        ck_assert_uint_eq (answers[i].nbytes, i % 3 == 2 ? sizeof bytes : 0);
+        ck_assert_mem_eq (answers[i].bytes, bytes, answers[i].nbytes);
+    }
+    ck_assert_int_eq (ask ("SELECT count (*)::int FROM t"), N - 1);
+}
+END_TEST
+
+// Only those that would follow each other: locks are taken in the order that the calls have.
+START_TEST (many_keep_the_order_of_locks)
+{
+    open_db (1);
+    struct answer many[4] = {0}, other = {0};
+    for (int i = 0; i < 4; i++)
+        add_many (i, "x", NULL, 0, i + 1, &many[i]);
+    struct db_params params = {.lock_order = 3};
+    db_param_int (&params, 100);
+    db_call (db, ADD, &params, on_answer, &other);
+    wait_idle ();
+    is (&other, DB_OK);
+    for (int i = 0; i < 4; i++) {
+        is (&many[i], DB_OK);
+        ck_assert_int_eq (many[i].third, i < 3 ? 3 : 1);
+        ck_assert_int_eq (many[i].value, i < 3 ? i + 1 : 1);
+    }
+    ck_assert_int_eq (db_stats (db)->groups, 1);
+}
+END_TEST
+
+START_TEST (one_of_many_that_fails_spoils_no_other)
+{
+    open_db (1);
+    struct answer answers[5] = {0};
+    for (int i = 0; i < 5; i++)
+        add_many (i == 3 ? 1 : i, "x", NULL, 0, 0, &answers[i]);
+    wait_idle ();
+    for (int i = 0; i < 5; i++) {
+        is (&answers[i], i == 3 ? DB_CONFLICT : DB_OK);
+        if (i != 3)
+            ck_assert_int_eq (answers[i].third, 1);
+    }
+    ck_assert_str_eq (answers[3].error.constraint, "t_key");
+    ck_assert_int_eq (db_stats (db)->regrouped, 1);
+}
+END_TEST
+
+// Writes of one account wait for each other, and for nobody else's.
+START_TEST (locks_have_a_connection)
+{
+    open_db (2);
+    struct answer slow = {0}, same = {0}, another = {0};
+    struct db_params params = {.lock_order = 2};
+    db_param_int (&params, 1);
+    db_param_text (&params, "0.5");
+    db_call (db, ADD_SLOWLY, &params, on_answer, &slow);
+    run_for (100);
+    add_many (2, "x", NULL, 0, 4, &same);
+    add_many (3, "x", NULL, 0, 1, &another);
+    wait_idle ();
+    is (&slow, DB_OK);
+    is (&same, DB_OK);
+    is (&another, DB_OK);
+    ck_assert_int_lt (another.at, slow.at);
+    ck_assert_int_ge (same.at, slow.at);
+}
+END_TEST
+
+int
+main (void)
+{
+    TCase *tcase = tcase_create ("db many");
+    tcase_set_timeout (tcase, 60);
+    tcase_add_test (tcase, many_run_as_one);
+    tcase_add_test (tcase, many_keep_the_order_of_locks);
+    tcase_add_test (tcase, one_of_many_that_fails_spoils_no_other);
+    tcase_add_test (tcase, locks_have_a_connection);
+    return run_suite ("db many", tcase);
+}
