@@ -60,7 +60,8 @@ struct rpc_call_options {
 // rpc_client_call (client, descriptor, method, message, options, callback, context):
 // Call a method of a service. The message is packed before this returns. options may be NULL. Returns the call's id, for
 // rpc_client_cancel. How it ends when it does not get a reply:
-//   UNAVAILABLE        no connection came up within the deadline, or an idempotent call was lost twice: nothing was done (or it does not matter)
+//   UNAVAILABLE        no connection came up within the deadline, the server asked and, where there is one, a second one said so, or an
+//                      idempotent call was lost twice: nothing was done (or it does not matter)
 //   UNKNOWN            the connection was lost after the request was sent, and the call is not idempotent
 //   DEADLINE_EXCEEDED  no answer in time
 //   RESOURCE_EXHAUSTED in_flight_limit

@@ -91,7 +91,8 @@ failure_deliver (struct rpc_call *call, const Jeton__V1__Reply *reply)
     rpc_call_finish (call, &result);
 }
 
-// A server that ends or is not ready says so, and did nothing: another may be better off.
+// A server that ends, is not ready or lacks its database says so, and did nothing (proto/envelope.proto): another may be better off, and a
+// call that may not be repeated is none yet.
 static bool
 elsewhere (struct rpc_call *call, const Jeton__V1__Reply *reply)
 {

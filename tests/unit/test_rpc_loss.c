@@ -118,26 +118,71 @@ ask (struct rpc_client *client, struct outcome *outcome, const char *key)
 
 START_TEST (one_that_is_not_ready_is_passed_over)
 {
-    unsigned ready = fixture_port (), not_ready = fixture_port ();
+    unsigned ready = fixture_port (), not_ready = fixture_port (), neither = fixture_port ();
     pid_t a = fixture_child (&fixture, ready, RPC_SERVING);
     pid_t b = fixture_child (&fixture, not_ready, RPC_STARTING);
+    pid_t c = fixture_child (&fixture, neither, RPC_STARTING);
     struct rpc_client *client = client_of_two (ready, not_ready, false);
     struct outcome outcome;
     char port[16];
     snprintf (port, sizeof port, "%u", ready);
     for (int i = 0; i < 20; i++)
         ck_assert_str_eq (ask (client, &outcome, NULL), port);
-    size_t refused = 0;
+    // Nothing was done: calls that may not be repeated go there too.
     for (int i = 0; i < 20; i++) {
         call_validate (client, &outcome, "x", "who", NULL);
         ck_assert (fixture_until (&fixture, outcome_done, &outcome));
-        refused += outcome.code == JETON__V1__CODE__CODE_UNAVAILABLE;
+        ck_assert_msg (outcome.code == JETON__V1__CODE__CODE_OK, "%s", outcome.message);
+        ck_assert_str_eq (outcome.token, port);
     }
-    ck_assert_uint_ge (refused, 5); // what may not be repeated was asked of either
-    ck_assert_uint_le (refused, 15);
+    rpc_client_destroy (&client);
+    // Once: when nobody is ready, that is the answer.
+    client = client_of_two (not_ready, neither, false);
+    call_validate (client, &outcome, "x", "who", NULL);
+    ck_assert (fixture_until (&fixture, outcome_done, &outcome));
+    ck_assert_int_eq (outcome.code, JETON__V1__CODE__CODE_UNAVAILABLE);
     rpc_client_destroy (&client);
     child_end (a);
     child_end (b);
+    child_end (c);
+}
+END_TEST
+
+static void
+drained (void *context)
+{
+    *(bool *) context = true;
+}
+
+START_TEST (one_that_ends_finishes_what_it_has_and_the_rest_goes_elsewhere)
+{
+    bool over = false;
+    size_t n = 1;
+    unsigned own = fixture_port (), other = fixture_port ();
+    pid_t child = fixture_child (&fixture, other, RPC_SERVING);
+    snprintf (fixture.endpoint, sizeof fixture.endpoint, "tcp://127.0.0.1:%u", own);
+    fixture_serve (&fixture);
+    struct rpc_client *client = client_of_two (own, other, false);
+    struct outcome begun[2], outcome;
+    // One to each; that of the child does not end.
+    for (int i = 0; i < 2; i++)
+        call_validate (client, &begun[i], "begun", "hold", NULL);
+    ck_assert (fixture_until (&fixture, held, &n));
+    rpc_server_drain (fixture.server, drained, &over);
+    for (int i = 0; i < 20; i++) {
+        call_validate (client, &outcome, "x", "who", NULL);
+        ck_assert (fixture_until (&fixture, outcome_done, &outcome));
+        ck_assert_msg (outcome.code == JETON__V1__CODE__CODE_OK, "%s", outcome.message);
+    }
+    ck_assert (!over && !begun[0].done && !begun[1].done);
+    Jeton__V1__ValidateReply reply = JETON__V1__VALIDATE_REPLY__INIT;
+    request_reply (fixture.service.held[0], &reply.base);
+    for (int i = 0; i < 100 && !(begun[0].done || begun[1].done); i++)
+        fixture_pass (&fixture, 10);
+    ck_assert (begun[0].done != begun[1].done);
+    ck_assert_int_eq (begun[begun[1].done].code, JETON__V1__CODE__CODE_OK);
+    rpc_client_destroy (&client);
+    child_end (child);
 }
 END_TEST
 
@@ -236,6 +281,7 @@ main (void)
     tcase_add_test (losses, a_lost_call_is_unknown_unless_it_may_be_repeated);
     tcase_add_test (losses, a_call_that_is_lost_twice_is_unavailable);
     tcase_add_test (losses, one_that_is_not_ready_is_passed_over);
+    tcase_add_test (losses, one_that_ends_finishes_what_it_has_and_the_rest_goes_elsewhere);
     tcase_add_test (losses, a_key_has_a_home_until_that_is_gone);
     tcase_add_test (losses, a_stopped_server_is_noticed);
     tcase_add_test (losses, connections_are_limited);
