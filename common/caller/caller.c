@@ -237,15 +237,13 @@ static void
 token_check (struct passage *passage)
 {
     json_t *claims = NULL;
-    switch (jwt_verify (passage->token, strlen (passage->token), "at+jwt", keys_find,
-                        passage->options->keys, &claims, NULL)) {
+    switch (
+        keys_verify (passage->options->keys, passage->token, strlen (passage->token), &claims)) {
     case JWT_OK:
         break;
     case JWT_UNKNOWN_KEY:
-        if (passage->refreshed)
+        if (passage->refreshed || !keys_refresh (passage->options->keys, keys_refreshed, passage))
             fail_token (passage->request, "the login token is of no known issuer");
-        else
-            keys_refresh (passage->options->keys, keys_refreshed, passage);
         return;
     case JWT_MALFORMED:
     case JWT_BAD_SIGNATURE:

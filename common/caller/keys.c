@@ -2,6 +2,7 @@
 
 #include "common/log/log.h"
 #include "common/memory/memory.h"
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,16 @@ struct wish {
     struct wish *next;
     keys_callback *callback;
     void *context;
+    char kid[JWT_KID_SIZE];
+};
+
+// A kid of which there is no key: where its digest says, and nothing but its digest. The last one of a place stays.
+struct missing {
+    uint64_t digest;
+    int64_t until_ms;
 };
 
 struct public_keys {
-    zloop_t *loop;
     struct db *db;
     int statement;
     const int64_t *interval_ms;
@@ -22,7 +29,12 @@ struct public_keys {
     struct wish *waiting; // for the next query
     struct wish *served;  // by the query under way
     int64_t last_query_ms;
-    int timer; // of the next query, -1: none
+    zloop_t *loop; // gone when keys_destroy is called
+    int timer;     // for the next query, which is due at due_ms; -1: none
+    int64_t due_ms;
+    char missed[JWT_KID_SIZE]; // by the last keys_verify; "": no name that could be a key's
+    uint8_t digest_key[crypto_shorthash_KEYBYTES];
+    struct missing missing[KEYS_MISSING_MAX];
     bool loaded, querying;
 };
 
@@ -44,6 +56,8 @@ table_new (void)
 
 static void keys_query (struct public_keys *keys);
 
+static void keys_plan (struct public_keys *keys);
+
 static int
 keys_due (zloop_t *loop, int timer, void *argument)
 {
@@ -51,7 +65,11 @@ keys_due (zloop_t *loop, int timer, void *argument)
     (void) timer;
     struct public_keys *keys = argument;
     keys->timer = -1;
-    keys_query (keys);
+    // zloop may ring a timer once more after its end: two queries at once would lose the wishes of the first.
+    if (!keys->querying && zclock_mono () >= keys->due_ms)
+        keys_query (keys);
+    else
+        keys_plan (keys);
     return 0;
 }
 
@@ -59,15 +77,48 @@ keys_due (zloop_t *loop, int timer, void *argument)
 static void
 keys_plan (struct public_keys *keys)
 {
-    zloop_t *loop = keys->loop;
+    int64_t pause = keys->waiting ? REFRESH_PAUSE_MS : keys->loaded ? *keys->interval_ms : RETRY_MS;
     if (keys->querying)
         return;
     if (keys->timer != -1)
-        zloop_timer_end (loop, keys->timer);
-    int64_t pause = keys->waiting ? REFRESH_PAUSE_MS : keys->loaded ? *keys->interval_ms : RETRY_MS;
-    int64_t wait = keys->last_query_ms + pause - zclock_mono ();
-    keys->timer = zloop_timer (loop, wait > 0 ? (size_t) wait : 0, 1, keys_due, keys);
+        zloop_timer_end (keys->loop, keys->timer);
+    keys->due_ms = keys->last_query_ms + pause;
+    int64_t wait = keys->due_ms - zclock_mono ();
+    keys->timer = zloop_timer (keys->loop, wait > 0 ? (size_t) wait : 0, 1, keys_due, keys);
 }
+
+// ---- what is not there
+
+// Keyed, so that nobody can choose names that have a place in common.
+static struct missing *
+missing_place (struct public_keys *keys, const char *kid, uint64_t *digest_r)
+{
+    uint8_t digest[crypto_shorthash_BYTES];
+    crypto_shorthash (digest, (const uint8_t *) kid, strlen (kid), keys->digest_key);
+    memcpy (digest_r, digest, sizeof *digest_r);
+    return &keys->missing[*digest_r % KEYS_MISSING_MAX];
+}
+
+static bool
+is_missing (struct public_keys *keys, const char *kid)
+{
+    uint64_t digest;
+    const struct missing *missing = missing_place (keys, kid, &digest);
+    return missing->digest == digest && zclock_mono () < missing->until_ms;
+}
+
+static void
+missing_note (struct public_keys *keys, const struct wish *wish)
+{
+    for (; wish; wish = wish->next) {
+        uint64_t digest;
+        struct missing *missing = missing_place (keys, wish->kid, &digest);
+        if (!zhashx_lookup (keys->by_kid, wish->kid))
+            *missing = (struct missing){digest, zclock_mono () + KEYS_MISSING_MS};
+    }
+}
+
+// ---- reading
 
 static void
 wishes_end (struct wish *wish, bool loaded)
@@ -132,6 +183,8 @@ keys_read (void *context, enum db_outcome outcome, PGresult *const *results,
     }
     struct wish *served = keys->served;
     keys->served = NULL;
+    if (outcome == DB_OK)
+        missing_note (keys, served);
     wishes_end (served, outcome == DB_OK);
     keys_plan (keys);
 }
@@ -150,12 +203,13 @@ struct public_keys *
 keys_new (zloop_t *loop, struct db *db, int statement, const int64_t *interval_ms)
 {
     struct public_keys *keys = xcalloc (1, sizeof *keys);
-    keys->loop = loop;
     keys->db = db;
     keys->statement = statement;
     keys->interval_ms = interval_ms;
     keys->by_kid = table_new ();
+    keys->loop = loop;
     keys->timer = -1;
+    randombytes_buf (keys->digest_key, sizeof keys->digest_key);
     keys->last_query_ms = zclock_mono () - RETRY_MS;
     keys_plan (keys);
     return keys;
@@ -179,21 +233,36 @@ keys_loaded (const struct public_keys *keys)
     return keys->loaded;
 }
 
-const struct jwt_key *
-keys_find (void *context, const char *kid)
+// A jwt_find_key.
+static const struct jwt_key *
+find (void *context, const char *kid)
 {
     struct public_keys *keys = context;
     // Ours always name their key; czmq asserts that there is a name to look up.
-    return kid ? zhashx_lookup (keys->by_kid, kid) : NULL;
+    const struct jwt_key *key = kid ? zhashx_lookup (keys->by_kid, kid) : NULL;
+    if (!key && kid && strlen (kid) == JWT_KID_SIZE - 1)
+        memcpy (keys->missed, kid, JWT_KID_SIZE);
+    return key;
 }
 
-void
+enum jwt_result
+keys_verify (struct public_keys *keys, const char *token, size_t length, json_t **claims_r)
+{
+    keys->missed[0] = '\0';
+    return jwt_verify (token, length, "at+jwt", find, keys, claims_r, NULL);
+}
+
+bool
 keys_refresh (struct public_keys *keys, keys_callback *callback, void *context)
 {
+    if (!keys->missed[0] || is_missing (keys, keys->missed))
+        return false;
     struct wish *wish = xcalloc (1, sizeof *wish);
     wish->callback = callback;
     wish->context = context;
+    memcpy (wish->kid, keys->missed, sizeof wish->kid);
     wish->next = keys->waiting;
     keys->waiting = wish;
     keys_plan (keys);
+    return true;
 }

@@ -5,6 +5,7 @@
 #include "common/db/db.h"
 #include "common/token/jwt.h"
 #include <czmq.h>
+#include <jansson.h>
 
 // Called in the loop's thread, never before the starter has returned, unless keys_destroy comes first. `loaded`: the keys were read
 // after the call was made.
@@ -26,11 +27,18 @@ void keys_destroy (struct public_keys **keys);
 // keys_loaded (keys): Were they read at least once?
 bool keys_loaded (const struct public_keys *keys);
 
-// keys_find (keys, kid), with the keys as `context`: NULL when there is none. A jwt_find_key.
-const struct jwt_key *keys_find (void *context, const char *kid);
+// keys_verify (keys, token, length, claims_r): jwt_verify of an access token ("at+jwt") with these keys.
+enum jwt_result keys_verify (struct public_keys *keys, const char *token, size_t length,
+                             json_t **claims_r) __attribute__ ((warn_unused_result));
 
-// keys_refresh (keys, callback, context): Read them now: a token names a key that is not known. Equal wishes share a query, and there
-// are at most ten queries a second, whatever made-up tokens come.
-void keys_refresh (struct public_keys *keys, keys_callback *callback, void *context);
+// How long, and of how many, it is remembered that there was no key of a name. A name is the digest of its key: nobody can have asked for
+// one that is made later.
+enum { KEYS_MISSING_MS = 10000, KEYS_MISSING_MAX = 1024 };
+
+// keys_refresh (keys, callback, context): Directly after JWT_UNKNOWN_KEY of keys_verify: read them now, perhaps the key is there since. Equal
+// wishes share a query, and there are at most ten queries a second, whatever made-up tokens come. False: nothing is gained by it, and
+// `callback` is not called: the token names no key that could be one of the issuer's, or one that was not there a moment ago.
+bool keys_refresh (struct public_keys *keys, keys_callback *callback, void *context)
+    __attribute__ ((warn_unused_result));
 
 #endif

@@ -220,15 +220,12 @@ check_jwt (struct check *check, size_t length)
 {
     struct validator *validator = check->batch->validator;
     json_t *claims = NULL;
-    switch (jwt_verify (check->request->token, length, "at+jwt", keys_find, validator->keys,
-                        &claims, NULL)) {
+    switch (keys_verify (validator->keys, check->request->token, length, &claims)) {
     case JWT_OK:
         break;
     case JWT_UNKNOWN_KEY:
-        if (check->refreshed)
+        if (check->refreshed || !keys_refresh (validator->keys, check_keys_refreshed, check))
             check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
-        else
-            keys_refresh (validator->keys, check_keys_refreshed, check);
         return;
     case JWT_MALFORMED:
     case JWT_BAD_SIGNATURE:

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """A token's whole life, on three validators: every answer with its reason (R1-R5, R8, R12, R23, R25-R29, R37)."""
 # valgrind
+import base64
+import json
 import time
 
 from harness import Failed, System, expect, expect_equal, main, test, wait_for
@@ -217,6 +219,16 @@ def rotate(system):
     expect_reason(system, system.jwt, "ok", 200)
     rotated = wait_for(lambda: system.cli("audit", "list", "--event", "platform.keys.signing_key.rotated"), what="the record of the rotation")
     expect_equal(rotated[0]["object"]["id"], keys["pending"])
+
+
+@test("a JWT that names a key of nobody's is refused, the second time without waiting for the keys to be read")
+def stranger(system):
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+    for kid in ("A" * 43, "A" * 43, "B" * 43, "short", None):
+        header = {"alg": "ES256", "typ": "at+jwt", **({"kid": kid} if kid else {})}
+        expect_reason(system, f"{part(header)}.{part({'iss': 'x'})}.{'A' * 86}", "unknown", 401)
+    expect_reason(system, system.jwt, "ok", 200)
 
 
 @test("what a revoked signing key has signed is refused, and what others have is not (R25, R26)")
