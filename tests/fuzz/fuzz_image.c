@@ -1,4 +1,4 @@
-// Pictures that somebody uploads.
+// Pictures that somebody uploads (R35).
 #include "common/image/image.h"
 #include "common/memory/memory.h"
 

@@ -1,4 +1,4 @@
-// Scope texts as OAuth clients send them, resolved in a database that has all that they name.
+// Scope texts as OAuth clients send them (R13), resolved in a database that has all that they name.
 #include "common/scope/scope.h"
 
 #include <assert.h>

@@ -277,6 +277,14 @@ def states(system):
         a.refused("NOT_FOUND", method, id=made.id, says=made.id)
         a.refused("NOT_FOUND", method, id="TKN-0000-0000")
         a.refused("INVALID_ARGUMENT", method, id="TKN-0000-000", field="id")
+    for method, fields in (("EditToken", {"revision": deleted.revision, "fields": ["name"], "name": "back"}), ("RotateToken", {}), ("RevealToken", {})):
+        a.refused("NOT_FOUND", method, id=made.id, says=made.id, **fields)
+    # No list has it, whatever it is asked for.
+    every = [{"sort": sort, "descending": down} for sort in types.TokenSort.values() for down in (False, True)]
+    for fields in (*every, {"text": made.id}, {"text": made.name}, {"status": types.TOKEN_STATUS_DISABLED}, {"kind": made.kind}, {"created_by": "operator"},
+                   {"module": "orders"}):
+        listed = a.ok("ListTokens", account_id=system.account, count=True, page=types.PageRequest(size=500), **fields)
+        expect(made.id not in [t.id for t in listed.tokens] and listed.total == len(listed.tokens), f"a deleted token is listed: {fields}")
     expect(made.id not in [t.id for t in a.ok("ListTokens").tokens], "a deleted token is listed")
 
 

@@ -32,7 +32,7 @@ def three_validators():
     return system
 
 
-@test("create, allow, read-only 403, disable 401, enable, delete 401, each seen by three validators")
+@test("create, allow, read-only 403, disable 401, enable, delete 401, each seen by three validators (R2, R4-R6)")
 def life(system):
     made = token(system, "--module", "orders:read", "--module", "stock:write")
     for field in ("id", "value", "status", "expires_at"):

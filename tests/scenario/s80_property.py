@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Random steps against a small model (tests/property/), while processes are killed: the same states, one record a change, nothing lost (R4, R5, R7-R13, R36, R37, R44).
+"""Random steps against a small model (tests/property/), while processes are killed: the same states, one record a change, nothing lost (R2, R4, R5, R7-R13, R31, R36-R38, R44).
 
 JETON_STEPS: how many (20,000; `make check-property`: 1,000,000). JETON_SEED: of all choices, of steps and of faults; it is told when the test fails.
 """

@@ -85,6 +85,45 @@ def tests():
     expect(not untested, f"no test names: {', '.join(untested)}")
 
 
+# What is to be proved by now.
+RULES = [*range(1, 17), 29, 31, *range(34, 39), 41]
+
+
+def rules_in(text):
+    """The requirements that a text names: R12, and R4-R6 is all three."""
+    found = set()
+    for first, last in re.findall(r"\bR(\d+)(?:-R(\d+))?\b", text):
+        found.update(f"R{number}" for number in range(int(first), int(last or first) + 1))
+    return found
+
+
+def proofs():
+    """(requirements, tests) of each row of the table in tests/README.md."""
+    with open(os.path.join(TOP, "tests/README.md"), encoding="utf-8") as f:
+        table = f.read().split("## What proves which requirement")[1].split("\n## ")[0]
+    for rules, proof in re.findall(r"^\| (R\d[^|]*?) \| (.*) \|$", table, re.M):
+        yield rules_in(rules), re.findall(r"`((?:test|fuzz|s\d\d)_\w+)`", proof)
+
+
+def cites(name, rules):
+    """Which of the requirements the test's file names."""
+    found = next((text for path, text in TESTS.items() if os.path.splitext(os.path.basename(path))[0] == name), None)
+    expect(found is not None, f"tests/README.md: there is no test {name}")
+    return rules & rules_in(found)
+
+
+@test("each requirement is in the table of tests/README.md, and cited by the tests that it names")
+def requirements():
+    proved, wrong = set(), []
+    for rules, names in proofs():
+        cited = {name: cites(name, rules) for name in names}
+        wrong += [f"{name} cites none of {', '.join(sorted(rules))}" for name, found in cited.items() if not found]
+        wrong += [f"none of {', '.join(names)} cites {rule}" for rule in sorted(rules) if not any(rule in found for found in cited.values())]
+        proved.update(rules)
+    wrong += [f"no row for R{rule}" for rule in RULES if f"R{rule}" not in proved]
+    expect(not wrong, f"tests/README.md: {'; '.join(wrong)}")
+
+
 @test("the files of the schema are numbered without gap or double, and the processes want the last one")
 def schema():
     numbers = sorted(int(os.path.basename(path)[:4]) for path in glob.glob(os.path.join(TOP, "deploy/schema/*.sql")))

@@ -1,4 +1,4 @@
-// Repeats of mutating calls in the admin process: what is kept, what a repeat gets, and which refusals hold.
+// Repeats of mutating calls in the admin process (R37, R44): what is kept, what a repeat gets, and which refusals hold.
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
 // objects: services/admin/token_list.o services/admin/token_logo.o services/admin/token_reveal.o services/admin/token_reseal.o

@@ -1,4 +1,4 @@
-// Markets, stock locations and customer groups in the admin process (R13-R15): what is refused of a request's form, the guards, what is written,
+// Markets, stock locations and customer groups in the admin process (R13-R15, R37): what is refused of a request's form, the guards, what is written,
 // and what an outcome becomes.
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o

@@ -1,4 +1,4 @@
-// Tokens that are edited, rotated and revealed: what is refused, and what is written.
+// Tokens that are edited (R7, R10), rotated and revealed: what is refused, and what is written.
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
 // objects: services/admin/token_list.o services/admin/token_logo.o services/admin/token_reveal.o services/admin/token_reseal.o

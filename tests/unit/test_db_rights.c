@@ -1,4 +1,4 @@
-// What each process's role may do in the database after `jeton db migrate`, and what it may not.
+// What each process's role may do in the database after `jeton db migrate`, and what it may not (R45).
 // objects: tests/unit/support_postgres.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o
 #include "common/crypto/crypto.h"
 #include "services/cli/migrate.h"

@@ -1,4 +1,4 @@
-// The issuer's public keys in other processes: when they are read, and what a token costs that names a key that is not there.
+// The issuer's public keys in other processes: when they are read, and what a token costs that names a key that is not there (R34).
 #include "tests/unit/test_caller.h"
 
 static size_t told, told_loaded;
