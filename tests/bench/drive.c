@@ -3,7 +3,7 @@
 //
 // A closed loop (rate 0) keeps in_flight calls under way: the next one begins when one has ended. An open loop begins `rate` calls a
 // second, whether or not the answers keep up; the time that a call took counts from when its schedule wanted it to begin, so that what a busy
-// client or a held-up server delays is measured and not left out.
+// client or a held-up server delays is measured and not left out. SIGTERM ends it early; what was measured until then is printed.
 #include "tests/bench/drive.h"
 #include "common/config/config.h"
 #include "common/crypto/crypto.h"
@@ -13,6 +13,7 @@
 #include "tests/bench/session.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,17 @@ calls_due (struct books *books, int64_t now)
     }
 }
 
+// Blocked and asked for, because a signal that interrupts the poll ends the loop at once.
+static bool
+terminated (void)
+{
+    const struct timespec now = {0};
+    sigset_t set;
+    sigemptyset (&set);
+    sigaddset (&set, SIGTERM);
+    return sigtimedwait (&set, NULL, &now) == SIGTERM;
+}
+
 static int
 timer_rings (zloop_t *loop, zmq_pollitem_t *item, void *argument)
 {
@@ -155,6 +167,8 @@ timer_rings (zloop_t *loop, zmq_pollitem_t *item, void *argument)
     if (read (item->fd, &rings, sizeof rings) != sizeof rings)
         return 0;
     int64_t now = clock_ns ();
+    if (now < books->until_ns && terminated ())
+        books->until_ns = now > books->from_ns ? now : books->from_ns + 1;
     bool open_loop = books->drive.settings.rate != 0;
     if (open_loop)
         calls_due (books, now);
@@ -193,7 +207,7 @@ run (struct books *books)
 static void
 show (const struct books *books)
 {
-    double seconds = (double) books->drive.settings.seconds;
+    double seconds = (double) (books->until_ns - books->from_ns) / SECOND_NS;
     double items = (double) items_per_call (&books->drive);
     printf ("{\"rate\": %.1f, \"refused_rate\": %.1f, \"failed\": %" PRIu64 ", \"left\": %" PRIu64
             ", \"wrong\": %" PRIu64 ", ",
@@ -250,6 +264,10 @@ main (int argc, char **argv)
         fprintf (stderr, "drive: %s\n", error.text);
         return 64;
     }
+    sigset_t set;
+    sigemptyset (&set);
+    sigaddset (&set, SIGTERM);
+    sigprocmask (SIG_BLOCK, &set, NULL); // before czmq starts its threads
     session_open (&books->session, "drive", drive->settings.peers, drive->settings.key);
     drive->client =
         session_client (&books->session, drive->work->service, drive->settings.endpoints);

@@ -97,10 +97,10 @@ class Measured(System):
         finally:
             process.kill()
         expect(process.returncode in (0, 1) and output, f"drive ended with status {process.returncode}: {error.strip()[-600:]}")
-        result = json.loads(output)
+        result = {**json.loads(output), "said": error.strip()}
         expect(result["wrong"] == 0, f"{result['wrong']} answers were wrong")
         if not unanswered:
-            expect(result["failed"] == 0 and result["left"] == 0 and result["refused_us"]["n"] == 0, f"not all was answered: {result} {error}")
+            expect(result["failed"] == 0 and result["left"] == 0 and result["refused_us"]["n"] == 0, f"not all was answered: {result}")
         return result
 
     def drive(self, work, seconds, unanswered=False, **settings):
