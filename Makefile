@@ -55,7 +55,7 @@ FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check check-property check-compose lint format format-check sanitize valgrind fuzz bench bench-compare install uninstall clean
+.PHONY: all programs tests help dependencies run stop check check-property check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -177,9 +177,12 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (60, shared among them), from the cor
 	@$(MAKE) -j$$(nproc) $(FUZZ)
 	@tests/fuzz/run $${FUZZ_SECONDS:-60} $(FUZZ)
 
+bench-programs: programs $(BENCH)
+	@:
+
 bench: ## measure it, beside floors of the same machine (ROWS="name…", BENCH_SECONDS; tests/bench/README.md)
 	@deploy/local/dependencies test bench
-	@$(MAKE) -j$$(nproc) programs $(BENCH) build/python/made
+	@$(MAKE) -j$$(nproc) bench-programs
 	@JETON_BUILD=$(BUILD) tests/bench/run $(ROWS)
 
 bench-compare: ## two results of make bench, row by row (OLD=… NEW=…)

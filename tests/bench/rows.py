@@ -145,9 +145,8 @@ def peak(bench):
 def overload(bench, floor):
     """Three times as many calls a second as were answered at the peak, whether or not the answers keep up."""
     result = bench.system().drive("validate", bench.seconds, unanswered=True, rate=int(3 * floor["throughput"]), warm_ms=1000)
-    expect(result["failed"] == 0, f"{result['failed']} calls had neither an answer nor RESOURCE_EXHAUSTED: {result['said']}")
     return {"throughput": result["rate"], "accepted p99": result["latency_us"]["p99"] / 1000, "refused p99": result["refused_us"]["p99"] / 1000,
-            "left": result["left"]}
+            "unanswered": result["failed"] + result["left"]}
 
 
 ROWS = (
@@ -170,6 +169,6 @@ ROWS = (
     Row("creations", "tokens created/s, durable, 1,024 in flight", "pgbench insert, 32 clients",
         (Figure("", "1/s", "least", 2.0),), pgbench("insert", 32), creations),
     Row("overload", "three times the peak, open loop", "peak, closed loop, 1,024 in flight",
-        (Figure("throughput", "1/s", "least", 0.9), Figure("accepted p99", "ms"), Figure("refused p99", "ms"), Figure("left", "", "most", 0)),
+        (Figure("throughput", "1/s", "least", 0.9), Figure("accepted p99", "ms"), Figure("refused p99", "ms"), Figure("unanswered", "", "most", 0)),
         peak, overload),
 )
