@@ -59,6 +59,9 @@ void admin_get_user (struct request *request);
 void admin_list_users (struct request *request);
 void admin_disable_user (struct request *request);
 void admin_enable_user (struct request *request);
+void admin_delete_user (struct request *request);
+// user_edit.c
+void admin_edit_user (struct request *request);
 // module.c
 void admin_create_module (struct request *request);
 void admin_list_modules (struct request *request);

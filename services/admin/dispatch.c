@@ -15,6 +15,8 @@ const struct rpc_method admin_methods[] = {
     {"CreateUser", admin_create_user, MANAGERS, RPC_WRITE, 0, 0},
     {"GetUser", admin_get_user, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"ListUsers", admin_list_users, MANAGERS, RPC_IDEMPOTENT, 0, 0},
+    {"EditUser", admin_edit_user, MANAGERS, RPC_WRITE, 0, 0},
+    {"DeleteUser", admin_delete_user, MANAGERS, RPC_WRITE, 0, 0},
     {"DisableUser", admin_disable_user, MANAGERS, RPC_WRITE, 0, 0},
     {"EnableUser", admin_enable_user, MANAGERS, RPC_WRITE, 0, 0},
     {"CreateModule", admin_create_module, MANAGERS, RPC_WRITE, 0, 0},

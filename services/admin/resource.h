@@ -78,6 +78,12 @@ void resource_set_status (struct request *request, enum resource resource, const
 // resource_sets (n_fields, fields, field): Is the field among those that an edit sets?
 bool resource_sets (size_t n_fields, char *const *fields, const char *field);
 
+// resource_check_fields (request, noun, known, n_fields, fields): An edit's fields are some of those known (ended by NULL), none twice. False: the request
+// was answered.
+bool resource_check_fields (struct request *request, const char *noun, const char *const *known,
+                            size_t n_fields, char *const *fields)
+    __attribute__ ((warn_unused_result));
+
 // resource_check (request, edit, code, name): What an edit sets of these (of a creation, `edit` NULL: both) is of the right form. False: the
 // request was answered.
 bool resource_check (struct request *request, const struct resource_edit *edit, const char *code,

@@ -116,27 +116,26 @@ resource_check (struct request *request, const struct resource_edit *edit, const
             check_name (request, "name", name));
 }
 
-static bool
-check_fields (struct request *request, const struct resource_kind *kind,
-              const struct resource_edit *edit)
+bool
+resource_check_fields (struct request *request, const char *noun, const char *const *known,
+                       size_t n_fields, char *const *fields)
 {
-    if (edit->n_fields == 0) {
+    if (n_fields == 0) {
         request_fail_field (request, "fields", "must name at least one field that is to be set");
         return false;
     }
-    for (size_t i = 0; i < edit->n_fields; i++) {
+    for (size_t i = 0; i < n_fields; i++) {
         size_t k = 0;
-        while (kind->fields[k] && strcmp (kind->fields[k], edit->fields[i]) != 0)
+        while (known[k] && strcmp (known[k], fields[i]) != 0)
             k++;
         char field[32];
         snprintf (field, sizeof field, "fields[%zu]", i);
-        if (resource_sets (i, edit->fields, edit->fields[i])) {
+        if (resource_sets (i, fields, fields[i])) {
             request_fail_field (request, field, "is there twice");
             return false;
         }
-        if (!kind->fields[k]) {
-            request_fail_field (request, field, "is not a field of a %s that can be edited",
-                                kind->noun);
+        if (!known[k]) {
+            request_fail_field (request, field, "is not a field of a %s that can be edited", noun);
             return false;
         }
     }
@@ -160,7 +159,7 @@ resource_edit (struct request *request, enum resource resource, const struct res
                                .again = again};
     int64_t number;
     if (!check_id (request, "id", kind->prefix, edit->id, &number) ||
-        !check_fields (request, kind, edit))
+        !resource_check_fields (request, kind->noun, kind->fields, edit->n_fields, edit->fields))
         return;
     if (edit->revision < 1) {
         request_fail_field (request, "revision",

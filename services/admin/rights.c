@@ -19,6 +19,8 @@ const struct caller_right admin_rights[] = {
      "account_id"}, // the handler lets only operators make operators
     {"GetUser", READER, CALLER_OBJECT, "id"},
     {"ListUsers", READER, CALLER_LIST, "account_id"},
+    {"EditUser", MANAGER, CALLER_OBJECT, "id"}, // the handler lets only operators make operators
+    {"DeleteUser", MANAGER, CALLER_OBJECT, "id"},
     {"DisableUser", MANAGER, CALLER_OBJECT, "id"},
     {"EnableUser", MANAGER, CALLER_OBJECT, "id"},
     {"CreateModule", OPERATOR, CALLER_NONE, NULL},

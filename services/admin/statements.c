@@ -128,7 +128,7 @@ const struct db_statement store_statements[] = {
 
 [CALLER] = {"caller", CALLER_SQL (
     "CASE $2 WHEN 'TKN' THEN (SELECT t.account FROM tokens t WHERE t.number = $3 AND t.status <> 3)"
-    " WHEN 'USR' THEN (SELECT t.account FROM users t WHERE t.number = $3)"
+    " WHEN 'USR' THEN (SELECT t.account FROM users t WHERE t.number = $3 AND t.status <> 3)"
     " WHEN 'CGR' THEN (SELECT t.account FROM customer_groups t WHERE t.number = $3)"
     " WHEN 'MKT' THEN (SELECT t.account FROM markets t WHERE t.number = $3)"
     " WHEN 'CLI' THEN (SELECT t.account FROM clients t WHERE t.number = $3)"
@@ -190,19 +190,19 @@ const struct db_statement store_statements[] = {
     TOLD ("account", "number"), true},
 
 [USER_GET] = {"user_get",
-    "SELECT " USER_COLUMNS " FROM users WHERE number = $1::bigint", false},
+    "SELECT " USER_COLUMNS " FROM users WHERE number = $1::bigint AND status <> 3", false},
 
 [USER_LIST] = {"user_list",
-    "SELECT " USER_COLUMNS " FROM users WHERE number > $1::bigint"
+    "SELECT " USER_COLUMNS " FROM users WHERE number > $1::bigint AND status <> 3"
     " ORDER BY number LIMIT $2::bigint", false},
 
 [USER_LIST_OF_ACCOUNT] = {"user_list_of_account",
     "SELECT " USER_COLUMNS " FROM users WHERE number > $1::bigint AND account = $3::bigint"
-    " ORDER BY number LIMIT $2::bigint", false},
+    " AND status <> 3 ORDER BY number LIMIT $2::bigint", false},
 
 [USER_PREPARE] = {"user_prepare",
     "SELECT nextval ('users_number_seq'),"
-    " EXISTS (SELECT FROM users WHERE lower (username) = lower ($2))"
+    " EXISTS (SELECT FROM users WHERE lower (username) = lower ($2) AND status <> 3)"
     " FROM accounts WHERE number = $1::bigint", false},
 
 [USER_CREATE] = {"user_create",
@@ -212,9 +212,23 @@ const struct db_statement store_statements[] = {
     " RETURNING number, account, revision)"
     TOLD ("user", "account"), true},
 
+[USER_CHANGE_PREPARE] = {"user_change_prepare",
+    "SELECT " USER_COLUMNS ","
+    " EXISTS (SELECT FROM users o WHERE lower (o.username) = lower ($2) AND o.status <> 3 AND o.number <> u.number),"
+    " (SELECT count (*) FROM tokens t WHERE t.account = u.account AND t.owner = u.number AND t.status <> 3)"
+    " FROM users u WHERE u.number = $1::bigint AND u.status <> 3", false},
+
+[USER_EDIT] = {"user_edit",
+    "WITH changed AS ("
+    " UPDATE users SET username = $4, name = $5, role = $6::smallint, revision = revision + 1,"
+    "  password_hash = CASE WHEN $7::boolean THEN $8::text ELSE password_hash END"
+    " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3 RETURNING number, account, revision)"
+    TOLD ("user", "account"), true},
+
 [USER_STATUS] = {"user_status",
     "WITH changed AS ("
-    " UPDATE users SET status = $4::smallint, revision = revision + 1"
+    " UPDATE users SET status = $4::smallint, revision = revision + 1,"
+    "  password_hash = CASE WHEN $4::smallint = 3 THEN NULL ELSE password_hash END"
     " WHERE number = $2::bigint AND revision = $3::bigint RETURNING number, account, revision)"
     TOLD ("user", "account"), true},
 
@@ -242,7 +256,7 @@ LISTS (EXPIRY, "token_list_expiry", "coalesce (t.expires_at, 'infinity')", MICRO
     "   || coalesce (e.enabled, false)::integer, ','), '')"
     "  FROM modules m LEFT JOIN account_modules e ON e.account = a.number AND e.module = m.number"
     "  WHERE m.name = ANY (string_to_array ($3, ',')))"
-    " FROM accounts a LEFT JOIN users u ON u.number = $2::bigint WHERE a.number = $1::bigint", false},
+    " FROM accounts a LEFT JOIN users u ON u.number = $2::bigint AND u.status <> 3 WHERE a.number = $1::bigint", false},
 
 // Of many at once (DB_MANY). The accounts' rows are locked first, in order; what a locked row then says is what is true, so that two creations never
 // share the last place. Of those that come together, as many as there are places for have one, in their order.

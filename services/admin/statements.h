@@ -25,6 +25,8 @@ enum statement {
     USER_LIST_OF_ACCOUNT,
     USER_PREPARE,
     USER_CREATE,
+    USER_CHANGE_PREPARE,
+    USER_EDIT,
     USER_STATUS,
     TOKEN_GET,
     TOKEN_LIST_ALL, // of all accounts

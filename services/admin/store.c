@@ -178,6 +178,31 @@ store_user_create (struct request *request, const struct change *change,
 }
 
 void
+store_user_change_prepare (struct request *request, int64_t number, const char *username,
+                           db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, number);
+    db_param_text (&params, username);
+    db_call (store_db (request), USER_CHANGE_PREPARE, &params, callback, request);
+}
+
+void
+store_user_edit (struct request *request, const struct change *change, const Jeton__V1__User *user,
+                 bool password, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change);
+    db_param_int (&params, change->revision);
+    db_param_text (&params, user->username);
+    db_param_text (&params, user->name);
+    db_param_int (&params, user->role);
+    db_param_bool (&params, password);
+    db_param_text (&params, secret_hash (change));
+    db_call (store_db (request), USER_EDIT, &params, callback, request);
+}
+
+void
 store_user_status (struct request *request, const struct change *change,
                    Jeton__V1__UserStatus status, db_callback *callback)
 {

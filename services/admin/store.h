@@ -63,6 +63,13 @@ void store_user_prepare (struct request *request, int64_t account, const char *u
                          db_callback *callback);
 void store_user_create (struct request *request, const struct change *change,
                         const Jeton__V1__User *user, db_callback *callback);
+// store_user_change_prepare (request, number, username, callback): The user's columns; has another user the user name? How many tokens that are not
+// deleted are the user's own.
+void store_user_change_prepare (struct request *request, int64_t number, const char *username,
+                                db_callback *callback);
+// store_user_edit (request, change, user, password, callback): `password`: it is set, to the change's, or to none.
+void store_user_edit (struct request *request, const struct change *change,
+                      const Jeton__V1__User *user, bool password, db_callback *callback);
 void store_user_status (struct request *request, const struct change *change,
                         Jeton__V1__UserStatus status, db_callback *callback);
 

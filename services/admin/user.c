@@ -1,4 +1,5 @@
 // Users.
+#include "services/admin/user.h"
 #include "common/token/id.h"
 #include "envelope.pb-c.h"
 #include "services/admin/admin.h"
@@ -7,11 +8,13 @@
 #include "services/admin/page.h"
 #include "services/admin/secret.h"
 #include "services/admin/store.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define ACTIVE   JETON__V1__USER_STATUS__USER_STATUS_ACTIVE
 #define DISABLED JETON__V1__USER_STATUS__USER_STATUS_DISABLED
+#define DELETED  JETON__V1__USER_STATUS__USER_STATUS_DELETED
 
 static void admin_create_user_read (void *context, enum db_outcome outcome,
                                     PGresult *const *results, const struct db_error *error);
@@ -19,6 +22,24 @@ static void admin_create_user_done (void *context, enum db_outcome outcome,
                                     PGresult *const *results, const struct db_error *error);
 
 static void user_create_write (struct request *request);
+
+bool
+user_check_role (struct request *request, Jeton__V1__UserRole role)
+{
+    const struct caller *caller = request_caller (request);
+    if ((int) role < 0 || role > JETON__V1__USER_ROLE__USER_ROLE_INTEGRATION) {
+        request_fail_field (request, "role",
+                            "must be member, administrator, operator or integration");
+        return false;
+    }
+    if (role == JETON__V1__USER_ROLE__USER_ROLE_OPERATOR && caller &&
+        caller->role != CALLER_OPERATOR) {
+        request_fail (request, JETON__V1__CODE__CODE_PERMISSION_DENIED,
+                      "only operators make operators");
+        return false;
+    }
+    return true;
+}
 
 void
 admin_create_user (struct request *request)
@@ -30,18 +51,8 @@ admin_create_user (struct request *request)
         !check_name (request, "name", message->name) ||
         !check_password (request, "password", message->password))
         return;
-    if ((int) message->role < 0 || message->role > JETON__V1__USER_ROLE__USER_ROLE_INTEGRATION) {
-        request_fail_field (request, "role",
-                            "must be member, administrator, operator or integration");
+    if (!user_check_role (request, message->role))
         return;
-    }
-    const struct caller *caller = request_caller (request);
-    if (message->role == JETON__V1__USER_ROLE__USER_ROLE_OPERATOR && caller &&
-        caller->role != CALLER_OPERATOR) {
-        request_fail (request, JETON__V1__CODE__CODE_PERMISSION_DENIED,
-                      "only operators make operators");
-        return;
-    }
     struct change *change = change_begin (request);
     if (!change || !secret_begin (request, message->password))
         return;
@@ -100,9 +111,9 @@ user_of (struct request *request)
     return user;
 }
 
-static bool
+bool
 user_record (struct request *request, const Jeton__V1__User *before, const Jeton__V1__User *after,
-             const char *verb)
+             const char *verb, const char *what)
 {
     char event[64];
     snprintf (event, sizeof event, "platform.users.user.%s", verb);
@@ -114,8 +125,8 @@ user_record (struct request *request, const Jeton__V1__User *before, const Jeton
                                  .revision = after->revision,
                                  .before = before ? &before->base : NULL,
                                  .after = &after->base};
-    return change_record (request, &audit, "User %s (%s) was %s.", after->id, after->username,
-                          verb);
+    return change_record (request, &audit, "User %s (%s) was %s%s.", after->id, after->username,
+                          verb, what);
 }
 
 static void
@@ -123,7 +134,7 @@ user_create_write (struct request *request)
 {
     struct change *change = request_context (request);
     Jeton__V1__User *user = user_of (request);
-    if (user && user_record (request, NULL, user, "created"))
+    if (user && user_record (request, NULL, user, "created", ""))
         store_user_create (request, change, user, admin_create_user_done);
 }
 
@@ -148,6 +159,17 @@ admin_create_user_done (void *context, enum db_outcome outcome, PGresult *const 
     }
 }
 
+Jeton__V1__User *
+user_row (struct request *request, const char *id, struct row *row)
+{
+    if (PQntuples (row->result) == 0) {
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no user %s", id);
+        return NULL;
+    }
+    Jeton__V1__User *user = (Jeton__V1__User *) view_user (row);
+    return row_good (request, row) ? user : NULL;
+}
+
 // What a read of one user gave; NULL: the request was answered.
 static Jeton__V1__User *
 user_read (struct request *request, const char *id, enum db_outcome outcome,
@@ -155,13 +177,8 @@ user_read (struct request *request, const char *id, enum db_outcome outcome,
 {
     if (!change_read (request, outcome, error))
         return NULL;
-    if (PQntuples (results[0]) == 0) {
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no user %s", id);
-        return NULL;
-    }
     struct row row = row_of (request_arena (request), results[0], 0);
-    Jeton__V1__User *user = (Jeton__V1__User *) view_user (&row);
-    return row_good (request, &row) ? user : NULL;
+    return user_row (request, id, &row);
 }
 
 static void admin_get_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
@@ -271,7 +288,7 @@ user_change_write (struct request *request, const Jeton__V1__User *before,
     change->revision = before->revision;
     after->status = status;
     after->revision++;
-    if (user_record (request, before, after, verb))
+    if (user_record (request, before, after, verb, ""))
         store_user_status (request, change, status, callback);
 }
 
@@ -367,6 +384,70 @@ admin_enable_user_done (void *context, enum db_outcome outcome, PGresult *const 
         break;
     case CHANGE_OVERTAKEN:
         admin_enable_user (request);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
+}
+
+static void admin_delete_user_read (void *context, enum db_outcome outcome,
+                                    PGresult *const *results, const struct db_error *error);
+static void admin_delete_user_done (void *context, enum db_outcome outcome,
+                                    PGresult *const *results, const struct db_error *error);
+
+void
+admin_delete_user (struct request *request)
+{
+    const Jeton__V1__DeleteUserRequest *message = request_message (request);
+    int64_t number;
+    if (!check_id (request, "id", "USR", message->id, &number))
+        return;
+    struct change *change = change_begin (request);
+    if (!change)
+        return;
+    change->number = number;
+    store_user_change_prepare (request, number, "", admin_delete_user_read);
+}
+
+static void
+admin_delete_user_read (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    struct request *request = context;
+    const Jeton__V1__DeleteUserRequest *message = request_message (request);
+    if (!change_read (request, outcome, error))
+        return;
+    struct row row = row_of (request_arena (request), results[0], 0);
+    Jeton__V1__User *user = user_row (request, message->id, &row);
+    if (!user)
+        return;
+    (void) row_bool (&row); // whether another has no user name
+    int64_t tokens = row_int (&row);
+    if (!row_good (request, &row))
+        return;
+    if (tokens > 0)
+        request_fail (request, JETON__V1__CODE__CODE_FAILED_PRECONDITION,
+                      "user %s owns %" PRId64 " token%s: delete %s first, or disable the user",
+                      user->id, tokens, tokens == 1 ? "" : "s", tokens == 1 ? "it" : "them");
+    else
+        user_change_write (request, user, DELETED, "deleted", admin_delete_user_done);
+}
+
+static void
+admin_delete_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    struct request *request = context;
+    const struct change *change = request_context (request);
+    Jeton__V1__DeleteUserReply reply = JETON__V1__DELETE_USER_REPLY__INIT;
+    switch (change_end (request, outcome, results, error)) {
+    case CHANGE_DONE:
+        reply.user = change->after;
+        change_log (request, "user deleted", "user", reply.user->id);
+        request_reply (request, &reply.base);
+        break;
+    case CHANGE_OVERTAKEN:
+        admin_delete_user (request);
         break;
     case CHANGE_ANSWERED:
         break;

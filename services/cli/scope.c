@@ -46,6 +46,7 @@ const struct command scope_commands[] = {
      "number, id:MKT-…,\n"
      "or code:CODE. A stock location needs its market in the same scope.",
      "jeton scope resolve --account ACC-0123-4567 \"market:1234 stock_location:4567\"\n"
-     "jeton scope resolve --account ACC-0123-4567 market:code:b2b --customer CUS-0123-4567 --json\n"},
+     "jeton scope resolve --account ACC-0123-4567 market:code:b2b --customer CUS-0123-4567 "
+     "--json\n"},
     {.noun = NULL},
 };

@@ -14,12 +14,12 @@ enum { USER_BY_NAME, SIGNING_KEYS, SIGNING_KEY_ADD, SIGNING_KEY_ROTATE, RECORD_A
 
 // clang-format off
 const struct db_statement store_statements[] = {
-// One row always: how the database writes the name counts, whether or not there is such a user.
+// One row always: how the database writes the name counts, whether or not there is such a user. A deleted one is none.
 [USER_BY_NAME] = {"user_by_name",
     "SELECT u.number, u.account, u.username, u.name, u.password_hash, u.role, u.revision,"
     " u.status = 1 AND a.status = 1, lower($1)"
     " FROM (VALUES (1)) one LEFT JOIN (users u JOIN accounts a ON a.number = u.account)"
-    " ON lower(u.username) = lower($1)", false},
+    " ON lower(u.username) = lower($1) AND u.status <> 3", false},
 
 [SIGNING_KEYS] = {"signing_keys",
     "SELECT kid, state, public_key, private_key, " EPOCH ("created_at") ", " EPOCH ("activated_at") ", "

@@ -40,7 +40,8 @@ const struct db_statement store_statements[] = {
 
 [USER_FACTS] = {"user_facts",
     "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
-    " '', 0 FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = $1", false},
+    " '', 0 FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = $1"
+    " AND u.status <> 3", false},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 

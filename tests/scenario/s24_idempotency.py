@@ -106,7 +106,9 @@ def methods(system):
     calls = [("CreateModule", {"name": "prices"}), ("CreateAccount", {"name": "Other", "modules": ["orders"]}),
              ("SuspendAccount", {"id": system.account}), ("ResumeAccount", {"id": system.account}),
              ("EnableModule", {"account_id": system.account, "module": "prices"}), ("DisableModule", {"account_id": system.account, "module": "prices"}),
-             ("CreateUser", user), ("DisableUser", {"id": "User"}), ("EnableUser", {"id": "User"}), ("CreateToken", system.token),
+             ("CreateUser", user), ("DisableUser", {"id": "User"}), ("EnableUser", {"id": "User"}),
+             ("EditUser", {"id": "User", "revision": 3, "fields": ["password", "name"], "password": "another horse", "name": "Ada L"}), ("DeleteUser", {"id": "User"}),
+             ("CreateToken", system.token),
              ("DisableToken", {"id": "Token"}), ("EnableToken", {"id": "Token"}), ("EditToken", {"id": "Token", "revision": 3, "name": "y", "fields": ["name"]}),
              ("SetTokenLogo", {"id": "Token", "revision": 4, "logo": LOGO}), ("RotateToken", {"id": "Token"}), ("DeleteToken", {"id": "Token"})]
     coded = {"code": "eu"}

@@ -11,7 +11,7 @@ from harness import SLOW, TOP, System, expect, expect_equal, main, test, wait_fo
 EVERYONE, MANAGERS, OPERATORS = {"administrator", "member", "integration"}, {"administrator"}, set()
 RIGHTS = {
     "CreateAccount": OPERATORS, "GetAccount": EVERYONE, "ListAccounts": EVERYONE, "SuspendAccount": OPERATORS, "ResumeAccount": OPERATORS,
-    "CreateUser": MANAGERS, "GetUser": EVERYONE, "ListUsers": EVERYONE, "DisableUser": MANAGERS, "EnableUser": MANAGERS,
+    "CreateUser": MANAGERS, "GetUser": EVERYONE, "ListUsers": EVERYONE, "EditUser": MANAGERS, "DeleteUser": MANAGERS, "DisableUser": MANAGERS, "EnableUser": MANAGERS,
     "CreateModule": OPERATORS, "ListModules": EVERYONE, "EnableModule": OPERATORS, "DisableModule": OPERATORS,
     "CreateToken": MANAGERS, "GetToken": EVERYONE, "ListTokens": EVERYONE, "EditToken": MANAGERS, "RotateToken": MANAGERS,
     "RevealToken": MANAGERS, "ResealTokens": OPERATORS, "DisableToken": MANAGERS, "EnableToken": MANAGERS, "DeleteToken": MANAGERS,
@@ -130,7 +130,10 @@ def administrator(system):
                  (system.own.users["administrator"], "own-administrator", system.own.ACC, "user", "gateway"))
     # Nobody makes or changes somebody who may do more.
     a.refused("PERMISSION_DENIED", "CreateUser", account_id=system.own.ACC, username="x", name="x", role=types.USER_ROLE_OPERATOR)
-    a.refused("PERMISSION_DENIED", "DisableUser", id=system.own.users["operator"])
+    a.refused("PERMISSION_DENIED", "EditUser", id=system.own.USR, revision=2, fields=["role"], role=types.USER_ROLE_OPERATOR)
+    for method in ("DisableUser", "DeleteUser"):
+        a.refused("PERMISSION_DENIED", method, id=system.own.users["operator"])
+    a.refused("PERMISSION_DENIED", "EditUser", id=system.own.users["operator"], revision=1, fields=["password"], password="mine, all mine")
     a.ok("GetUser", id=system.own.users["operator"])
     # An operator's own user may do everything, anywhere.
     o = caller(system, system.own.logins["operator"])
