@@ -1,31 +1,21 @@
 #include "services/validator/decide.h"
 
-#include <string.h>
-
-static const struct grant *
-grant_find (const struct facts *facts, const char *module)
-{
-    for (size_t i = 0; i < facts->ngrants; i++)
-        if (strcmp (facts->grants[i].module, module) == 0)
-            return &facts->grants[i];
-    return NULL;
-}
-
 // An address that is not known is in no list.
 static bool
-address_allowed (const struct facts *facts, const struct cidr *address)
+address_allowed (const struct policy *policy, const struct cidr *address)
 {
-    for (size_t i = 0; i < facts->nallowed; i++)
-        if (cidr_contains (&facts->allowed[i], address))
+    const struct cidr *allowed = policy_allowed (policy);
+    for (size_t i = 0; i < policy->nallowed; i++)
+        if (cidr_contains (&allowed[i], address))
             return true;
-    return facts->nallowed == 0;
+    return policy->nallowed == 0;
 }
 
 Jeton__V1__Reason
 decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
         Jeton__V1__Access *granted_r)
 {
-    const struct grant *grant = grant_find (facts, wanted->module);
+    const struct policy_grant *grant = policy_grant (facts->policy, wanted->module);
     *granted_r = grant && grant->enabled ? (Jeton__V1__Access) grant->access
                                          : JETON__V1__ACCESS__ACCESS_UNSPECIFIED;
 
@@ -44,7 +34,7 @@ decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
         return JETON__V1__REASON__REASON_ACCOUNT_SUSPENDED;
     if (facts->environment != wanted->environment)
         return JETON__V1__REASON__REASON_WRONG_ENVIRONMENT;
-    if (!address_allowed (facts, &wanted->address))
+    if (!address_allowed (facts->policy, &wanted->address))
         return JETON__V1__REASON__REASON_ADDRESS_NOT_ALLOWED;
     if (!grant)
         return JETON__V1__REASON__REASON_MODULE_NOT_GRANTED;

@@ -7,7 +7,7 @@
 
 // What the caller wants to do.
 struct wanted {
-    const char *module;
+    uint16_t module;                    // its number now, of modules.h; 0: nobody has a grant of it
     Jeton__V1__Access access;           // read or write
     Jeton__V1__Environment environment; // live or test
     struct cidr address;                // of the end client; family 0: not known

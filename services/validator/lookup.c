@@ -99,9 +99,10 @@ flight_start (struct flight *flight)
     if (flight->key.user) {
         int64_t user;
         memcpy (&user, flight->key.bytes, sizeof user);
-        store_user_facts (validator->process.db, user, flight_done, flight);
+        store_user_facts (validator->process.db, validator->policies, user, flight_done, flight);
     } else {
-        store_token_facts (validator->process.db, flight->key.bytes, flight_done, flight);
+        store_token_facts (validator->process.db, validator->policies, flight->key.bytes,
+                           flight_done, flight);
     }
 }
 

@@ -70,6 +70,8 @@ main (int argc, char **argv)
     struct rpc_service service = {&jeton__v1__validator__descriptor, validator_methods, &validator};
     rpc_server_add (process->server, &service);
     validator_stats_show (&validator);
+    validator.modules = modules_new ();
+    validator.policies = policies_new (validator.modules, POLICIES_EXPECTED);
     validator.lookup = lookup_new (&validator);
     validator.keys = keys_new (process->loop, process->db, STORE_PUBLIC_KEYS,
                                &validator.settings.keys_interval_ms);
@@ -78,6 +80,8 @@ main (int argc, char **argv)
 
     process_end (process);
     lookup_destroy (&validator.lookup);
+    policies_destroy (&validator.policies);
+    modules_destroy (&validator.modules);
     keys_destroy (&validator.keys);
     return status;
 }

@@ -3,13 +3,14 @@
 #include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
+#include "services/validator/row.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { TOKEN_FACTS, USER_FACTS };
 
-// Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
+// What row.c reads. Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
 // clang-format off
 #define GRANT_TEXT(access) "m.name || ' ' || " access " || ' ' || am.enabled"
 #define ACCOUNT_GRANTS(account)                                                                    \
@@ -49,96 +50,10 @@ const struct db_statement store_statements[] = {
 // clang-format on
 
 struct facts_call {
+    struct policies *policies;
     store_facts_callback *callback;
     void *context;
 };
-
-// "orders 1 t" → a grant. The database's word is checked like any other.
-static bool
-grant_parse (const char *text, size_t length, struct grant *grant_r)
-{
-    const char *blank = memchr (text, ' ', length);
-    size_t name = blank ? (size_t) (blank - text) : 0;
-    if (name == 0 || name >= MODULE_NAME_SIZE || length < name + 4 || blank[2] != ' ')
-        return false;
-    char access = blank[1], enabled = blank[3];
-    if ((access != '1' && access != '2') || (enabled != 't' && enabled != 'f'))
-        return false;
-    memcpy (grant_r->module, text, name);
-    grant_r->module[name] = '\0';
-    grant_r->access = (uint8_t) (access - '0');
-    grant_r->enabled = enabled == 't';
-    return true;
-}
-
-static bool
-grants_parse (const char *text, struct facts *facts, size_t room)
-{
-    while (*text != '\0') {
-        size_t length = strcspn (text, ",");
-        if (facts->ngrants == room || !grant_parse (text, length, &facts->grants[facts->ngrants]))
-            return false;
-        facts->ngrants++;
-        text += length;
-        if (*text == ',')
-            text++;
-    }
-    return true;
-}
-
-// "192.0.2.0/24,2001:db8::/32"
-static bool
-allowed_parse (const char *text, struct facts *facts)
-{
-    while (*text != '\0') {
-        char network[CIDR_TEXT_SIZE];
-        size_t length = strcspn (text, ",");
-        if (facts->nallowed == FACTS_ALLOWED_MAX || length >= sizeof network)
-            return false;
-        memcpy (network, text, length);
-        network[length] = '\0';
-        if (!cidr_parse (network, &facts->allowed[facts->nallowed++]))
-            return false;
-        text += length + (text[length] == ',');
-    }
-    return true;
-}
-
-static bool
-get_small (const PGresult *result, int column, uint8_t *value_r)
-{
-    int64_t value;
-    if (!db_get_int (result, 0, column, &value) || value < 0 || value > 255)
-        return false;
-    *value_r = (uint8_t) value;
-    return true;
-}
-
-static struct facts *
-facts_from_row (const PGresult *result)
-{
-    const char *grants = "", *allowed;
-    if (!PQgetisnull (result, 0, 9) && !db_get_text (result, 0, 9, &grants))
-        return NULL;
-    size_t room = 1;
-    for (const char *p = grants; *p != '\0'; p++)
-        room += *p == ',';
-    if (room > FACTS_GRANTS_MAX)
-        return NULL;
-
-    struct facts *facts = xcalloc (1, sizeof *facts + room * sizeof facts->grants[0]);
-    if (db_get_int (result, 0, 0, &facts->token) && db_get_int (result, 0, 1, &facts->account) &&
-        db_get_int (result, 0, 2, &facts->user) && db_get_int (result, 0, 3, &facts->expires_at) &&
-        get_small (result, 4, &facts->kind) && get_small (result, 5, &facts->environment) &&
-        get_small (result, 6, &facts->token_status) &&
-        get_small (result, 7, &facts->account_status) &&
-        get_small (result, 8, &facts->user_status) && grants_parse (grants, facts, room) &&
-        db_get_text (result, 0, 10, &allowed) && allowed_parse (allowed, facts) &&
-        db_get_int (result, 0, 11, &facts->grace_until))
-        return facts;
-    free (facts);
-    return NULL;
-}
 
 static void
 store_facts_done (void *context, enum db_outcome outcome, PGresult *const *results,
@@ -151,38 +66,43 @@ store_facts_done (void *context, enum db_outcome outcome, PGresult *const *resul
     } else if (PQntuples (results[0]) == 0) {
         call->callback (call->context, STORE_NOT_FOUND, NULL);
     } else {
-        cleanup_free struct facts *facts = facts_from_row (results[0]);
-        if (!facts)
+        struct facts facts;
+        bool good = row_facts (results[0], call->policies, &facts);
+        if (!good)
             log_error ("a token's row makes no sense", "number", PQgetvalue (results[0], 0, 0),
                        NULL);
-        call->callback (call->context, facts ? STORE_OK : STORE_UNAVAILABLE, facts);
+        call->callback (call->context, good ? STORE_OK : STORE_UNAVAILABLE, good ? &facts : NULL);
+        policy_release (call->policies, facts.policy);
     }
     free (call);
 }
 
 static void
-store_facts (struct db *db, int statement, const struct db_params *params,
-             store_facts_callback *callback, void *context)
+store_facts (struct db *db, struct policies *policies, int statement,
+             const struct db_params *params, store_facts_callback *callback, void *context)
 {
     struct facts_call *call = xcalloc (1, sizeof *call);
+    call->policies = policies;
     call->callback = callback;
     call->context = context;
     db_call (db, statement, params, store_facts_done, call);
 }
 
 void
-store_token_facts (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE],
-                   store_facts_callback *callback, void *context)
+store_token_facts (struct db *db, struct policies *policies,
+                   const uint8_t digest[TOKEN_DIGEST_SIZE], store_facts_callback *callback,
+                   void *context)
 {
     struct db_params params = {0};
     db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
-    store_facts (db, TOKEN_FACTS, &params, callback, context);
+    store_facts (db, policies, TOKEN_FACTS, &params, callback, context);
 }
 
 void
-store_user_facts (struct db *db, int64_t user, store_facts_callback *callback, void *context)
+store_user_facts (struct db *db, struct policies *policies, int64_t user,
+                  store_facts_callback *callback, void *context)
 {
     struct db_params params = {0};
     db_param_int (&params, user);
-    store_facts (db, USER_FACTS, &params, callback, context);
+    store_facts (db, policies, USER_FACTS, &params, callback, context);
 }

@@ -17,14 +17,16 @@ enum store_outcome {
     STORE_UNAVAILABLE, // could not tell: no database, or a row that does not make sense (logged)
 };
 
-// The callbacks' pointers are valid during the call. Facts that are kept are copied.
+// The callbacks' pointers are valid during the call. Facts that are kept are copied, and their policy is held.
 typedef void store_facts_callback (void *context, enum store_outcome outcome,
                                    const struct facts *facts);
 
-// store_token_facts (db, digest, callback, context): Of the API token with this digest.
-void store_token_facts (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE],
-                        store_facts_callback *callback, void *context);
-// store_user_facts (db, user, callback, context): Of what a user may do: for login tokens.
-void store_user_facts (struct db *db, int64_t user, store_facts_callback *callback, void *context);
+// store_token_facts (db, policies, digest, callback, context): Of the API token with this digest.
+void store_token_facts (struct db *db, struct policies *policies,
+                        const uint8_t digest[TOKEN_DIGEST_SIZE], store_facts_callback *callback,
+                        void *context);
+// store_user_facts (db, policies, user, callback, context): Of what a user may do: for login tokens.
+void store_user_facts (struct db *db, struct policies *policies, int64_t user,
+                       store_facts_callback *callback, void *context);
 
 #endif

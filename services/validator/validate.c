@@ -23,7 +23,7 @@ struct check {
     struct batch *batch;
     const Jeton__V1__ValidateRequest *request;
     Jeton__V1__ValidateReply *reply;
-    struct wanted wanted;
+    struct wanted wanted; // but for the module, whose number is asked for when it is needed
     // Of a JWT: what it says of itself.
     int64_t user, account, expires_at;
     Jeton__V1__Environment environment;
@@ -111,6 +111,7 @@ check_decide (struct check *check, const struct facts *facts)
     reply->user = id_text (check, "USR", facts->user);
     reply->kind = facts->kind;
     reply->expires_at = facts->expires_at;
+    check->wanted.module = modules_find (check->batch->validator->modules, check->request->module);
     check_end (check, decide (facts, &check->wanted, time (NULL), &reply->granted_access));
 }
 
@@ -157,15 +158,13 @@ check_jwt_done (void *context, enum store_outcome outcome, const struct facts *f
     switch (outcome) {
     case STORE_OK: {
         // What the token says is joined with what is known of its user now.
-        struct facts *joined =
-            xmemdup (facts, sizeof *facts + facts->ngrants * sizeof facts->grants[0]);
-        joined->expires_at = check->expires_at;
-        joined->environment = (uint8_t) check->environment;
-        if (joined->account != check->account)
+        struct facts joined = *facts;
+        joined.expires_at = check->expires_at;
+        joined.environment = (uint8_t) check->environment;
+        if (joined.account != check->account)
             check_end (check, JETON__V1__REASON__REASON_REVOKED);
         else
-            check_decide (check, joined);
-        free (joined);
+            check_decide (check, &joined);
         return;
     }
     case STORE_NOT_FOUND:
@@ -273,7 +272,6 @@ check_prepare (struct check *check, const char **why_r)
     if (request->client_address[0] && !cidr_address (request->client_address, &address))
         return "client_address";
     check->wanted = (struct wanted){
-        .module = request->module,
         .access = request->access ? request->access : JETON__V1__ACCESS__ACCESS_READ,
         .environment =
             request->environment ? request->environment : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE,

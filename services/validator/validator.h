@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 struct lookup;
+struct modules;
+struct policies;
 struct public_keys;
 
 struct validator_settings {
@@ -31,6 +33,8 @@ struct validator {
     struct validator_settings settings;
     struct validator_stats stats;
     struct token_keys token_keys;
+    struct modules *modules;
+    struct policies *policies;
     struct lookup *lookup;
     struct public_keys *keys;
 };

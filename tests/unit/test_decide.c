@@ -1,5 +1,5 @@
 // The decision, for every reason that facts can give.
-// objects: services/validator/decide.o
+// objects: services/validator/decide.o services/validator/policy.o services/validator/modules.o
 #include "services/validator/decide.h"
 
 #include <check.h>
@@ -8,32 +8,67 @@
 
 enum { NOW = 1000000 };
 
-static struct facts *
-facts_new (void)
+static struct modules *modules;
+static struct policies *policies;
+static struct facts facts_;
+
+// What a token may do: "orders" read, if that is enabled, and "stock" write, if that is granted at all.
+static struct policy *
+policy_make (bool orders_enabled, bool stock, const char *const *networks)
 {
-    struct facts *facts = calloc (1, sizeof *facts + 2 * sizeof facts->grants[0]);
-    facts->token = 1;
-    facts->account = 2;
-    facts->kind = JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE;
-    facts->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
-    facts->token_status = JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE;
-    facts->account_status = JETON__V1__ACCOUNT_STATUS__ACCOUNT_STATUS_ACTIVE;
-    facts->user_status = JETON__V1__USER_STATUS__USER_STATUS_ACTIVE;
-    facts->ngrants = 2;
-    strcpy (facts->grants[0].module, "orders");
-    facts->grants[0].access = JETON__V1__ACCESS__ACCESS_READ;
-    facts->grants[0].enabled = true;
-    strcpy (facts->grants[1].module, "stock");
-    facts->grants[1].access = JETON__V1__ACCESS__ACCESS_WRITE;
-    facts->grants[1].enabled = true;
-    return facts;
+    struct policy_draft draft;
+    policy_draft_start (&draft);
+    if (stock)
+        ck_assert (policy_draft_grant (policies, &draft, "stock", 5, 2, true));
+    ck_assert (policy_draft_grant (policies, &draft, "orders", 6, 1, orders_enabled));
+    for (; networks && *networks; networks++) {
+        struct cidr network;
+        ck_assert (cidr_parse (*networks, &network));
+        ck_assert (policy_draft_allow (&draft, &network));
+    }
+    struct policy *policy = policies_intern (policies, &draft);
+    ck_assert_ptr_nonnull (policy);
+    return policy;
+}
+
+static void
+facts_policy (struct facts *facts, struct policy *policy)
+{
+    policy_release (policies, facts->policy);
+    facts->policy = policy;
+}
+
+static void
+setup (void)
+{
+    modules = modules_new ();
+    policies = policies_new (modules, 0);
+    facts_ = (struct facts){
+        .token = 1,
+        .account = 2,
+        .kind = JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE,
+        .environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE,
+        .token_status = JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE,
+        .account_status = JETON__V1__ACCOUNT_STATUS__ACCOUNT_STATUS_ACTIVE,
+        .user_status = JETON__V1__USER_STATUS__USER_STATUS_ACTIVE,
+        .policy = policy_make (true, true, NULL),
+    };
+}
+
+static void
+teardown (void)
+{
+    policy_release (policies, facts_.policy);
+    policies_destroy (&policies);
+    modules_destroy (&modules);
 }
 
 static Jeton__V1__Reason
 reason_of (const struct facts *facts, const char *module, Jeton__V1__Access access,
            Jeton__V1__Environment environment)
 {
-    struct wanted wanted = {.module = module, .access = access, .environment = environment};
+    struct wanted wanted = {
+        .module = modules_find (modules, module), .access = access, .environment = environment};
     Jeton__V1__Access granted;
     return decide (facts, &wanted, NOW, &granted);
 }
@@ -46,24 +81,23 @@ reason_of (const struct facts *facts, const char *module, Jeton__V1__Access acce
 
 START_TEST (test_grants)
 {
-    struct facts *facts = facts_new ();
+    struct facts *facts = &facts_;
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (OK));
     ck_assert_int_eq (reason_of (facts, "orders", WRITE, LIVE), REASON (READ_ONLY));
     ck_assert_int_eq (reason_of (facts, "stock", READ, LIVE), REASON (OK));
     ck_assert_int_eq (reason_of (facts, "stock", WRITE, LIVE), REASON (OK));
     ck_assert_int_eq (reason_of (facts, "prices", READ, LIVE), REASON (MODULE_NOT_GRANTED));
     ck_assert_int_eq (reason_of (facts, "order", READ, LIVE), REASON (MODULE_NOT_GRANTED));
-    facts->grants[0].enabled = false;
+    facts_policy (facts, policy_make (false, true, NULL));
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (MODULE_DISABLED));
-    facts->ngrants = 0;
+    facts_policy (facts, policy_make (false, false, NULL));
     ck_assert_int_eq (reason_of (facts, "stock", READ, LIVE), REASON (MODULE_NOT_GRANTED));
-    free (facts);
 }
 END_TEST
 
 START_TEST (test_states)
 {
-    struct facts *facts = facts_new ();
+    struct facts *facts = &facts_;
     // Whatever number the database holds: only 1 is active.
     for (int status = 0; status < 256; status++) {
         facts->token_status = (uint8_t) status;
@@ -81,13 +115,12 @@ START_TEST (test_states)
     facts->account_status = 1;
     facts->user_status = 2;
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (DISABLED));
-    free (facts);
 }
 END_TEST
 
 START_TEST (test_expiry)
 {
-    struct facts *facts = facts_new ();
+    struct facts *facts = &facts_;
     facts->expires_at = NOW + 1;
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (OK));
     facts->expires_at = NOW;
@@ -96,13 +129,12 @@ START_TEST (test_expiry)
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (EXPIRED));
     facts->expires_at = -1;
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (EXPIRED));
-    free (facts);
 }
 END_TEST
 
 START_TEST (test_rotated) // R9
 {
-    struct facts *facts = facts_new ();
+    struct facts *facts = &facts_;
     facts->grace_until = NOW + 1;
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (OK));
     facts->grace_until = NOW;
@@ -111,27 +143,26 @@ START_TEST (test_rotated) // R9
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (ROTATED_OUT));
     facts->token_status = 2;
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (DISABLED));
-    free (facts);
 }
 END_TEST
 
 START_TEST (test_environment)
 {
-    struct facts *facts = facts_new ();
+    struct facts *facts = &facts_;
     ck_assert_int_eq (reason_of (facts, "orders", READ, TEST), REASON (WRONG_ENVIRONMENT));
     facts->environment = TEST;
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (WRONG_ENVIRONMENT));
     ck_assert_int_eq (reason_of (facts, "orders", READ, TEST), REASON (OK));
     facts->environment = 0;
     ck_assert_int_eq (reason_of (facts, "orders", READ, LIVE), REASON (WRONG_ENVIRONMENT));
-    free (facts);
 }
 END_TEST
 
 static Jeton__V1__Reason
 reason_from (const struct facts *facts, const char *address, const char *module)
 {
-    struct wanted wanted = {.module = module, .access = READ, .environment = LIVE};
+    struct wanted wanted = {
+        .module = modules_find (modules, module), .access = READ, .environment = LIVE};
     Jeton__V1__Access granted;
     ck_assert (!*address || cidr_address (address, &wanted.address));
     return decide (facts, &wanted, NOW, &granted);
@@ -139,12 +170,11 @@ reason_from (const struct facts *facts, const char *address, const char *module)
 
 START_TEST (test_allow_list) // R10
 {
-    struct facts *facts = facts_new ();
+    struct facts *facts = &facts_;
     ck_assert_int_eq (reason_from (facts, "", "orders"), REASON (OK));
     ck_assert_int_eq (reason_from (facts, "203.0.113.1", "orders"), REASON (OK));
-    facts->nallowed = 2;
-    ck_assert (cidr_parse ("192.0.2.0/24", &facts->allowed[0]));
-    ck_assert (cidr_parse ("2001:db8::/32", &facts->allowed[1]));
+    facts_policy (
+        facts, policy_make (true, true, (const char *[]){"192.0.2.0/24", "2001:db8::/32", NULL}));
     ck_assert_int_eq (reason_from (facts, "192.0.2.1", "orders"), REASON (OK));
     ck_assert_int_eq (reason_from (facts, "::ffff:192.0.2.1", "orders"), REASON (OK));
     ck_assert_int_eq (reason_from (facts, "2001:db8:1::1", "orders"), REASON (OK));
@@ -155,14 +185,13 @@ START_TEST (test_allow_list) // R10
     ck_assert_int_eq (reason_from (facts, "192.0.3.1", "prices"), REASON (ADDRESS_NOT_ALLOWED));
     facts->token_status = 2;
     ck_assert_int_eq (reason_from (facts, "192.0.3.1", "orders"), REASON (DISABLED));
-    free (facts);
 }
 END_TEST
 
 // What makes a token no credential comes before what it may not do, or a stranger learns about accounts.
 START_TEST (test_order)
 {
-    struct facts *facts = facts_new ();
+    struct facts *facts = &facts_;
     facts->token_status = 3;
     facts->expires_at = 1;
     facts->account_status = 2;
@@ -176,7 +205,6 @@ START_TEST (test_order)
     ck_assert_int_eq (reason_of (facts, "prices", WRITE, LIVE), REASON (ACCOUNT_SUSPENDED));
     facts->account_status = 1;
     ck_assert_int_eq (reason_of (facts, "prices", WRITE, LIVE), REASON (WRONG_ENVIRONMENT));
-    free (facts);
 }
 END_TEST
 
@@ -212,6 +240,7 @@ main (void)
 {
     Suite *suite = suite_create ("decide");
     TCase *tcase = tcase_create ("decide");
+    tcase_add_checked_fixture (tcase, setup, teardown);
     tcase_add_test (tcase, test_grants);
     tcase_add_test (tcase, test_states);
     tcase_add_test (tcase, test_expiry);

@@ -1,5 +1,5 @@
 // What the validator's queries cost in a database of many tokens.
-// objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/validator/store.o
+// objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/validator/store.o services/validator/row.o services/validator/policy.o services/validator/modules.o
 #include "common/crypto/crypto.h"
 #include "common/memory/memory.h"
 #include "services/cli/migrate.h"
