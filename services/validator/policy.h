@@ -20,12 +20,11 @@ struct policy_grant {
 
 // Never changes. Only `references` does, which are this module's.
 struct policy {
-    struct policy *next;       // in its bucket
-    uint32_t hash, references; // of what follows; holders
-    uint32_t rate_per_minute;  // 0: no limit
-    uint32_t rate_burst;
-    uint16_t ngrants, nallowed;   // nallowed 0: from anywhere
-    struct policy_grant grants[]; // by module; behind them policy_allowed
+    struct policy *next;                  // in its bucket
+    uint32_t hash, references;            // of what follows; holders
+    uint32_t rate_per_minute, rate_burst; // both 0: no limit
+    uint16_t ngrants, nallowed;           // nallowed 0: from anywhere
+    struct policy_grant grants[];         // by module; behind them policy_allowed
 };
 
 // policy_allowed (policy): The networks that it may be used from.

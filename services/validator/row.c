@@ -50,6 +50,16 @@ allowed_parse (const char *text, struct policy_draft *draft)
     return true;
 }
 
+static bool
+get_rate (const PGresult *result, int column, uint32_t *value_r)
+{
+    int64_t value;
+    if (!db_get_int (result, 0, column, &value) || value < 0 || value > UINT32_MAX)
+        return false;
+    *value_r = (uint32_t) value;
+    return true;
+}
+
 // What the row shares with others, held; or NULL.
 static struct policy *
 policy_from_row (const PGresult *result, struct policies *policies)
@@ -59,7 +69,9 @@ policy_from_row (const PGresult *result, struct policies *policies)
     policy_draft_start (&draft);
     if ((PQgetisnull (result, 0, 9) || db_get_text (result, 0, 9, &grants)) &&
         grants_parse (grants, policies, &draft) && db_get_text (result, 0, 10, &allowed) &&
-        allowed_parse (allowed, &draft))
+        allowed_parse (allowed, &draft) && get_rate (result, 12, &draft.rate_per_minute) &&
+        get_rate (result, 13, &draft.rate_burst) &&
+        (draft.rate_per_minute == 0) == (draft.rate_burst == 0))
         return policies_intern (policies, &draft);
     policy_draft_drop (policies, &draft);
     return NULL;

@@ -32,7 +32,8 @@ const struct db_statement store_statements[] = {
     "   WHERE g.token = t.number) END,"
     " array_to_string(t.allow_list, ','),"
     " CASE WHEN t.digest = $1 THEN 0"
-    "  ELSE greatest(floor(extract(epoch FROM t.grace_until)), 1)::bigint END"
+    "  ELSE greatest(floor(extract(epoch FROM t.grace_until)), 1)::bigint END,"
+    " coalesce(t.rate_per_minute, 0), coalesce(t.rate_burst, 0)"
     " FROM tokens t JOIN accounts a ON a.number = t.account"
     " LEFT JOIN users u ON u.number = t.owner"
     // The current value, else the one before: two looks at an index each.
@@ -41,7 +42,7 @@ const struct db_statement store_statements[] = {
 
 [USER_FACTS] = {"user_facts",
     "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
-    " '', 0 FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = $1"
+    " '', 0, 0, 0 FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = $1"
     " AND u.status <> 3", false},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},

@@ -168,6 +168,7 @@ static const struct right rights[] = {
      "digest = ''",
      true},
     {"validator", "SELECT allow_list, old_digest, grace_until FROM tokens", true},
+    {"validator", "SELECT rate_per_minute, rate_burst FROM tokens", true},
     {"validator", "SELECT module, access FROM token_modules", true},
     {"validator", "SELECT number, name FROM modules", true},
     {"validator", "SELECT account, module, enabled FROM account_modules", true},

@@ -167,7 +167,7 @@ END_TEST
 
 // ---- rows ----------------------------------------------------------------------------------------------------------
 
-enum { COLUMNS = 12 };
+enum { COLUMNS = 14 };
 static const char *const good_row[COLUMNS] = {"7",
                                               "8",
                                               "9",
@@ -179,7 +179,9 @@ static const char *const good_row[COLUMNS] = {"7",
                                               "1",
                                               "orders 1 true,stock 2 false",
                                               "192.0.2.0/24,2001:db8::/32",
-                                              "0"};
+                                              "0",
+                                              "600",
+                                              "60"};
 
 // Are the good row's facts read with another text in one column (NULL: a null)? facts_r->policy is to be released.
 static bool
@@ -218,6 +220,8 @@ START_TEST (test_row)
     ck_assert (orders && orders->access == 1 && orders->enabled == 1);
     ck_assert (stock && stock->access == 2 && stock->enabled == 0);
     ck_assert_uint_eq (facts.policy->nallowed, 2);
+    ck_assert_uint_eq (facts.policy->rate_per_minute, 600);
+    ck_assert_uint_eq (facts.policy->rate_burst, 60);
     ck_assert_int_eq (policy_allowed (facts.policy)[1].family, 6);
     policy_release (policies, facts.policy);
 
@@ -271,6 +275,12 @@ START_TEST (test_row_hostile)
         {10, "192.0.2.0/24,192.0.2.0/24 or anything that is longer than a network can be"},
         {11, NULL},
         {11, "-"},
+        {12, NULL},
+        {12, "-1"},
+        {12, "0"},
+        {12, "4294967296"},
+        {13, "0"},
+        {13, "x"},
     };
     struct facts facts;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
