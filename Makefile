@@ -55,7 +55,7 @@ FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check check-property check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
+.PHONY: all programs tests help dependencies run stop check check-property check-model check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -166,6 +166,10 @@ check-property: ## a million random steps against a model, while processes are k
 	@deploy/local/dependencies test
 	@$(MAKE) -j$$(nproc) programs $(PROPERTY) build/python/made
 	@JETON_BUILD=$(BUILD) JETON_STEPS=$${JETON_STEPS:-1000000} /usr/bin/python3 -B tests/scenario/s80_property.py
+
+check-model: ## check the protocol of revocation with Spin, and that it finds each deliberate bug (FULL=1: all at once; long)
+	@deploy/local/dependencies model
+	@tests/model/run $(if $(FULL),--full)
 
 check-compose: ## bring docker-compose.yml up for real, and test it (as root, unless a Docker engine runs)
 	@deploy/local/dependencies test

@@ -461,6 +461,25 @@ db_on_change (struct db *db, db_change_callback *callback, void *context)
     db->change_context = context;
 }
 
+void
+db_pids (const struct db *db, char *pids_r, size_t size)
+{
+    size_t used = 0;
+    pids_r[0] = '\0';
+    for (size_t i = 0; i < db->options.connections; i++) {
+        const struct connection *connection = &db->connections[i];
+        char pid[16];
+        int number = connection->pg ? PQbackendPID (connection->pg) : 0;
+        if (number == 0)
+            continue;
+        int n = snprintf (pid, sizeof pid, "%s%d", used ? "," : "", number);
+        if (n > 0 && used + (size_t) n < size) {
+            memcpy (pids_r + used, pid, (size_t) n + 1);
+            used += (size_t) n;
+        }
+    }
+}
+
 bool
 db_idle (const struct db *db)
 {

@@ -128,6 +128,9 @@ bool db_ready (const struct db *db, struct error *error_r) __attribute__ ((warn_
 typedef void db_change_callback (void *context, bool ready);
 void db_on_change (struct db *db, db_change_callback *callback, void *context);
 
+// db_pids (db, pids_r, size): The server processes of its connections, made or being made, "4711,4712"; those that do not fit are left out.
+void db_pids (const struct db *db, char *pids_r, size_t size);
+
 // db_idle (db): Nothing waits and nothing is in flight: for draining.
 bool db_idle (const struct db *db);
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -117,16 +118,34 @@ database_changed (void *context, bool ready)
         rpc_server_health (process->server, RPC_STARTING, error.text);
 }
 
+// A life of a process at its address has a name of its own in the database, so that the next one can end what it left there.
+static void
+name_sessions (struct process *process)
+{
+    const char *endpoint = rpc_server_endpoint (process->server);
+    uint8_t digest[crypto_hash_sha256_BYTES];
+    char host[128] = "", place[384];
+    if (gethostname (host, sizeof host - 1) != 0)
+        log_warn ("the host has no name", NULL);
+    snprintf (place, sizeof place, "%s %.200s", host, endpoint);
+    crypto_hash_sha256 (digest, (const uint8_t *) place, strlen (place));
+    randombytes_buf (&process->instance, sizeof process->instance);
+    process->instance &= INT64_MAX;
+    snprintf (process->application_prefix, sizeof process->application_prefix,
+              "jeton-%.16s %02x%02x%02x%02x/", process->name, digest[0], digest[1], digest[2],
+              digest[3]);
+    snprintf (process->application, sizeof process->application, "%s%016" PRIx64,
+              process->application_prefix, process->instance);
+}
+
 static void
 connect_database (struct process *process, const struct db_statement *statements)
 {
     const struct process_settings *settings = process->settings;
-    char application[64];
-    snprintf (application, sizeof application, "jeton-%s", process->name);
     const struct db_options options = {
         .url = settings->database_url,
         .password = *settings->database_password ? settings->database_password : NULL,
-        .application = application,
+        .application = process->application,
         .connections = (size_t) settings->database_connections,
         .queue_limit = (size_t) settings->database_queue,
         .group_limit = (size_t) settings->database_group,
@@ -202,6 +221,7 @@ process_start (struct process *process, const char *name, const char *default_bi
     if (!process_become (process->settings->user, &error))
         return refuse (process, EX_USAGE, &error);
     // As the user that it will stay: PostgreSQL goes by it on a Unix socket.
+    name_sessions (process);
     if (statements)
         connect_database (process, statements);
     log_info ("listening", "endpoint", rpc_server_endpoint (process->server), "version",
@@ -297,6 +317,8 @@ on_drained (void *context)
 {
     struct process *process = context;
     process->drained = true;
+    if (process->drained_now)
+        process->drained_now (process);
 }
 
 static void

@@ -34,7 +34,13 @@ struct process {
     void (*database_changed) (struct process *process, bool ready);
     // Called after a good SIGHUP, may be NULL.
     void (*reloaded) (struct process *process);
+    // Called when the last request was answered after a drain began, may be NULL. What it asks of the database is waited for.
+    void (*drained_now) (struct process *process);
     void *owner;
+    // Set by process_start. This life of the process: random. What its sessions are called in the database, "jeton-admin 1f2e3d4c/…": the part up to
+    // the slash is the same for all lives of a process at the same address.
+    uint64_t instance;
+    char application_prefix[40], application[64];
     bool draining; // it is about to end: begin nothing of your own
     // private
     struct config_row bind_row[2]; // gives `bind` the process's own default

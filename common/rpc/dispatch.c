@@ -112,7 +112,7 @@ server_check (struct attempt *attempt)
     if (server->draining)
         return REFUSE (attempt, JETON__V1__CODE__CODE_UNAVAILABLE, NULL, "%s is ending",
                        server->service);
-    if (server->health == RPC_STARTING)
+    if (server->health == RPC_STARTING && (attempt->request->route->row->flags & RPC_INTERNAL) == 0)
         return REFUSE (attempt, JETON__V1__CODE__CODE_UNAVAILABLE, NULL, "%s is not ready: %s",
                        server->service, server->reason.text);
     const char *limit = NULL;
@@ -188,7 +188,8 @@ rpc_dispatch (struct rpc_server *server, const struct rpc_sender *sender, struct
         request->credit = RPC_CREDIT_MAX;
     rpc_request_begin (request,
                        timeout_choose (request->route->row, request->envelope->timeout_ms));
-    if (server->gate != NULL && !request->route->always)
+    if (server->gate != NULL && !request->route->always &&
+        (request->route->row->flags & RPC_INTERNAL) == 0)
         server->gate (request);
     else
         request->route->row->handler (request);

@@ -14,6 +14,8 @@ enum rpc_flags {
     RPC_WRITE = 1 << 0,      // changes something: a client must not repeat it by itself
     RPC_IDEMPOTENT = 1 << 1, // may be sent once more elsewhere
     RPC_STREAM = 1 << 2,     // answers with several replies, by credit
+    RPC_INTERNAL =
+        1 << 3, // among processes of Jeton: served while starting, and not by way of the gate
 };
 
 // Called with a request that passed every check: the method exists, the peer's role allows it, the server is not draining, the body

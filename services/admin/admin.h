@@ -5,6 +5,7 @@
 #include "admin.pb-c.h"
 #include "common/caller/caller.h"
 #include "common/crypto/crypto.h"
+#include "common/feed/feed.h"
 #include "common/net/alarm.h"
 #include "common/process/process.h"
 #include "common/rpc/request.h"
@@ -24,6 +25,7 @@ struct admin_settings {
     int64_t worker_queue;     // passwords that wait for one
     int64_t notice_interval_s, notice_batch;
     int64_t list_scan; // rows that a page of a filtered list looks at
+    struct feed_settings feed;
 };
 
 struct admin {
@@ -35,7 +37,8 @@ struct admin {
     struct public_keys *public_keys;
     struct caller_options callers;
     struct worker_pool *workers;
-    bool tidying;               // expired idempotency keys are being removed
+    bool tidying; // expired idempotency keys are being removed
+    struct feed *feed;
     struct alarm *notice_alarm; // the next pass, or the next batch of this one
 };
 

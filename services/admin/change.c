@@ -1,6 +1,8 @@
 #include "services/admin/change.h"
 #include "common/log/log.h"
+#include "common/token/id.h"
 #include "envelope.pb-c.h"
+#include "services/admin/admin.h"
 #include "services/admin/idempotency.h"
 #include <arpa/inet.h>
 #include <string.h>
@@ -73,6 +75,24 @@ told_pack (struct request *request, const struct part *parts, size_t n)
     return true;
 }
 
+// What validators keep of the object in memory, if anything.
+static struct feed_change
+change_for_validators (const struct change *change, const struct audit_change *audit)
+{
+    const char *type = audit->object_type;
+    int64_t account;
+    if (strcmp (type, "token") == 0)
+        return (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN, change->number,
+                                    change->account};
+    if (strcmp (type, "account") == 0)
+        return (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT, change->number,
+                                    change->number};
+    if (strcmp (type, "user") == 0 && id_parse ("ACC", audit->account_id, &account))
+        return (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT, change->number,
+                                    account};
+    return (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE, 0, 0};
+}
+
 bool
 change_record (struct request *request, struct audit_change *audit, const char *format, ...)
 {
@@ -84,6 +104,7 @@ change_record (struct request *request, struct audit_change *audit, const char *
     va_end (arguments);
     audit->summary = summary;
     change->after = (void *) audit->after; // made by the handler, in the arena
+    change->told_to_validators = change_for_validators (change, audit);
     change->record = audit_pack (request, audit, &change->record_size);
     if (!change->record) {
         change_no_memory (request);
@@ -142,9 +163,14 @@ enum change_end
 change_end (struct request *request, enum db_outcome outcome, PGresult *const *results,
             const struct db_error *error)
 {
+    const struct admin *admin = request_owner (request);
+    const struct change *change = request_context (request);
     switch (outcome) {
     case DB_OK:
-        return PQntuples (results[0]) == 1 ? CHANGE_DONE : CHANGE_OVERTAKEN;
+        if (PQntuples (results[0]) != 1)
+            return CHANGE_OVERTAKEN;
+        feed_tell (admin->feed, &change->told_to_validators);
+        return CHANGE_DONE;
     case DB_CONFLICT:
         if (error && strcmp (error->constraint, IDEMPOTENCY_CONSTRAINT) == 0) {
             // Held back: the gate finds what the other call was answered.
@@ -161,6 +187,7 @@ change_end (struct request *request, enum db_outcome outcome, PGresult *const *r
         fail_unavailable (request);
         return CHANGE_ANSWERED;
     case DB_UNCERTAIN:
+        feed_tell_unsure (admin->feed, &change->told_to_validators);
         log_warn ("outcome of a change unknown", "request", request_correlation (request), "method",
                   request_method (request), NULL);
         request_fail (request, JETON__V1__CODE__CODE_UNKNOWN,

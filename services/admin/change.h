@@ -4,6 +4,7 @@
 
 #include "common/audit/record.h"
 #include "common/db/db.h"
+#include "common/feed/feed.h"
 #include "common/rpc/request.h"
 #include "services/admin/idempotency.h"
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct change {
     struct secret *secret;                 // the password that it sets (secret.h); NULL: none
     void *own;                             // what the handler keeps
     int attempts;                          // reads so far
+    struct feed_change told_to_validators; // what of it matters to them
 };
 
 // change_begin (request): The request's change, made at the first call. Each read counts as an attempt. NULL: the request was answered:

@@ -3,6 +3,7 @@
 #include "services/admin/admin.h"
 #include "services/admin/idempotency.h"
 #include "services/admin/notice.h"
+#include "services/admin/statements.h"
 #include "services/admin/store.h"
 #include <sodium.h>
 #include <sysexits.h>
@@ -33,6 +34,7 @@ static const struct config_row settings_table[] = {
     {"list_scan", CONFIG_NUMBER, offsetof (struct admin_settings, list_scan), "5000", 1, 1000000,
      true,
      "tokens that one page of a filtered list looks at, at most; the next page goes on there"},
+    FEED_SETTINGS (offsetof (struct admin_settings, feed)),
     {0},
 };
 static const struct config_row *const tables[] = {process_settings_table, settings_table, NULL};
@@ -57,6 +59,36 @@ reloaded (struct process *process)
     }
 }
 
+// It serves when it has a database, and every other writer knows of it.
+static void
+admin_health_show (struct process *process)
+{
+    const struct admin *admin = process->owner;
+    struct error error;
+    if (process->draining)
+        return;
+    if (db_ready (process->db, &error) && feed_admitted (admin->feed, &error))
+        rpc_server_health (process->server, RPC_SERVING, "");
+    else
+        rpc_server_health (process->server, RPC_STARTING, error.text);
+}
+
+static void
+database_changed (struct process *process, bool ready)
+{
+    const struct admin *admin = process->owner;
+    (void) ready;
+    if (admin->feed)
+        admin_health_show (process);
+}
+
+static void
+drained (struct process *process)
+{
+    const struct admin *admin = process->owner;
+    feed_end (admin->feed);
+}
+
 static bool
 admin_start (struct admin *admin)
 {
@@ -72,8 +104,8 @@ admin_start (struct admin *admin)
     }
     admin->workers = worker_pool_new (admin->process.loop, (size_t) admin->settings.worker_threads,
                                       (size_t) admin->settings.worker_queue);
-    admin->process.owner = admin;
     admin->process.reloaded = reloaded;
+    admin->process.drained_now = drained;
     admin->service = (struct rpc_service){&jeton__v1__admin__descriptor, admin_methods, admin};
     admin->public_keys = keys_new (admin->process.loop, admin->process.db, STORE_PUBLIC_KEYS,
                                    &admin->settings.keys_interval_ms);
@@ -89,6 +121,7 @@ admin_start (struct admin *admin)
     caller_rights_check (&admin->callers);
     rpc_server_gate (admin->process.server, admin_gate);
     rpc_server_add (admin->process.server, &admin->service);
+    admin->feed = feed_new (&admin->process, &admin->settings.feed, FEED_BEGIN, admin_health_show);
     idempotency_start (admin);
     notice_start (admin);
     return true;
@@ -98,6 +131,8 @@ int
 main (int argc, char **argv)
 {
     struct admin admin = {0};
+    admin.process.owner = &admin;
+    admin.process.database_changed = database_changed;
     int status =
         process_start (&admin.process, "admin", "tcp://127.0.0.1:7103", tables, store_statements,
                        "Manages accounts, what belongs to them, modules and tokens.",
@@ -107,6 +142,7 @@ main (int argc, char **argv)
     // Before the database and the server: the jobs that it gives back end requests.
     worker_pool_destroy (&admin.workers);
     notice_stop (&admin);
+    feed_destroy (&admin.feed);
     process_end (&admin.process);
     keys_destroy (&admin.public_keys);
     seal_keys_destroy (&admin.seal_keys);

@@ -1,5 +1,6 @@
 // Who may do what (R34): the table, a row for each method of proto/admin.proto. Operators may call every one, of any account.
 #include "common/caller/caller.h"
+#include "envelope.pb-c.h"
 #include "services/admin/admin.h"
 #include "services/admin/idempotency.h"
 
@@ -61,5 +62,10 @@ void
 admin_gate (struct request *request)
 {
     const struct admin *admin = request_owner (request);
+    struct error why;
+    if ((request_flags (request) & RPC_WRITE) != 0 && !feed_admitted (admin->feed, &why)) {
+        request_fail (request, JETON__V1__CODE__CODE_UNAVAILABLE, "nothing was done: %s", why.text);
+        return;
+    }
     caller_gate (request, &admin->callers, idempotency_gate);
 }

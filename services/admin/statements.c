@@ -423,5 +423,7 @@ LISTS (EXPIRY, "token_list_expiry", "coalesce (t.expires_at, 'infinity')", MICRO
 
 RESOURCE_STATEMENTS,
 
+FEED_STATEMENTS (FEED_BEGIN),
+
 [STATEMENTS_END] = {NULL, NULL, false}};
 // clang-format on

@@ -3,6 +3,7 @@
 #define JETON_ISSUER_H
 
 #include "common/crypto/crypto.h"
+#include "common/feed/feed.h"
 #include "common/process/process.h"
 #include "common/rpc/server.h"
 #include "common/worker/worker.h"
@@ -22,6 +23,7 @@ struct issuer_settings {
     int64_t login_lifetime_s; // of a login token
     int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
     int64_t worker_threads, worker_queue;
+    struct feed_settings feed;
 };
 
 struct issuer_stats {
@@ -34,6 +36,7 @@ struct issuer {
     struct issuer_stats stats;
     struct seal_keys *seal_keys;
     struct signing *signing;
+    struct feed *feed;
     struct throttle *by_user, *by_address;
     struct worker_pool *workers;
 };

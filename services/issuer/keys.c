@@ -193,6 +193,7 @@ issuer_rotate_signing_key_done (void *context, enum store_outcome outcome)
     struct request *request = context;
     struct issuer *issuer = request_owner (request);
     struct rotation *rotation = request_context (request);
+    signing_tell (issuer, outcome);
     signing_reload (issuer->signing);
     switch (outcome) {
     case STORE_OK:

@@ -34,6 +34,7 @@ static const struct config_row issuer_settings_table[] = {
      "threads that verify passwords (64 MiB each)"},
     {"worker_queue", CONFIG_NUMBER, FIELD (worker_queue), "256", 1, 65536, false,
      "sign-ins that wait for a thread; more are refused"},
+    FEED_SETTINGS (FIELD (feed)),
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
 };
 static const struct config_row *const tables[] = {process_settings_table, issuer_settings_table,
@@ -46,6 +47,19 @@ issuer_database_changed (struct process *process, bool ready)
     struct issuer *issuer = process->owner;
     if (ready && issuer->signing)
         signing_reload (issuer->signing);
+}
+
+static void
+issuer_admitted (struct process *process)
+{
+    issuer_database_changed (process, true);
+}
+
+static void
+issuer_drained (struct process *process)
+{
+    const struct issuer *issuer = process->owner;
+    feed_end (issuer->feed);
 }
 
 static void
@@ -64,6 +78,7 @@ main (int argc, char **argv)
     struct process *process = &issuer.process;
     struct issuer_settings *settings = &issuer.settings;
     process->database_changed = issuer_database_changed;
+    process->drained_now = issuer_drained;
     process->owner = &issuer;
     int status = process_start (process, "issuer", "tcp://127.0.0.1:7101", tables, store_statements,
                                 "Signs users in and holds the signing keys.", settings,
@@ -87,11 +102,13 @@ main (int argc, char **argv)
     struct rpc_service service = {&jeton__v1__issuer__descriptor, issuer_methods, &issuer};
     rpc_server_add (process->server, &service);
     issuer_stats_show (&issuer);
+    issuer.feed = feed_new (process, &settings->feed, STORE_FEED, issuer_admitted);
     issuer.signing = signing_new (&issuer);
 
     status = process_run (process);
 
     worker_pool_destroy (&issuer.workers);
+    feed_destroy (&issuer.feed);
     process_end (process);
     signing_destroy (&issuer.signing);
     throttle_destroy (&issuer.by_address);

@@ -114,9 +114,22 @@ key_open (struct issuer *issuer, const struct store_signing_key *row, struct err
 static void
 health_show (struct issuer *issuer, const char *why)
 {
+    struct error error;
+    if (!why && !feed_admitted (issuer->feed, &error))
+        why = error.text;
     if (rpc_server_state (issuer->process.server) != RPC_DRAINING)
         rpc_server_health (issuer->process.server, why ? RPC_STARTING : RPC_SERVING,
                            why ? why : "");
+}
+
+void
+signing_tell (struct issuer *issuer, enum store_outcome outcome)
+{
+    static const struct feed_change keys = {JETON__V1__CHANGE_KIND__CHANGE_KIND_KEYS, 0, 0};
+    if (outcome == STORE_OK)
+        feed_tell (issuer->feed, &keys);
+    else if (outcome == STORE_UNCERTAIN)
+        feed_tell_unsure (issuer->feed, &keys);
 }
 
 // ---- the first keys ------------------------------------------------------------------------------------------------
@@ -126,6 +139,7 @@ signing_made (void *context, enum store_outcome outcome)
 {
     struct signing *signing = context;
     signing->busy = false;
+    signing_tell (signing->issuer, outcome);
     // A conflict is another issuer that was faster. Whatever happened, the table knows.
     signing_plan (signing, outcome == STORE_OK || outcome == STORE_CONFLICT ? 0 : 1000);
 }
@@ -215,6 +229,9 @@ signing_read_done (void *context, enum store_outcome outcome, const struct store
         health_show (issuer, NULL);
     else if (key_in_state (signing, ACTIVE))
         health_show (issuer, "the signing key cannot be opened: is seal_keys the right file?");
+    struct error error;
+    if (!feed_admitted (issuer->feed, &error))
+        return;
     if (!key_in_state (signing, ACTIVE))
         signing_make_missing (signing, ACTIVE);
     else if (!key_in_state (signing, PENDING))

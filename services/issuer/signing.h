@@ -22,6 +22,8 @@ const struct jwt_key *signing_active (const struct signing *signing);
 // signing_keys (signing, n_r): The rows as they were last read, oldest first; valid until the loop goes on.
 const struct store_signing_key *signing_keys (const struct signing *signing, size_t *n_r);
 
+// signing_tell (issuer, outcome): Tells validators of a change of the keys that ended so.
+void signing_tell (struct issuer *issuer, enum store_outcome outcome);
 // signing_reload (signing): Read the keys again soon.
 void signing_reload (struct signing *signing);
 

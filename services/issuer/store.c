@@ -8,12 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USER_BY_NAME, SIGNING_KEYS, SIGNING_KEY_ADD, SIGNING_KEY_ROTATE, RECORD_ADD };
+enum {
+    USER_BY_NAME = STORE_FEED + FEED_N,
+    SIGNING_KEYS,
+    SIGNING_KEY_ADD,
+    SIGNING_KEY_ROTATE,
+    RECORD_ADD,
+};
 
 #define EPOCH(column) "coalesce(extract(epoch FROM " column ")::bigint, 0)"
 
 // clang-format off
 const struct db_statement store_statements[] = {
+FEED_STATEMENTS (STORE_FEED),
+
 // One row always: how the database writes the name counts, whether or not there is such a user. A deleted one is none.
 [USER_BY_NAME] = {"user_by_name",
     "SELECT u.number, u.account, u.username, u.name, u.password_hash, u.role, u.revision,"

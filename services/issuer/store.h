@@ -3,11 +3,13 @@
 #define JETON_ISSUER_STORE_H
 
 #include "common/db/db.h"
+#include "common/feed/feed.h"
 #include "common/token/jwt.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 extern const struct db_statement store_statements[];
+enum { STORE_FEED = 0 }; // where the feed's rows begin
 
 enum store_outcome {
     STORE_OK,

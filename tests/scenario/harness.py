@@ -185,6 +185,8 @@ class Service:
             self.settings["token_keys"] = f"{keys}/token-check.keys"
         if kind in ("issuer", "admin"):
             self.settings["seal_keys"] = f"{keys}/seal.keys"
+            # What is killed and stays away keeps no other waiting.
+            self.settings["feed_outage_limit_ms"] = "0"
         if kind == "auditor":
             self.settings["checkpoint_key"] = f"{keys}/checkpoint.key"
         self.settings.update(settings)

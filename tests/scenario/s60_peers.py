@@ -9,6 +9,7 @@ from wire import Dealer, peers, zmq
 import admin_pb2
 import audit_pb2
 import envelope_pb2
+import feed_pb2
 import health_pb2
 import issuer_pb2
 import validator_pb2
@@ -20,7 +21,7 @@ ADMIN = {"operator", "gateway"}
 
 
 def methods():
-    for module in (admin_pb2, issuer_pb2, validator_pb2, audit_pb2, health_pb2):
+    for module in (admin_pb2, issuer_pb2, validator_pb2, audit_pb2, health_pb2, feed_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             for method in service.methods:
                 yield service.name, method.name
@@ -31,13 +32,15 @@ def allowed(service, method):
         return EVERYONE
     if service == "Validator":
         return {"operator", "gateway", "caller"}
+    if service == "Feed":
+        return {"issuer", "gateway"}  # processes of Jeton
     if method in ("ListSigningKeys", "RotateSigningKey"):
         return {"operator"}
     return ADMIN
 
 
 def served_by(service):
-    return {"Admin": "admin", "Issuer": "issuer", "Validator": "validator", "AuditLogger": "auditor", "Health": "admin", "Stats": "auditor"}[service]
+    return {"Admin": "admin", "Issuer": "issuer", "Validator": "validator", "AuditLogger": "auditor", "Health": "admin", "Stats": "auditor", "Feed": "admin"}[service]
 
 
 @test("without CURVE a peer gets nothing")

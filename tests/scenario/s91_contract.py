@@ -17,7 +17,7 @@ def read(pattern):
 
 PROTO = read("proto/*.proto")
 TESTS = {path: text for path, text in {**read("tests/**/*.py"), **read("tests/**/*.c")}.items() if "s91_contract" not in path}
-CODE = {**read("services/*/*.c"), **read("common/rpc/*.c")}
+CODE = {**read("services/*/*.c"), **read("common/rpc/*.c"), **read("common/feed/*.c")}
 
 
 def methods():

@@ -48,6 +48,36 @@ static struct admin admin;
 static struct request call;
 static const struct peer alice = {.name = "alice", .roles = ROLE_OPERATOR};
 
+// ---- the feed ---------------------------------------------------------------------------------------------------------
+static struct {
+    struct feed_change change; // the last that was told
+    int told, unsure;
+    bool refuses; // to let it write
+} feed;
+
+void
+feed_tell (struct feed *self, const struct feed_change *change)
+{
+    (void) self;
+    feed.change = *change;
+    feed.told++;
+}
+void
+feed_tell_unsure (struct feed *self, const struct feed_change *change)
+{
+    (void) self;
+    feed.change = *change;
+    feed.unsure++;
+}
+bool
+feed_admitted (const struct feed *self, struct error *error_r)
+{
+    (void) self;
+    if (feed.refuses)
+        error_set (error_r, "not admitted");
+    return !feed.refuses;
+}
+
 const void *
 request_message (const struct request *request)
 {
