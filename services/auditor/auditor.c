@@ -26,6 +26,8 @@ const struct config_row auditor_settings_table[] = {
      "days after which the trail goes on in a new partition; records are dropped by the partition"},
     {"trail_partition_records", CONFIG_NUMBER, FIELD (trail_partition_records), "1000000", 1,
      1000000000, true, "records after which it does so earlier"},
+    {"changes_keep_s", CONFIG_NUMBER, FIELD (changes_keep_s), "3600", 600, 31536000, true,
+     "seconds that rows of the table changes are kept at least, for validators that are behind"},
     {"tail_poll_ms", CONFIG_NUMBER, FIELD (tail_poll_ms), "100", 1, 60000, false,
      "milliseconds between looks at the end of the trail while somebody tails it"},
     {"tail_limit", CONFIG_NUMBER, FIELD (tail_limit), "256", 1, 100000, true,
@@ -51,6 +53,14 @@ auditor_now_us (void)
     struct timespec now;
     clock_gettime (CLOCK_REALTIME, &now);
     return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
+auditor_boot_s (void)
+{
+    struct timespec now;
+    clock_gettime (CLOCK_BOOTTIME, &now);
+    return (int64_t) now.tv_sec;
 }
 
 void
@@ -97,6 +107,7 @@ stats_show (struct auditor *auditor)
     rpc_server_stat (server, "auditor.checkpoints", &stats->checkpoints);
     rpc_server_stat (server, "auditor.partitions_made", &stats->made);
     rpc_server_stat (server, "auditor.partitions_dropped", &stats->dropped);
+    rpc_server_stat (server, "auditor.changes_trimmed", &stats->trimmed);
     rpc_server_stat (server, "auditor.elections", &stats->elections);
     rpc_server_stat (server, "auditor.streams", &stats->streams);
     rpc_server_stat (server, "auditor.streamed", &stats->streamed);
@@ -121,6 +132,7 @@ auditor_start (struct auditor *auditor, struct error *error_r)
     auditor_add (auditor);
     stats_show (auditor);
     auditor->writer = writer_new (auditor);
+    auditor->changes = changes_new (auditor);
     zloop_timer (auditor->process.loop, (size_t) auditor->settings.tail_poll_ms, 0, tail_timer,
                  auditor);
     auditor->process.owner = auditor;
@@ -148,6 +160,7 @@ auditor_stop (struct auditor *auditor)
     // Those that were open when the loop was left at once; their requests are gone with the server.
     if (auditor->streams != NULL)
         stream_free_all (auditor->streams);
+    changes_destroy (&auditor->changes);
     keys_destroy (&auditor->public_keys);
     zlistx_destroy (&auditor->streams);
     explicit_bzero (&auditor->key, sizeof auditor->key);

@@ -18,6 +18,7 @@ struct auditor_settings {
     int64_t keys_interval_ms;
     int64_t checkpoint_interval_s, outbox_poll_ms, outbox_batch, tail_poll_ms, tail_limit;
     int64_t trail_partition_days, trail_partition_records, trail_retention_days;
+    int64_t changes_keep_s;
 };
 
 // Counters, for Stats.
@@ -30,6 +31,7 @@ struct auditor_stats {
     uint64_t checkpoints; // signed
     uint64_t made;        // partitions of the trail
     uint64_t dropped;     // and those that had been kept long enough
+    uint64_t trimmed;     // rows of the table changes that were deleted
     uint64_t elections;   // times that this process became the writer
     uint64_t streams;     // tails and exports now open
     uint64_t streamed;    // records, entries and checkpoints sent on streams
@@ -44,6 +46,7 @@ struct auditor {
     struct public_keys *public_keys;
     struct caller_options callers;
     struct writer *writer;
+    struct changes *changes;
     zlistx_t *streams; // struct stream *: tails and exports
     int64_t head;      // the last sequence number that tails have heard of
     bool head_reading; // a read of the head for tails is in flight
@@ -90,6 +93,9 @@ void auditor_number (int64_t number, char text_r[NUMBER_SIZE]);
 
 // auditor_now_us (): Microseconds since the epoch.
 int64_t auditor_now_us (void);
+
+// auditor_boot_s (): Seconds since the machine was started, its sleep included: whatever is done to the clock.
+int64_t auditor_boot_s (void);
 
 // ---- entries: from the outbox to the trail --------------------------------------------------------------------------
 
@@ -161,6 +167,14 @@ typedef void partitions_callback (void *context, enum db_outcome outcome,
                                   const Jeton__V1__TrailEntry *entry);
 void partitions_step (struct partitions *partitions, struct db *db, const struct store_head *head,
                       partitions_callback *callback, void *context);
+
+// ---- the table changes is kept short --------------------------------------------------------------------------------
+
+// changes_new (auditor): Looks once a second whether there is something to delete, while this process's writer writes. changes_destroy (&changes):
+// after the database and the loop are gone. changes_step (changes): one look.
+struct changes *changes_new (struct auditor *auditor) __attribute__ ((returns_nonnull));
+void changes_destroy (struct changes **changes);
+void changes_step (struct changes *changes);
 
 // ---- streams: tails and exports -------------------------------------------------------------------------------------
 

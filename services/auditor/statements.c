@@ -143,5 +143,12 @@ const struct db_statement store_statements[] = {
     [CLOSE] = {"auditor_close", "SELECT trail_partition_close ()", true},
     [DROP] = {"auditor_drop", "SELECT trail_partition_drop ($1::integer, $2::bigint, $3::bigint)",
               true},
+    [CHANGES_HORIZON] = {"auditor_changes_horizon",
+                         "SELECT pg_snapshot_xmin (pg_current_snapshot ())::text::bigint", false},
+    [CHANGES_TRIM] = {"auditor_changes_trim",
+                      "WITH gone AS (DELETE FROM changes WHERE id IN"
+                      " (SELECT id FROM changes WHERE xid < $1::text::xid8 ORDER BY xid"
+                      "  LIMIT $2::bigint) RETURNING id) SELECT count(*) FROM gone",
+                      true},
     {NULL, NULL, false},
 };

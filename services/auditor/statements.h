@@ -27,6 +27,8 @@ enum statement {
     PARTITIONS,
     CLOSE,
     DROP,
+    CHANGES_HORIZON,
+    CHANGES_TRIM,
 };
 
 // What a caller of the store wants called, while the database works.
@@ -39,6 +41,7 @@ struct call {
         store_kept_callback *kept;
         store_items_callback *items;
         store_partitions_callback *partitions;
+        store_number_callback *number;
     } callback;
     void *context;
 };

@@ -96,6 +96,16 @@ typedef void store_items_callback (void *context, enum db_outcome outcome,
 void store_export (struct db *db, const struct store_span *span, size_t limit,
                    store_items_callback *callback, void *context);
 
+// ---- the table changes ----------------------------------------------------------------------------------------------
+
+typedef void store_number_callback (void *context, enum db_outcome outcome, int64_t number);
+// store_changes_horizon (db, callback, context): The transaction id before which all transactions have ended.
+void store_changes_horizon (struct db *db, store_number_callback *callback, void *context);
+// store_changes_trim (db, horizon, limit, callback, context): Delete rows of transactions before `horizon`, oldest first, so many at most; tells
+// how many.
+void store_changes_trim (struct db *db, int64_t horizon, size_t limit,
+                         store_number_callback *callback, void *context);
+
 // ---- partitions of the trail ----------------------------------------------------------------------------------------
 
 struct store_partitions {

@@ -277,6 +277,10 @@ static const struct right rights[] = {
     {"auditor", "UPDATE users SET role = 3", false},
     {"auditor", "SELECT name FROM accounts", false},
     {"auditor", "INSERT INTO changes (kind, object, revision) VALUES ('token', 1, 1)", false},
+    {"auditor",
+     "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE xid < '1'::text::xid8)", true},
+    {"auditor", "SELECT kind FROM changes", false},
+    {"auditor", "UPDATE changes SET revision = 9", false},
     {"auditor", "CREATE TABLE mine (n int)", false},
 };
 
