@@ -171,6 +171,12 @@ check-model: ## check the protocol of revocation with Spin, and that it finds ea
 	@deploy/local/dependencies model
 	@tests/model/run $(if $(FULL),--full)
 
+.PHONY: import-million
+import-million: ## how fast, and in how much memory, LINES tokens (1,000,000) are imported and exported
+	@deploy/local/dependencies test
+	@$(MAKE) -j$$(nproc) programs
+	@/usr/bin/python3 -B tests/bulk/import.py $(LINES)
+
 check-compose: ## bring docker-compose.yml up for real, and test it (as root, unless a Docker engine runs)
 	@deploy/local/dependencies test
 	@$(MAKE) -j$$(nproc) build/python/made $(BUILD)/tests/scenario/load

@@ -46,7 +46,7 @@ struct db_statement {
 enum { DB_MANY = 2 };
 
 // Parameters under construction. Values are copied when the call is made; what they point to must live until then.
-enum { DB_PARAMS_MAX = 24 };
+enum { DB_PARAMS_MAX = 32 };
 struct db_params {
     int n;
     const char *values[DB_PARAMS_MAX]; // NULL: SQL NULL
@@ -65,6 +65,17 @@ void db_param_int (struct db_params *params, int64_t value);      // for integer
 void db_param_bool (struct db_params *params, bool value);
 void db_param_bytes (struct db_params *params, const void *data, size_t size); // bytea
 void db_param_null (struct db_params *params);
+
+// An array of text or bytea in PostgreSQL's binary form, for db_param_bytes. db_array_size (items, n): The bytes that db_array_pack (type, items, n,
+// data_r) writes.
+struct db_item {
+    const void *data; // NULL: SQL NULL
+    size_t size;
+};
+enum db_array_type { DB_BYTEA = 17, DB_TEXT = 25 }; // pg_type.oid
+size_t db_array_size (const struct db_item *items, size_t n);
+void db_array_pack (enum db_array_type type, const struct db_item *items, size_t n,
+                    uint8_t *data_r);
 
 // Called once for each call that was accepted, in the loop's thread, never before the starter has returned. `results` holds one
 // PGresult for each statement of the call, owned by db, valid during the callback; NULL unless the outcome is DB_OK. `error` is never

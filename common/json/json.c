@@ -1,4 +1,5 @@
 #include "common/json/json.h"
+#include "common/json/internal.h"
 #include "common/memory/memory.h"
 #include <ctype.h>
 #include <inttypes.h>
@@ -153,8 +154,8 @@ from_value (const ProtobufCFieldDescriptor *field, const void *value)
     return json_null ();
 }
 
-static size_t
-size_of (ProtobufCType type)
+size_t
+json_value_size (ProtobufCType type)
 {
     switch (type) {
     case PROTOBUF_C_TYPE_INT32:
@@ -191,7 +192,8 @@ from_repeated (const ProtobufCFieldDescriptor *field, const void *message)
     const char *values = *(const char *const *) ((const char *) message + field->offset);
     json_t *array = json_array ();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new (array, from_value (field, values + i * size_of (field->type)));
+        json_array_append_new (array,
+                               from_value (field, values + i * json_value_size (field->type)));
     return array;
 }
 

@@ -7,6 +7,8 @@
 #ifndef JETON_JSON_H
 #define JETON_JSON_H
 
+#include "common/error/error.h"
+#include "common/memory/memory.h"
 #include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
@@ -20,6 +22,14 @@ void json_enum_name (const ProtobufCEnumDescriptor *descriptor, int value, char 
                      size_t size);
 // json_enum_value (descriptor, text, value_r): The reverse, without case, '-' for '_' allowed; false when there is none.
 bool json_enum_value (const ProtobufCEnumDescriptor *descriptor, const char *text, int *value_r)
+    __attribute__ ((warn_unused_result));
+
+// json_to_message (object, descriptor, arena, error_r): The reverse of json_from_message: a new message in the arena. A member that is null or absent is
+// as if it had never been set. NULL: error_r begins with the path of the member at fault ("modules[0].access: …"): one that the message does not have, that
+// is of another type, or too large a number; or the arena is full.
+ProtobufCMessage *json_to_message (const json_t *object,
+                                   const ProtobufCMessageDescriptor *descriptor,
+                                   struct arena *arena, struct error *error_r)
     __attribute__ ((warn_unused_result));
 
 #endif

@@ -125,6 +125,7 @@ struct request {
     request_callback *on_held; // what the next refusal is told to, in place of the peer
     int held_code;             // what it would have been
     const char *held_field, *held_text;
+    struct request_refusal *refusal; // refusals are noted there; NULL: the peer is told
 
     bool streaming; // request_stream has been called
     bool ended;     // and `on_ended` too

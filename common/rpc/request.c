@@ -193,6 +193,13 @@ request_hold (struct request *request, request_callback *held)
     request->on_held = held;
 }
 
+void
+request_capture (struct request *request, struct request_refusal *refusal)
+{
+    assert (request->magic == REQUEST_MAGIC);
+    request->refusal = refusal;
+}
+
 int
 request_held (const struct request *request)
 {
@@ -234,6 +241,15 @@ fail (struct request *request, int code, const char *field, const char *format, 
     char text[512];
     vsnprintf (text, sizeof text, format, arguments);
     wire_text_clean (text);
+    struct request_refusal *refusal = request->refusal;
+    if (refusal != NULL) {
+        if (refusal->code == 0) {
+            refusal->code = code;
+            snprintf (refusal->field, sizeof refusal->field, "%s", field != NULL ? field : "");
+            memcpy (refusal->text, text, sizeof text);
+        }
+        return;
+    }
     struct rpc_answer answer = {.code = code, .message = text, .field = field};
     if (request->on_held != NULL && hold (request, &answer))
         return;

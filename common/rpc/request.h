@@ -63,6 +63,15 @@ void request_hold (struct request *request, request_callback *held);
 int request_held (const struct request *request);
 void request_refuse (struct request *request);
 
+// request_capture (request, refusal): From now on request_fail and request_fail_field end nothing: they note in *refusal what they would have
+// answered, unless there is something already. NULL: they answer again. For a request about many things, of which each is judged by itself.
+struct request_refusal {
+    int code; // a Jeton__V1__Code; 0: nothing was refused
+    char field[64];
+    char text[512];
+};
+void request_capture (struct request *request, struct request_refusal *refusal);
+
 // Streaming. request_send (request, reply): Send one item. False: there is no credit (nothing was sent); send again when `credit` is
 // called. False as well once the peer has been answered or has gone: `ended` is called then. request_stream (request, credit, ended): `credit` is called when credit has come; `ended` when the peer has cancelled, gone, its
 // deadline has passed or the server drains: the handler must then end the request (request_reply or request_fail, of which nothing is

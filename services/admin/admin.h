@@ -21,6 +21,7 @@ struct admin_settings {
     int64_t idempotency_keep_s;
     char *issuer, *audience;  // that login tokens must name
     int64_t keys_interval_ms; // how often the issuer's public keys are read again
+    int64_t foreign_prefixes; // that values of imported tokens may have, at most
     int64_t worker_threads;   // that hash passwords
     int64_t worker_queue;     // passwords that wait for one
     int64_t notice_interval_s, notice_batch;
@@ -85,6 +86,10 @@ void admin_list_tokens (struct request *request);
 void admin_reveal_token (struct request *request);
 // token_reseal.c
 void admin_reseal_tokens (struct request *request);
+// token_import.c
+void admin_import_tokens (struct request *request);
+// token_export.c
+void admin_export_tokens (struct request *request);
 // token.c
 void admin_get_token (struct request *request);
 void admin_disable_token (struct request *request);

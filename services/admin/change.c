@@ -4,7 +4,6 @@
 #include "envelope.pb-c.h"
 #include "services/admin/admin.h"
 #include "services/admin/idempotency.h"
-#include <arpa/inet.h>
 #include <string.h>
 #include <time.h>
 
@@ -42,34 +41,18 @@ change_begin (struct request *request)
     return change;
 }
 
-struct part {
-    const void *data;
-    size_t size;
-};
-
-// An array of bytea in PostgreSQL's binary form (array_send): dimensions, has NULLs, element type; length and lower bound of the dimension; then
-// each element with its length.
+// As PostgreSQL's bytea[].
 static bool
-told_pack (struct request *request, const struct part *parts, size_t n)
+told_pack (struct request *request, const struct db_item *parts, size_t n)
 {
-    enum { DIMENSIONS = 1, BYTEA = 17, HEAD = 5 };
     struct change *change = request_context (request);
-    size_t size = HEAD * sizeof (uint32_t);
-    for (size_t i = 0; i < n; i++)
-        size += sizeof (uint32_t) + parts[i].size;
+    size_t size = db_array_size (parts, n);
     uint8_t *data = arena_alloc (request_arena (request), size);
     if (!data) {
         change_no_memory (request);
         return false;
     }
-    const uint32_t head[HEAD] = {htonl (DIMENSIONS), 0, htonl (BYTEA), htonl ((uint32_t) n),
-                                 htonl (1)};
-    uint8_t *at = mempcpy (data, head, sizeof head);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t length = htonl ((uint32_t) parts[i].size);
-        at = mempcpy (at, &length, sizeof length);
-        at = mempcpy (at, parts[i].data, parts[i].size);
-    }
+    db_array_pack (DB_BYTEA, parts, n, data);
     change->told = data;
     change->told_size = size;
     return true;
@@ -114,10 +97,10 @@ change_record (struct request *request, struct audit_change *audit, const char *
         return false;
     const struct idempotency_kept *kept = &change->kept;
     const char *method = request_method (request);
-    const struct part parts[] = {{change->record, change->record_size},
-                                 {kept->hash, sizeof kept->hash},
-                                 {method, strlen (method)},
-                                 {kept->sealed, kept->size}};
+    const struct db_item parts[] = {{change->record, change->record_size},
+                                    {kept->hash, sizeof kept->hash},
+                                    {method, strlen (method)},
+                                    {kept->sealed, kept->size}};
     return told_pack (request, parts, kept->keyed ? 4 : 1);
 }
 

@@ -35,6 +35,8 @@ const struct rpc_method admin_methods[] = {
     {"DisableToken", admin_disable_token, MANAGERS, RPC_WRITE, 0, 0},
     {"EnableToken", admin_enable_token, MANAGERS, RPC_WRITE, 0, 0},
     {"DeleteToken", admin_delete_token, MANAGERS, RPC_WRITE, 0, 0},
+    {"ImportTokens", admin_import_tokens, MANAGERS, RPC_WRITE, 0, 512 << 10},
+    {"ExportTokens", admin_export_tokens, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"CreateCustomerGroup", admin_create_customer_group, MANAGERS, RPC_WRITE, 0, 0},
     {"EditCustomerGroup", admin_edit_customer_group, MANAGERS, RPC_WRITE, 0, 0},
     {"GetCustomerGroup", admin_get_customer_group, MANAGERS, RPC_IDEMPOTENT, 0, 0},

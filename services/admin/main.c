@@ -23,6 +23,10 @@ static const struct config_row settings_table[] = {
      "the `aud` that a login token must have: the same as the issuer's setting"},
     {"keys_interval_ms", CONFIG_NUMBER, offsetof (struct admin_settings, keys_interval_ms), "5000",
      100, 3600000, true, "how often the issuer's public keys are read again, in milliseconds"},
+    {"foreign_prefixes", CONFIG_NUMBER, offsetof (struct admin_settings, foreign_prefixes), "64", 0,
+     256, true,
+     "how many different prefixes the values of imported tokens may have, in all accounts "
+     "together"},
     {"worker_threads", CONFIG_NUMBER, offsetof (struct admin_settings, worker_threads), "2", 1, 64,
      false, "threads that hash passwords"},
     {"worker_queue", CONFIG_NUMBER, offsetof (struct admin_settings, worker_queue), "256", 1, 65536,

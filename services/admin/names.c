@@ -40,43 +40,44 @@ module_parse (char *text, struct module *module_r)
     return strspn (module_r->number, "0123456789") == strlen (module_r->number);
 }
 
-static struct module *
-modules_read (struct row *row, size_t *n_r)
+struct names {
+    size_t n;
+    struct module modules[];
+};
+
+const struct names *
+names_read (struct request *request, struct row *row)
 {
-    char **list = row_list (row, n_r);
-    struct module *modules = arena_alloc (row->arena, (*n_r + 1) * sizeof *modules);
-    if (!modules)
-        row->full = true;
-    for (size_t i = 0; list && modules && i < *n_r; i++)
-        if (!module_parse (list[i], &modules[i]))
+    size_t n;
+    char **list = row_list (row, &n);
+    struct names *names =
+        row_alloc (row, sizeof *names + (list ? n : 0) * sizeof names->modules[0]);
+    for (size_t i = 0; list && names && i < n; i++)
+        if (!module_parse (list[i], &names->modules[names->n++]))
             row->wrong = true;
-    return modules;
+    return row_good (request, row) ? names : NULL;
 }
 
 static const struct module *
-module_find (const struct module *modules, size_t n, const char *name)
+module_find (const struct names *known, const char *name)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp (modules[i].name, name) == 0)
-            return &modules[i];
+    for (size_t i = 0; i < known->n; i++)
+        if (strcmp (known->modules[i].name, name) == 0)
+            return &known->modules[i];
     return NULL;
 }
 
 char *
-names_match (struct request *request, struct row *row, const char *suffix, const char *account_id,
-             size_t n, const char *const *names)
+names_numbers (struct request *request, const struct names *known, const char *suffix,
+               const char *account_id, size_t n, const char *const *names)
 {
-    size_t known;
-    const struct module *modules = modules_read (row, &known);
-    if (!row_good (request, row))
-        return NULL;
     const char **numbers = arena_alloc (request_arena (request), (n + 1) * sizeof *numbers);
     if (!numbers) {
         change_no_memory (request);
         return NULL;
     }
     for (size_t i = 0; i < n; i++) {
-        const struct module *module = module_find (modules, known, names[i]);
+        const struct module *module = module_find (known, names[i]);
         char field[64];
         snprintf (field, sizeof field, "modules[%zu]%s", i, suffix);
         if (!module) {
@@ -91,4 +92,12 @@ names_match (struct request *request, struct row *row, const char *suffix, const
         numbers[i] = module->number;
     }
     return names_join (request, n, numbers);
+}
+
+char *
+names_match (struct request *request, struct row *row, const char *suffix, const char *account_id,
+             size_t n, const char *const *names)
+{
+    const struct names *known = names_read (request, row);
+    return known ? names_numbers (request, known, suffix, account_id, n, names) : NULL;
 }

@@ -40,6 +40,9 @@ const struct caller_right admin_rights[] = {
     {"DisableToken", MANAGER, CALLER_OBJECT, "id"},
     {"EnableToken", MANAGER, CALLER_OBJECT, "id"},
     {"DeleteToken", MANAGER, CALLER_OBJECT, "id"},
+    // Prefixes of values are everybody's, and an export has every digest.
+    {"ImportTokens", OPERATOR, CALLER_OBJECT, "account_id"},
+    {"ExportTokens", OPERATOR, CALLER_OBJECT, "account_id"},
 #define RESOURCE(noun)                                                                             \
     {"Create" noun, MANAGER, CALLER_OBJECT, "account_id"},                                         \
         {"Edit" noun, MANAGER, CALLER_OBJECT, "id"}, {"Get" noun, READER, CALLER_OBJECT, "id"},    \

@@ -283,6 +283,16 @@ store_token_list (struct request *request, const struct page *page,
 }
 
 void
+store_token_export (struct request *request, const struct page *page, int64_t account,
+                    db_callback *callback)
+{
+    struct db_params params = {0};
+    param_page (&params, page);
+    db_param_int (&params, account);
+    db_call (store_db (request), EXPORT, &params, callback, request);
+}
+
+void
 store_token_prepare (struct request *request, int64_t account, int64_t owner, const char *modules,
                      db_callback *callback)
 {

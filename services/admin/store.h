@@ -100,6 +100,10 @@ void store_token_bound (struct request *request, const struct page *page,
                         const struct store_token_filter *filter, enum store_token_sort sort,
                         bool descending, int64_t rows, db_callback *callback);
 
+// store_token_export (request, page, account, callback): Columns: those of view_portable_token.
+void store_token_export (struct request *request, const struct page *page, int64_t account,
+                         db_callback *callback);
+
 // store_token_prepare (request, account, owner, modules, callback): One row: the number for a new token; the account's limit of tokens, and
 // how many it has; the account of the owner (0: no such user), and the owner's status; of the comma-separated names of modules, those
 // that there are, as "name:number:enabled,…" with enabled 0 or 1. None when there is no such account.

@@ -41,6 +41,11 @@ bool token_open (const struct admin *admin, const char *id, const uint8_t *seale
     __attribute__ ((warn_unused_result));
 
 // What requests may say of a token (token_check.c). As in check.h, false: the request was answered.
+// token_check_kind (request, kind, owner_field, owned, n_modules): What goes with each kind (R1). `owned`: it has an owner, in `owner_field`.
+bool token_check_kind (struct request *request, int kind, const char *owner_field, bool owned,
+                       size_t n_modules) __attribute__ ((warn_unused_result));
+// token_expiry (kind, expires_at, now): The time that is asked for, or the kind's default.
+int64_t token_expiry (int kind, int64_t expires_at, int64_t now);
 // token_check_expiry (request, expires_at): 0, or in the future.
 bool token_check_expiry (struct request *request, int64_t expires_at)
     __attribute__ ((warn_unused_result));

@@ -10,6 +10,37 @@
 
 static const int64_t expires_at_max = 253402300799; // the end of the year 9999: clients write dates
 
+#define PERSONAL JETON__V1__TOKEN_KIND__TOKEN_KIND_PERSONAL
+#define BASE     JETON__V1__TOKEN_KIND__TOKEN_KIND_BASE
+#define TEST     JETON__V1__TOKEN_KIND__TOKEN_KIND_TEST
+enum { DEFAULT_LIFE_S = 180 * 24 * 3600 }; // of base and test
+
+bool
+token_check_kind (struct request *request, int kind, const char *owner_field, bool owned,
+                  size_t n_modules)
+{
+    if (kind < PERSONAL || kind > TEST)
+        request_fail_field (request, "kind", "must be personal, service, base or test");
+    else if (kind == PERSONAL && !owned)
+        request_fail_field (request, owner_field, "is required for a personal token");
+    else if (kind == PERSONAL && n_modules > 0)
+        request_fail_field (request, "modules",
+                            "must be none for a personal token: it reaches what its account may");
+    else if (kind != PERSONAL && n_modules == 0)
+        request_fail_field (request, "modules", "must be at least one, but for a personal token");
+    else
+        return true;
+    return false;
+}
+
+int64_t
+token_expiry (int kind, int64_t expires_at, int64_t now)
+{
+    if (expires_at != 0)
+        return expires_at;
+    return kind == BASE || kind == TEST ? now + DEFAULT_LIFE_S : 0;
+}
+
 bool
 token_check_expiry (struct request *request, int64_t expires_at)
 {

@@ -9,14 +9,6 @@
 #include "services/admin/token.h"
 #include <inttypes.h>
 
-#define PERSONAL JETON__V1__TOKEN_KIND__TOKEN_KIND_PERSONAL
-#define SERVICE  JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE
-#define BASE     JETON__V1__TOKEN_KIND__TOKEN_KIND_BASE
-#define TEST     JETON__V1__TOKEN_KIND__TOKEN_KIND_TEST
-enum {
-    DEFAULT_LIFE_S = 180 * 24 * 3600, // of base and test
-};
-
 static char never_expires[] =
     "The token never expires and is for an outside party: consider a token that does.";
 
@@ -31,24 +23,6 @@ struct creation {
 };
 
 static bool
-check_kind (struct request *request, const Jeton__V1__CreateTokenRequest *message)
-{
-    int kind = (int) message->kind;
-    if (kind < PERSONAL || kind > TEST)
-        request_fail_field (request, "kind", "must be personal, service, base or test");
-    else if (kind == PERSONAL && !*message->owner_id)
-        request_fail_field (request, "owner_id", "is required for a personal token");
-    else if (kind == PERSONAL && message->n_modules > 0)
-        request_fail_field (request, "modules",
-                            "must be none for a personal token: it reaches what its account may");
-    else if (kind != PERSONAL && message->n_modules == 0)
-        request_fail_field (request, "modules", "must be at least one, but for a personal token");
-    else
-        return true;
-    return false;
-}
-
-static bool
 check_message (struct request *request, const Jeton__V1__CreateTokenRequest *message,
                struct creation *creation)
 {
@@ -57,21 +31,14 @@ check_message (struct request *request, const Jeton__V1__CreateTokenRequest *mes
             check_id (request, "owner_id", "USR", message->owner_id, &creation->new.owner)) &&
            check_name (request, "name", message->name) &&
            check_description (request, "description", message->description) &&
-           check_kind (request, message) && token_check_expiry (request, message->expires_at) &&
+           token_check_kind (request, message->kind, "owner_id", *message->owner_id != '\0',
+                             message->n_modules) &&
+           token_check_expiry (request, message->expires_at) &&
            token_check_grants (request, message->n_modules, message->modules, &creation->modules,
                                &creation->new.accesses) &&
            token_check_allow_list (request, message->n_allow_list, message->allow_list,
                                    &creation->new.allow_list) &&
            token_check_rate_limit (request, message->rate_limit);
-}
-
-// The time that the request asks for, or its kind's default.
-static int64_t
-expiry (const Jeton__V1__CreateTokenRequest *message, int64_t now)
-{
-    if (message->expires_at != 0)
-        return message->expires_at;
-    return message->kind == BASE || message->kind == TEST ? now + DEFAULT_LIFE_S : 0;
 }
 
 static void admin_create_token_read (void *context, enum db_outcome outcome,
@@ -152,8 +119,9 @@ token_of (struct request *request)
     token->name = message->name;
     token->description = message->description;
     token->kind = message->kind;
-    token->environment = message->kind == TEST ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
-                                               : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
+    token->environment = token->kind == JETON__V1__TOKEN_KIND__TOKEN_KIND_TEST
+                             ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
+                             : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
     token->status = JETON__V1__TOKEN_STATUS__TOKEN_STATUS_ACTIVE;
     token->n_modules = message->n_modules;
     token->modules = message->modules;
@@ -163,7 +131,7 @@ token_of (struct request *request)
     token->revealable = message->revealable;
     token->created_by = creator;
     token->created_at = token->updated_at = change->at;
-    token->expires_at = expiry (message, change->at);
+    token->expires_at = token_expiry (message->kind, message->expires_at, change->at);
     token->revision = 1;
     view_flags (token);
     return token;
@@ -176,7 +144,8 @@ reply_prepare (struct creation *creation, const Jeton__V1__CreateTokenRequest *m
 {
     jeton__v1__create_token_reply__init (&creation->reply);
     creation->reply.value = creation->value;
-    if (message->outside_party && message->kind == SERVICE && token->expires_at == 0) {
+    if (message->outside_party && message->kind == JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE &&
+        token->expires_at == 0) {
         creation->warning = never_expires;
         creation->reply.n_warnings = 1;
         creation->reply.warnings = &creation->warning;

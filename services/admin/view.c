@@ -172,31 +172,33 @@ view_module (struct row *row)
 }
 
 // "orders:2,stock:1" as grants.
-static void
-view_grants (struct row *row, Jeton__V1__Token *token)
+static Jeton__V1__ModuleGrant **
+view_grants (struct row *row, size_t *n_r)
 {
     size_t n;
     char **list = row_list (row, &n);
     Jeton__V1__ModuleGrant *grants = arena_alloc (row->arena, (n + 1) * sizeof *grants);
-    token->modules = arena_alloc (row->arena, (n + 1) * sizeof (Jeton__V1__ModuleGrant *));
-    if (!list || !grants || !token->modules) {
+    Jeton__V1__ModuleGrant **pointers = arena_alloc (row->arena, (n + 1) * sizeof *pointers);
+    *n_r = 0;
+    if (!list || !grants || !pointers) {
         row->full = true;
-        return;
+        return NULL;
     }
     for (size_t i = 0; i < n; i++) {
         char *access = strchr (list[i], ':');
         if (!access || (access[1] != '1' && access[1] != '2')) {
             row->wrong = true;
-            return;
+            return pointers;
         }
         *access = '\0';
         jeton__v1__module_grant__init (&grants[i]);
         grants[i].module = list[i];
         grants[i].access =
             access[1] == '2' ? JETON__V1__ACCESS__ACCESS_WRITE : JETON__V1__ACCESS__ACCESS_READ;
-        token->modules[i] = &grants[i];
+        pointers[i] = &grants[i];
     }
-    token->n_modules = n;
+    *n_r = n;
+    return pointers;
 }
 
 // Two columns; 0 where there is none.
@@ -267,7 +269,7 @@ view_token (struct row *row)
     view->expires_at = row_int (row);
     view->last_access_at = row_int (row);
     view->revision = row_int (row);
-    view_grants (row, view);
+    view->modules = view_grants (row, &view->n_modules);
     view->allow_list = row_list (row, &view->n_allow_list);
     view->rate_limit = view_rate_limit (row);
     view->last_rotated_at = row_int (row);
@@ -277,6 +279,35 @@ view_token (struct row *row)
     if (view->grace_until <= time (NULL))
         view->grace_until = 0;
     view_flags (view);
+    return &view->base;
+}
+
+ProtobufCMessage *
+view_portable_token (struct row *row)
+{
+    static char algorithm[] = "sha-256";
+    Jeton__V1__PortableToken *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__portable_token__init (view);
+    row->column = 1;
+    view->account_id = row_id (row, "ACC");
+    view->digest = row_text (row);
+    view->algorithm = algorithm;
+    view->prefix = row_text (row);
+    view->name = row_text (row);
+    view->description = row_text (row);
+    view->kind = (Jeton__V1__TokenKind) row_int (row);
+    view->modules = view_grants (row, &view->n_modules);
+    view->owner = row_text (row);
+    view->expires_at = row_int (row);
+    view->allow_list = row_list (row, &view->n_allow_list);
+    view->rate_limit = view_rate_limit (row);
+    view->status = (Jeton__V1__TokenStatus) row_int (row);
+    view->created_at = row_int (row);
+    view->old_digest = row_text (row);
+    view->grace_until = row_int (row);
+    view->last_rotated_at = row_int (row);
     return &view->base;
 }
 

@@ -2,6 +2,7 @@
 #ifndef JETON_ADMIN_VIEW_H
 #define JETON_ADMIN_VIEW_H
 
+#include "admin.pb-c.h"
 #include "common/memory/memory.h"
 #include "common/rpc/request.h"
 #include "types.pb-c.h"
@@ -47,6 +48,8 @@ ProtobufCMessage *view_market (struct row *row);
 ProtobufCMessage *view_stock_location (struct row *row);
 ProtobufCMessage *view_client (struct row *row);
 ProtobufCMessage *view_customer (struct row *row);
+// Column 0 is the token's number.
+ProtobufCMessage *view_portable_token (struct row *row);
 
 // view_logo (row): NULL where there is none. Also of a token.
 Jeton__V1__Logo *view_logo (struct row *row);

@@ -1,11 +1,7 @@
-#include "common/memory/memory.h"
+#include "services/cli/output.h"
 #include "services/cli/print.h"
 #include "services/cli/trail.h"
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PROGRESS_EVERY = 5000 };
@@ -35,51 +31,24 @@ write_item (void *context, const Jeton__V1__ExportTrailReply *item)
     return !ferror (exporting->file);
 }
 
-static int
-write_all (struct exporting *exporting, const char *name)
-{
-    int status = trail_read (exporting->cli, write_item, exporting);
-
-    if (exporting->progress) {
-        fprintf (stderr, "\r\033[K");
-    }
-    if (status == EX_OK && (ferror (exporting->file) || fflush (exporting->file) != 0)) {
-        status = print_fail (exporting->cli, EX_IOERR, "OUTPUT", "%s: %s", name, strerror (errno));
-    }
-    return status;
-}
-
-// A file that is there is whole: it is written beside its place first.
-static int
-export_file (struct exporting *exporting, const char *path)
-{
-    cleanup_free char *partial = xasprintf ("%s.partial-XXXXXX", path);
-    int fd = mkstemp (partial), status;
-
-    exporting->file = fd >= 0 ? fdopen (fd, "w") : NULL;
-    if (exporting->file == NULL) {
-        return print_fail (exporting->cli, EX_IOERR, "OUTPUT", "%s: %s", partial, strerror (errno));
-    }
-    status = write_all (exporting, path);
-    if (status == EX_OK && (fsync (fd) != 0 || rename (partial, path) != 0)) {
-        status = print_fail (exporting->cli, EX_IOERR, "OUTPUT", "%s: %s", path, strerror (errno));
-    }
-    fclose (exporting->file);
-    if (status != EX_OK) {
-        unlink (partial);
-        return status;
-    }
-    print_note (exporting->cli, "%" PRId64 " records and %" PRId64 " checkpoints are in %s.",
-                exporting->entries, exporting->checkpoints, path);
-    return EX_OK;
-}
-
 int
 trail_export (struct cli *cli)
 {
-    struct exporting exporting = {.cli = cli, .file = stdout};
-    const char *path = option_text (cli, "output");
+    struct output output;
+    int status = output_begin (cli, option_text (cli, "output"), &output);
+    struct exporting exporting = {.cli = cli, .file = output.file};
 
-    return path != NULL ? export_file (&exporting, path)
-                        : write_all (&exporting, "standard output");
+    if (status != EX_OK) {
+        return status;
+    }
+    status = trail_read (cli, write_item, &exporting);
+    if (exporting.progress) {
+        fprintf (stderr, "\r\033[K");
+    }
+    status = output_end (cli, &output, status);
+    if (status == EX_OK && output.path != NULL) {
+        print_note (cli, "%" PRId64 " records and %" PRId64 " checkpoints are in %s.",
+                    exporting.entries, exporting.checkpoints, output.path);
+    }
+    return status;
 }

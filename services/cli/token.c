@@ -311,6 +311,45 @@ const struct command token_commands[] = {
      "off\n"
      "and begun again: what is sealed under the newest key already is passed over.",
      "jeton token reseal\n"},
+    {"token", "import", "FILE", 1, 1, token_import_options, token_import,
+     "Make tokens of another system from JSON Lines, by the digests of their values",
+     "FILE is - for standard input. Each line is one object:\n"
+     "\n"
+     "  digest       SHA-256 of the token's value, 64 hexadecimal digits; required\n"
+     "  algorithm    \"sha-256\"\n"
+     "  prefix       what the value begins with (\"sk_live_\"), 4 to 32 characters; none: the "
+     "value "
+     "is\n"
+     "               Jeton's own\n"
+     "  account_id   ACC-…, unless --account says it\n"
+     "  name         required\n"
+     "  description\n"
+     "  kind         \"personal\", \"service\", \"base\" or \"test\"; required\n"
+     "  modules      [{\"module\": \"orders\", \"access\": \"read\"}, …]; required but for "
+     "personal\n"
+     "  owner        user name or USR-…; required for personal\n"
+     "  expires_at   seconds since 1970; none: never, or in 180 days for base and test\n"
+     "  allow_list   [\"192.0.2.0/24\", …]\n"
+     "  rate_limit   {\"per_minute\": 60, \"burst\": 10}\n"
+     "  status       \"active\" or \"disabled\"\n"
+     "  created_at   seconds since 1970\n"
+     "  old_digest, grace_until, last_rotated_at    of a value that was rotated\n"
+     "\n"
+     "A line that is refused is told with its number and the member at fault, and the others go "
+     "on. An\n"
+     "import that was broken off is done again: what is there already is passed over. Lines of "
+     "one account\n"
+     "together are faster. The exit status is 65 when a line was refused.",
+     "jeton token import tokens.jsonl --account ACC-0123-4567 --prefix sk_live_\n"
+     "jeton token import tokens.jsonl --dry-run\n"
+     "ssh old jeton token export --account ACC-0000-0001 | jeton token import - --account "
+     "ACC-0123-4567\n"},
+    {"token", "export", "", 0, 0, token_export_options, token_export,
+     "Tokens of an account as JSON Lines, with the digests of their values, for import elsewhere",
+     "Deleted and expired tokens are left out. A file that is there is whole. Where the values are "
+     "Jeton's own,\n"
+     "the other system needs this one's token-check.keys beside its own.",
+     "jeton token export --account ACC-0123-4567 --output tokens.jsonl\n"},
     {"token", "disable", "TKN-…", 1, 1, NULL, disable,
      "Refuse every use, until it is enabled again", NULL, "jeton token disable TKN-0123-4567\n"},
     {"token", "enable", "TKN-…", 1, 1, NULL, enable, "End that", NULL,

@@ -62,6 +62,12 @@ int token_reseal (struct cli *cli);
 
 extern const struct option_row token_rotate_options[];
 
+// token_import.c, token_export.c
+int token_import (struct cli *cli);
+extern const struct option_row token_import_options[];
+int token_export (struct cli *cli);
+extern const struct option_row token_export_options[];
+
 // token_list.c
 int token_list (struct cli *cli);
 extern const struct option_row token_list_options[];

@@ -2,6 +2,7 @@
 #include "common/caller/keys.h"
 #include "common/crypto/crypto.h"
 #include "common/log/log.h"
+#include "services/validator/foreign.h"
 #include "services/validator/lookup.h"
 #include "services/validator/store.h"
 #include "services/validator/validator.h"
@@ -19,20 +20,34 @@ static const struct config_row validator_settings_table[] = {
      "the `aud` that a JWT must have: the same as the issuer's setting"},
     {"keys_interval_ms", CONFIG_NUMBER, FIELD (keys_interval_ms), "5000", 100, 3600000, true,
      "how often the issuer's public keys are read again, in milliseconds"},
+    {"prefixes_interval_ms", CONFIG_NUMBER, FIELD (prefixes_interval_ms), "5000", 100, 3600000,
+     true,
+     "how often the prefixes that values of imported tokens begin with are read again, in "
+     "milliseconds"},
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
 };
 static const struct config_row *const tables[] = {process_settings_table, validator_settings_table,
                                                   NULL};
 
-// Without a database a validator goes on serving: it answers that it cannot decide, which is an answer (503), and never a guess.
+// Without a database a validator goes on serving: it answers that it cannot decide, which is an answer (503), and never a guess. But first it must
+// know which values it has to look up.
 static void
 validator_database_changed (struct process *process, bool ready)
 {
-    if (ready)
+    const struct validator *validator = process->owner;
+    if (ready && foreign_loaded (validator->foreign))
         rpc_server_health (process->server, RPC_SERVING, "");
     else if (rpc_server_state (process->server) != RPC_STARTING)
         rpc_server_health (process->server, RPC_STALE,
                            "no connection to the database: tokens cannot be checked");
+}
+
+static void
+validator_loaded (void *context)
+{
+    struct validator *validator = context;
+    if (!validator->process.draining)
+        rpc_server_health (validator->process.server, RPC_SERVING, "");
 }
 
 static void
@@ -75,6 +90,9 @@ main (int argc, char **argv)
     validator.lookup = lookup_new (&validator);
     validator.keys = keys_new (process->loop, process->db, STORE_PUBLIC_KEYS,
                                &validator.settings.keys_interval_ms);
+    validator.foreign =
+        foreign_new (process->loop, process->db, STORE_FOREIGN,
+                     &validator.settings.prefixes_interval_ms, validator_loaded, &validator);
 
     status = process_run (process);
 
@@ -83,5 +101,6 @@ main (int argc, char **argv)
     policies_destroy (&validator.policies);
     modules_destroy (&validator.modules);
     keys_destroy (&validator.keys);
+    foreign_destroy (&validator.foreign);
     return status;
 }

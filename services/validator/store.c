@@ -3,6 +3,7 @@
 #include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
+#include "services/validator/foreign.h"
 #include "services/validator/row.h"
 
 #include <stdlib.h>
@@ -46,6 +47,7 @@ const struct db_statement store_statements[] = {
     " AND u.status <> 3", false},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
+[STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
 
 {NULL, NULL, false}};
 // clang-format on

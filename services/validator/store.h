@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 extern const struct db_statement store_statements[];
-enum { STORE_PUBLIC_KEYS = 2 }; // the row that common/caller/keys reads the public keys with
+// The rows that common/caller/keys reads the public keys with, and foreign.c the prefixes.
+enum { STORE_PUBLIC_KEYS = 2, STORE_FOREIGN };
 
 enum store_outcome {
     STORE_OK,

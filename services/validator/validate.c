@@ -5,6 +5,7 @@
 #include "common/token/jwt.h"
 #include "envelope.pb-c.h"
 #include "services/validator/decide.h"
+#include "services/validator/foreign.h"
 #include "services/validator/lookup.h"
 #include "validator.pb-c.h"
 
@@ -138,15 +139,17 @@ static void
 check_token (struct check *check, size_t length)
 {
     struct validator *validator = check->batch->validator;
-    enum token_environment environment;
-    if (!token_value_check (&validator->token_keys, check->request->token, length, &environment)) {
-        validator->stats.refused_unread++;
-        check_end (check, JETON__V1__REASON__REASON_MALFORMED);
-        return;
-    }
     uint8_t digest[TOKEN_DIGEST_SIZE];
     token_value_digest (check->request->token, length, digest);
     lookup_token (validator->lookup, digest, check_token_done, check);
+}
+
+// What is neither a value of ours nor one that may have been imported: no look at the database.
+static void
+check_refuse (struct check *check)
+{
+    check->batch->validator->stats.refused_unread++;
+    check_end (check, JETON__V1__REASON__REASON_MALFORMED);
 }
 
 // ---- JWTs ----------------------------------------------------------------------------------------------------------
@@ -228,8 +231,7 @@ check_jwt (struct check *check, size_t length)
         return;
     case JWT_MALFORMED:
     case JWT_BAD_SIGNATURE:
-        validator->stats.refused_unread++;
-        check_end (check, JETON__V1__REASON__REASON_MALFORMED);
+        check_refuse (check);
         return;
     }
     bool good = jwt_claims_read (check, claims);
@@ -283,13 +285,20 @@ check_prepare (struct check *check, const char **why_r)
 static void
 check_start (struct check *check)
 {
-    size_t length = strlen (check->request->token);
+    struct validator *validator = check->batch->validator;
+    const char *token = check->request->token;
+    size_t length = strlen (token);
+    enum token_environment environment;
     if (length == 0)
         check_end (check, JETON__V1__REASON__REASON_MISSING);
-    else if (jwt_looks_like (check->request->token, length))
+    // Foreign values before JWTs: some systems have dots in theirs. No prefix begins as a JWT does.
+    else if (token_value_check (&validator->token_keys, token, length, &environment) ||
+             foreign_match (validator->foreign, token, length))
+        check_token (check, length);
+    else if (jwt_looks_like (token, length))
         check_jwt (check, length);
     else
-        check_token (check, length);
+        check_refuse (check);
 }
 
 static struct batch *

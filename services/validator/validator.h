@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct foreign;
 struct lookup;
 struct modules;
 struct policies;
@@ -19,6 +20,7 @@ struct validator_settings {
     char *issuer;                   // `iss` that a JWT must have
     char *audience;                 // `aud` that a JWT must have
     int64_t keys_interval_ms;       // how often the issuer's public keys are read again
+    int64_t prefixes_interval_ms;   // how often the prefixes of imported tokens' values are
 };
 
 struct validator_stats {
@@ -37,6 +39,7 @@ struct validator {
     struct policies *policies;
     struct lookup *lookup;
     struct public_keys *keys;
+    struct foreign *foreign;
 };
 
 // The methods of jeton.v1.Validator, with one row each.

@@ -7,6 +7,7 @@
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
 // objects: services/admin/idempotency.o
 // objects: services/admin/client.o services/admin/customer.o services/admin/secret.o services/admin/uri.o
+// objects: services/admin/token_export.o services/admin/token_import.o services/admin/token_import_line.o
 #include "tests/unit/test_admin.h"
 
 // ---- texts ------------------------------------------------------------------------------------------------------------
@@ -251,6 +252,7 @@ START_TEST (test_dispatch)
         bool reads = strncmp (admin_methods[i].name, "Get", 3) == 0 ||
                      strncmp (admin_methods[i].name, "List", 4) == 0 ||
                      strcmp (admin_methods[i].name, "ResolveScope") == 0 ||
+                     strcmp (admin_methods[i].name, "ExportTokens") == 0 ||
                      strcmp (admin_methods[i].name, "ResealTokens") == 0; // repeats harm nobody
         ck_assert_uint_eq (admin_methods[i].flags, reads ? RPC_IDEMPOTENT : RPC_WRITE);
         ck_assert_uint_eq (admin_methods[i].roles, ROLE_OPERATOR | ROLE_GATEWAY);

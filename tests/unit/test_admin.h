@@ -13,6 +13,7 @@
 #include "services/admin/page.h"
 #include "services/admin/secret.h"
 #include "services/admin/store.h"
+#include "services/admin/token_import.h"
 #include <check.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -43,6 +44,7 @@ struct request {
     rpc_handler *handler; // behind the gate
     request_callback *held;
     bool refused; // what was held has been sent
+    struct request_refusal *refusal;
 };
 static struct admin admin;
 static struct request call;
@@ -139,6 +141,11 @@ request_hold (struct request *request, request_callback *held)
 {
     request->held = held;
 }
+void
+request_capture (struct request *request, struct request_refusal *refusal)
+{
+    request->refusal = refusal;
+}
 int
 request_held (const struct request *request)
 {
@@ -152,7 +159,7 @@ request_refuse (struct request *request)
 }
 // A refusal's code and text are in place: send it, or hold it.
 static void
-refusal (struct request *request)
+refusal_sent (struct request *request)
 {
     request_callback *held = request->held;
     request->held = NULL;
@@ -185,26 +192,35 @@ request_reply (struct request *request, const ProtobufCMessage *reply)
     request->body = xcalloc (1, request->size + 1);
     protobuf_c_message_pack (reply, request->body);
 }
+static void __attribute__ ((format (printf, 4, 0)))
+refuse_with (struct request *request, int code, const char *field, const char *format,
+             va_list arguments)
+{
+    struct request_refusal *refusal = request->refusal;
+    char *text = refusal ? refusal->text : request->text;
+    if (refusal && refusal->code)
+        return;
+    vsnprintf (text, sizeof request->text, format, arguments);
+    snprintf (refusal ? refusal->field : request->field, sizeof request->field, "%s", field);
+    *(refusal ? &refusal->code : &request->code) = code;
+    if (!refusal)
+        refusal_sent (request);
+}
 void
 request_fail (struct request *request, int code, const char *format, ...)
 {
     va_list arguments;
     va_start (arguments, format);
-    vsnprintf (request->text, sizeof request->text, format, arguments);
+    refuse_with (request, code, "", format, arguments);
     va_end (arguments);
-    request->code = code;
-    refusal (request);
 }
 void
 request_fail_field (struct request *request, const char *field, const char *format, ...)
 {
     va_list arguments;
     va_start (arguments, format);
-    vsnprintf (request->text, sizeof request->text, format, arguments);
+    refuse_with (request, JETON__V1__CODE__CODE_INVALID_ARGUMENT, field, format, arguments);
     va_end (arguments);
-    snprintf (request->field, sizeof request->field, "%s", field);
-    request->code = JETON__V1__CODE__CODE_INVALID_ARGUMENT;
-    refusal (request);
 }
 
 // ---- a store ----------------------------------------------------------------------------------------------------------
@@ -312,6 +328,8 @@ STORE (store_resource_edit, enum resource resource, const struct change *change,
     (asked.resource = resource; asked.change = *change; UNUSED (object); ask_text (secret_hash (change)))
 STORE (store_resource_status, enum resource resource, const struct change *change, Jeton__V1__ResourceStatus status)
     (asked.resource = resource; asked.change = *change; asked.status = (int) status)
+STORE (store_token_export, const struct page *page, int64_t account) (asked.page = *page; UNUSED (account))
+STORE (store_import_prepare, const struct import *import) (ask_text (import->module_names))
 STORE (store_scope_find, int64_t account, const struct scope *scope)
     (UNUSED (account); asked.reference = (int64_t) scope->n)
     // clang-format on
@@ -321,6 +339,16 @@ STORE (store_scope_find, int64_t account, const struct scope *scope)
     UNUSED (asking);
     UNUSED (keep_s);
     UNUSED (callback);
+}
+
+bool
+store_import (struct request *request, const struct change *change, const struct import *import,
+              db_callback *callback)
+{
+    asked.change = *change;
+    asked.reference = (int64_t) import->accepted;
+    ask ("store_import", request, callback);
+    return true;
 }
 
 // A pool of workers of which none has time until the test says so.

@@ -6,6 +6,7 @@
 // objects: services/admin/view_resource.o services/admin/resource.o services/admin/resource_change.o
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
 // objects: services/admin/client.o services/admin/customer.o services/admin/secret.o services/admin/uri.o
+// objects: services/admin/token_export.o services/admin/token_import.o services/admin/token_import_line.o
 // objects: services/admin/idempotency.o
 #include "tests/unit/test_admin.h"
 #include <arpa/inet.h>

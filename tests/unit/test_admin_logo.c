@@ -7,6 +7,7 @@
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
 // objects: services/admin/idempotency.o
 // objects: services/admin/client.o services/admin/customer.o services/admin/secret.o services/admin/uri.o
+// objects: services/admin/token_export.o services/admin/token_import.o services/admin/token_import_line.o
 #include "tests/unit/test_admin.h"
 
 #define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

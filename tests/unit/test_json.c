@@ -21,7 +21,7 @@ assert_json (const ProtobufCMessage *message, const char *expected)
 // The end of a token that has none of it.
 #define LIMITS                                                                                     \
     ",\"allow_list\":[],\"rate_limit\":null,\"last_rotated_at\":null,\"grace_until\":null,"        \
-    "\"expiring\":false,\"unrotated\":false,\"revealable\":false}"
+    "\"expiring\":false,\"unrotated\":false,\"revealable\":false,\"logo\":null}"
 
 START_TEST (test_empty)
 {
@@ -156,6 +156,99 @@ START_TEST (test_enum_values)
 }
 END_TEST
 
+// ---- reading ---------------------------------------------------------------------------------------------------------
+
+static ProtobufCMessage *
+read_message (struct arena *arena, const ProtobufCMessageDescriptor *descriptor, const char *text,
+              struct error *error_r)
+{
+    json_error_t error;
+    json_t *object = json_loads (text, JSON_DECODE_ANY, &error);
+    ck_assert_msg (object, "%s: %s", text, error.text);
+    ProtobufCMessage *message = json_to_message (object, descriptor, arena, error_r);
+    json_decref (object);
+    return message;
+}
+
+// What was written is read again as it was.
+START_TEST (test_read_back)
+{
+    static const char *const texts[] = {
+        "{}", "{\"id\":null,\"modules\":[],\"rate_limit\":null,\"expires_at\":null}",
+        "{\"id\":\"TKN-0123-4567\",\"name\":\"gr\u00fcn\",\"kind\":\"personal\",\"expired\":true,"
+        "\"modules\":[{\"module\":\"a\"},{\"module\":\"b\",\"access\":\"write\"}],\"created_by\":{"
+        "\"id\":\"x\"},"
+        "\"created_at\":-1,\"expires_at\":9223372036854775807,\"allow_list\":[\"a\",\"b\"],"
+        "\"rate_limit\":{\"per_minute\":4294967295}}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct arena *arena = arena_new (100000);
+        struct error error = {""};
+        ProtobufCMessage *message =
+            read_message (arena, &jeton__v1__token__descriptor, texts[i], &error);
+        ck_assert_msg (message, "%s", error.text);
+        json_t *once = json_from_message (message);
+        message = json_to_message (once, &jeton__v1__token__descriptor, arena, &error);
+        ck_assert_msg (message, "%s", error.text);
+        json_t *twice = json_from_message (message);
+        ck_assert (json_equal (once, twice));
+        json_decref (once);
+        json_decref (twice);
+        arena_destroy (&arena);
+    }
+    struct arena *arena = arena_new (100000);
+    struct error error = {""};
+    Jeton__V1__AuditRecord *record =
+        (Jeton__V1__AuditRecord *) read_message (arena, &jeton__v1__audit_record__descriptor,
+                                                 "{\"before\":\"AP8A\",\"sequence\":7}", &error);
+    ck_assert (record && record->before.len == 3 && record->sequence == 7);
+    ck_assert_mem_eq (record->before.data, "\0\xff\0", 3);
+    arena_destroy (&arena);
+}
+END_TEST
+
+START_TEST (test_read_refused)
+{
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {"[]", "must be an object"},
+        {"{\"secret\":1}", "secret: there is no such member"},
+        {"{\"id\":1}", "id: must be a text"},
+        {"{\"expired\":1}", "expired: must be true or false"},
+        {"{\"created_at\":1.0}", "created_at: must be a whole number"},
+        {"{\"created_at\":\"1\"}", "created_at: must be a whole number"},
+        {"{\"kind\":\"no\"}", "kind: must be personal, service, base, test"},
+        {"{\"kind\":1}", "kind: must be personal, service, base, test"},
+        {"{\"modules\":{}}", "modules: must be a list"},
+        {"{\"modules\":[{},1]}", "modules[1]: must be an object"},
+        {"{\"modules\":[null]}", "modules[0]: must be an object"},
+        {"{\"modules\":[{},{\"access\":\"all\"}]}", "modules[1].access: must be read, write"},
+        {"{\"allow_list\":[\"a\",2]}", "allow_list[1]: must be a text"},
+        {"{\"rate_limit\":[]}", "rate_limit: must be an object"},
+        {"{\"rate_limit\":{\"burst\":-1}}", "rate_limit.burst: is too small"},
+        {"{\"rate_limit\":{\"burst\":4294967296}}", "rate_limit.burst: is too large"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct arena *arena = arena_new (100000);
+        struct error error = {""};
+        ck_assert_ptr_null (
+            read_message (arena, &jeton__v1__token__descriptor, bad[i].text, &error));
+        ck_assert_str_eq (error.text, bad[i].why);
+        arena_destroy (&arena);
+    }
+    // Bytes that are none, and an arena that is full.
+    struct arena *arena = arena_new (sizeof (Jeton__V1__AuditRecord) + 64);
+    struct error error = {""};
+    ck_assert_ptr_null (
+        read_message (arena, &jeton__v1__audit_record__descriptor, "{\"before\":\"?\"}", &error));
+    ck_assert_str_eq (error.text, "before: must be bytes in base64");
+    ck_assert_ptr_null (
+        read_message (arena, &jeton__v1__audit_record__descriptor, "{\"event\":\"e\"}", &error));
+    ck_assert_str_eq (error.text, "is too large");
+    arena_destroy (&arena);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -168,6 +261,8 @@ main (void)
     tcase_add_test (tcase, test_oneof);
     tcase_add_test (tcase, test_enum_names);
     tcase_add_test (tcase, test_enum_values);
+    tcase_add_test (tcase, test_read_back);
+    tcase_add_test (tcase, test_read_refused);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);
     srunner_run_all (runner, CK_NORMAL);
