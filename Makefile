@@ -47,7 +47,7 @@ UNIT_C   := $(wildcard tests/unit/test_*.c)
 UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
 SUPPORT_C := $(wildcard tests/scenario/*.c)
 SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%)
-BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo frames revoke tokens)
+BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo frames memory revoke tokens)
 BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 PROPERTY := $(BUILD)/tests/property/property
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
@@ -115,10 +115,12 @@ $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(LIBRARY)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
 
+$(BUILD)/tests/bench/memory: $(addprefix $(BUILD)/services/validator/,cache.o stamps.o hash_index.o policy.o modules.o decide.o)
+
 # What is no program is shared by them.
 $(BENCH): %: %.o $(filter-out $(BENCH:=.o),$(BENCH_O)) $(LIBRARY)
 	@echo "  LINK  $@"
-	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -lm -o $@
+	@$(CC) $(LDFLAGS_) $(filter %.o,$^) $(LIBRARY) $(PKG_LIBS) -lm -o $@
 
 $(PROPERTY): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/property/*.c)) $(LIBRARY)
 	@echo "  LINK  $@"

@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections import namedtuple
+from json import loads
 
 import floors
 from harness import expect
@@ -138,6 +139,14 @@ def creations(bench, _floor):
     return {"": rate}
 
 
+def memory(tokens):
+    """The validator's memory alone: hash, find, decide. No messages."""
+    def measure(bench, _floor):
+        found = loads(floors.run([f"{floors.TOOLS}/memory", getattr(bench, tokens), 4 * bench.seconds]))
+        return {"alone": found["one_ns"], "batch": found["batch_ns"], "bytes": found["bytes"]}
+    return measure
+
+
 def peak(bench):
     return {"throughput": bench.system().drive("validate", bench.seconds, in_flight=IN_FLIGHT)["rate"]}
 
@@ -163,6 +172,10 @@ ROWS = (
     Row("made-up", "made-up tokens/s", "good tokens/s",
         (Figure("rate", "1/s", "least", 1.0), Figure("queries", "", "most", 0)), hits, made_up),
     Row("jwt", "validations/s of one login token", "openssl speed, ECDSA P-256 verify, one core", (Figure("", "1/s"),), verify, jwt),
+    Row("memory", "find a token in memory and decide: one, and one of 64", None,
+        (Figure("alone", "ns"), Figure("batch", "ns"), Figure("bytes", "B", "most", 160)), None, memory("tokens")),
+    Row("memory-many", "the same of 10 million tokens", None,
+        (Figure("alone", "ns"), Figure("batch", "ns"), Figure("bytes", "B", "most", 160)), None, memory("tokens_many")),
     Row("start", "validator with 1 million tokens in the table", None, (Figure("ready", "s", "most", 1.0),), None, start),
     Row("revocation", "commit to last refusal, 3 validators at half load", None,
         (Figure("p50", "ms"), Figure("p99", "ms", "most", 10.0)), None, revocation),
