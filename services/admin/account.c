@@ -12,10 +12,7 @@
 
 #define ACTIVE    JETON__V1__ACCOUNT_STATUS__ACCOUNT_STATUS_ACTIVE
 #define SUSPENDED JETON__V1__ACCOUNT_STATUS__ACCOUNT_STATUS_SUSPENDED
-enum {
-    TOKEN_LIMIT_DEFAULT = 1000,
-    TOKEN_LIMIT_MAX = 10000000,
-};
+enum { TOKEN_LIMIT_DEFAULT = 1000 };
 
 static void admin_create_account_read (void *context, enum db_outcome outcome,
                                        PGresult *const *results, const struct db_error *error);
@@ -31,9 +28,9 @@ admin_create_account (struct request *request)
     if (!change || !check_name (request, "name", message->name) ||
         !check_module_names (request, "", message->n_modules, modules))
         return;
-    if (message->token_limit < 0 || message->token_limit > TOKEN_LIMIT_MAX) {
-        request_fail_field (request, "token_limit", "must be 1 to %d, or 0 for %d", TOKEN_LIMIT_MAX,
-                            TOKEN_LIMIT_DEFAULT);
+    if (message->token_limit < 0 || message->token_limit > ACCOUNT_TOKEN_LIMIT_MAX) {
+        request_fail_field (request, "token_limit", "must be 1 to %d, or 0 for %d",
+                            ACCOUNT_TOKEN_LIMIT_MAX, TOKEN_LIMIT_DEFAULT);
         return;
     }
     char *names = names_join (request, message->n_modules, modules);

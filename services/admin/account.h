@@ -1,4 +1,4 @@
-// What module.c shares with account.c: a module that is enabled for an account is a change of the account.
+// What module.c and account_edit.c share with account.c: a module that is enabled for an account is a change of the account.
 #ifndef JETON_ADMIN_ACCOUNT_H
 #define JETON_ADMIN_ACCOUNT_H
 
@@ -6,6 +6,8 @@
 #include "services/admin/change.h"
 #include "services/admin/view.h"
 #include <stdbool.h>
+
+enum { ACCOUNT_TOKEN_LIMIT_MAX = 10000000 };
 
 // account_read (request, id, row): The account in the next columns of a read's only row. NULL: there was no row, or it was wrong:
 // the request was answered.

@@ -55,6 +55,7 @@ void admin_gate (struct request *request);
 void admin_create_account (struct request *request);
 void admin_get_account (struct request *request);
 void admin_list_accounts (struct request *request);
+void admin_edit_account (struct request *request); // account_edit.c
 void admin_suspend_account (struct request *request);
 void admin_resume_account (struct request *request);
 // user.c

@@ -10,6 +10,7 @@ const struct rpc_method admin_methods[] = {
     {"CreateAccount", admin_create_account, MANAGERS, RPC_WRITE, 0, 0},
     {"GetAccount", admin_get_account, MANAGERS, RPC_IDEMPOTENT, 0, 0},
     {"ListAccounts", admin_list_accounts, MANAGERS, RPC_IDEMPOTENT, 0, 0},
+    {"EditAccount", admin_edit_account, MANAGERS, RPC_WRITE, 0, 0},
     {"SuspendAccount", admin_suspend_account, MANAGERS, RPC_WRITE, 0, 0},
     {"ResumeAccount", admin_resume_account, MANAGERS, RPC_WRITE, 0, 0},
     {"CreateUser", admin_create_user, MANAGERS, RPC_WRITE, 0, 0},

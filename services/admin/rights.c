@@ -14,6 +14,8 @@ const struct caller_right admin_rights[] = {
     {"CreateAccount", OPERATOR, CALLER_NONE, NULL},
     {"GetAccount", READER, CALLER_OBJECT, "id"},
     {"ListAccounts", READER, CALLER_NONE, NULL}, // the handler lists the own one only
+    {"EditAccount", OPERATOR, CALLER_OBJECT,
+     "id"}, // what an account may have is not its own to say
     {"SuspendAccount", OPERATOR, CALLER_OBJECT, "id"},
     {"ResumeAccount", OPERATOR, CALLER_OBJECT, "id"},
     {"CreateUser", MANAGER, CALLER_OBJECT,

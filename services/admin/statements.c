@@ -158,6 +158,12 @@ const struct db_statement store_statements[] = {
     "  SELECT number, module FROM changed, unnest (string_to_array ($6, ',')::bigint[]) AS m (module))"
     TOLD ("account", "number"), true},
 
+[ACCOUNT_EDIT] = {"account_edit",
+    "WITH changed AS ("
+    " UPDATE accounts SET name = $4, token_limit = $5::integer, revision = revision + 1"
+    " WHERE number = $2::bigint AND revision = $3::bigint RETURNING number, revision)"
+    TOLD ("account", "number"), true},
+
 [ACCOUNT_STATUS] = {"account_status",
     "WITH changed AS ("
     " UPDATE accounts SET status = $4::smallint, revision = revision + 1"

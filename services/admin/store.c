@@ -78,6 +78,18 @@ store_account_create (struct request *request, const struct change *change,
 }
 
 void
+store_account_edit (struct request *request, const struct change *change,
+                    const Jeton__V1__Account *account, db_callback *callback)
+{
+    struct db_params params = {0};
+    param_change (&params, change);
+    db_param_int (&params, change->revision);
+    db_param_text (&params, account->name);
+    db_param_int (&params, account->token_limit);
+    db_call (store_db (request), ACCOUNT_EDIT, &params, callback, request);
+}
+
+void
 store_account_status (struct request *request, const struct change *change,
                       Jeton__V1__AccountStatus status, db_callback *callback)
 {

@@ -33,6 +33,8 @@ void store_account_prepare (struct request *request, const char *modules, db_cal
 void store_account_create (struct request *request, const struct change *change,
                            const Jeton__V1__Account *account, const char *modules,
                            db_callback *callback);
+void store_account_edit (struct request *request, const struct change *change,
+                         const Jeton__V1__Account *account, db_callback *callback);
 void store_account_status (struct request *request, const struct change *change,
                            Jeton__V1__AccountStatus status, db_callback *callback);
 

@@ -78,6 +78,46 @@ show (struct cli *cli)
 }
 
 static int
+edit (struct cli *cli)
+{
+    Jeton__V1__EditAccountRequest request = JETON__V1__EDIT_ACCOUNT_REQUEST__INIT;
+    Jeton__V1__GetAccountRequest get = JETON__V1__GET_ACCOUNT_REQUEST__INIT;
+    char *fields[2];
+    int64_t limit = 0;
+    json_t *reply;
+    int status;
+
+    if (!option_number (cli, "token-limit", 1, 10000000, &limit) ||
+        !option_number (cli, "revision", 1, INT64_MAX, &request.revision)) {
+        return EX_USAGE;
+    }
+    if (option_given (cli, "name")) {
+        fields[request.n_fields++] = (char *) "name";
+    }
+    if (option_given (cli, "token-limit")) {
+        fields[request.n_fields++] = (char *) "token_limit";
+    }
+    if (request.n_fields == 0) {
+        return print_usage (cli, "nothing to change was given");
+    }
+    request.id = get.id = cli->arguments[0];
+    request.fields = fields;
+    request.name = (char *) option_or (cli, "name", "");
+    request.token_limit = (int32_t) limit;
+    if (request.revision == 0) {
+        status = connect_call (
+            cli, &(struct call){SERVICE_ADMIN, "GetAccount", &get.base, NULL, NULL}, &reply);
+        request.revision =
+            json_integer_value (json_object_get (json_object_get (reply, "account"), "revision"));
+        json_decref (reply);
+        if (status != EX_OK) {
+            return status;
+        }
+    }
+    return show_reply (cli, "EditAccount", &request.base);
+}
+
+static int
 suspend (struct cli *cli)
 {
     Jeton__V1__SuspendAccountRequest request = JETON__V1__SUSPEND_ACCOUNT_REQUEST__INIT;
@@ -101,6 +141,14 @@ static const struct option_row create_options[] = {
     {.name = "token-limit", .value = "N", .help = "live tokens that it may have (1000)"},
     {.name = NULL},
 };
+static const struct option_row edit_options[] = {
+    {.name = "name", .value = "NAME", .help = "1-128 characters"},
+    {.name = "token-limit", .value = "N", .help = "live tokens that it may have"},
+    {.name = "revision",
+     .value = "N",
+     .help = "refuse when it has another by now (the one that it has)"},
+    {.name = NULL},
+};
 static const struct option_row list_options[] = {CONNECT_PAGE_OPTIONS, {.name = NULL}};
 
 const struct command account_commands[] = {
@@ -112,6 +160,9 @@ const struct command account_commands[] = {
      "jeton account list --all --json | jq -r '.[].id'\n"},
     {"account", "show", "ACC-…", 1, 1, NULL, show, "One account", NULL,
      "jeton account show ACC-0123-4567\n"},
+    {"account", "edit", "ACC-…", 1, 1, edit_options, edit, "Change name or token limit",
+     "A limit below the number of live tokens takes none away: none is made until there are fewer.",
+     "jeton account edit ACC-0123-4567 --token-limit 5000\n"},
     {"account", "suspend", "ACC-…", 1, 1, NULL, suspend,
      "Refuse all tokens of an account, until it is resumed", NULL,
      "jeton account suspend ACC-0123-4567\n"},

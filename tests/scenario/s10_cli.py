@@ -15,7 +15,7 @@ import time
 from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
 
 NOUNS = {
-    "account": ("create", "list", "show", "suspend", "resume"),
+    "account": ("create", "list", "show", "edit", "suspend", "resume"),
     "user": ("create", "list", "show", "disable", "enable"),
     "module": ("create", "list", "enable", "disable"),
     "token": ("create", "list", "show", "edit", "logo", "rotate", "reveal", "reseal", "disable", "enable", "delete"),

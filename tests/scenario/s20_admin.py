@@ -65,6 +65,13 @@ def accounts(system):
         for bad in ("", "ACC-0000-000", "TKN-0000-0000", "ACC-0000-0000 ", "ACC-00000000", "1"):
             a.refused("INVALID_ARGUMENT", method, id=bad, field="id")
     a.refused("FAILED_PRECONDITION", "ResumeAccount", id=made.id, says="active")
+    edit = {"id": made.id, "revision": 1, "fields": ["name", "token_limit"], "name": "Acme", "token_limit": 1000}
+    a.refused("NOT_FOUND", "EditAccount", **{**edit, "id": "ACC-0000-0000"}, says="ACC-0000-0000")
+    a.refused("ABORTED", "EditAccount", **{**edit, "revision": 2}, says="revision 1")
+    for field, value in (("id", "ACC-0000-000"), ("revision", 0), ("fields", []), ("name", ""), ("token_limit", 0), ("token_limit", -1), ("token_limit", 10000001)):
+        a.refused("INVALID_ARGUMENT", "EditAccount", **{**edit, field: value}, field=field)
+    for fields, field in ((["status"], "fields[0]"), (["name", "name"], "fields[1]")):
+        a.refused("INVALID_ARGUMENT", "EditAccount", **{**edit, "fields": fields}, field=field)
     expect_equal(counts(system), before, "refusals write nothing")
 
     suspended = a.ok("SuspendAccount", id=made.id).account

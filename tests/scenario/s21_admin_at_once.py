@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The admin process when many ask at once, through two processes, and when its database goes (R11, R37, R44)."""
-from administer import Admin, admin, counts, envelope, grants, name_of, records, types
+from administer import Admin, admin, counts, envelope, grants, name_of, one_more, records, types
 from harness import System, expect, expect_equal, main, test, wait_for
 
 
@@ -43,6 +43,39 @@ def limit(system):
     a.ok("DeleteToken", id=a.ok("ListTokens", account_id=account).tokens[0].id)
     a.ok("CreateToken", **fields)
     a.refused("RESOURCE_EXHAUSTED", "CreateToken", **fields, says="limit is 5")
+
+
+@test("the limit is edited: also to less than there are, which takes none away and lets none be made (R11)")
+def edited_limit(system):
+    a = system.admin
+    made = a.ok("CreateAccount", name="Edited", token_limit=3, modules=["orders"]).account
+    fields = {"account_id": made.id, "name": "x", "kind": types.TOKEN_KIND_SERVICE, "modules": grants("orders")}
+    tokens = [a.ok("CreateToken", **fields).token.id for _ in range(3)]
+    before = counts(system)
+    changed = a.ok("EditAccount", id=made.id, revision=1, fields=["token_limit"], token_limit=2, name="ignored").account
+    record = one_more(system, before, "platform.accounts.account.edited", made.id, 2)
+    expect_equal((types.Account.FromString(record.before), types.Account.FromString(record.after)), (made, changed))
+    expect_equal((changed.name, changed.token_limit, a.ok("GetAccount", id=made.id).account), ("Edited", 2, changed))
+    a.refused("ABORTED", "EditAccount", id=made.id, revision=1, fields=["token_limit"], token_limit=9, says="revision 2")
+    for gone in tokens[:2]:
+        a.refused("RESOURCE_EXHAUSTED", "CreateToken", **fields, says="limit is 2")
+        a.ok("RotateToken", id=tokens[2])
+        a.ok("DeleteToken", id=gone)
+    expect_equal([t.id for t in a.ok("ListTokens", account_id=made.id).tokens], tokens[2:])
+    a.ok("CreateToken", **fields)
+    a.refused("RESOURCE_EXHAUSTED", "CreateToken", **fields, says="limit is 2")
+    # Two who have read the same: one wins.
+    callers = [a, Admin(system, service="admin2")]
+    for i, caller in enumerate(callers):
+        caller.start("EditAccount", id=made.id, revision=2, fields=["name"], name=f"winner {i}")
+    codes = sorted(name_of(caller.dealer.receive(20).code) for caller in callers)
+    expect_equal(codes, ["ABORTED", "OK"])
+    shown = system.cli("account", "edit", made.id, "--name", "By command", "--token-limit", "3")
+    expect_equal((shown["name"], shown["token_limit"], shown["revision"]), ("By command", 3, 4))
+    a.ok("CreateToken", **fields)
+    system.jeton("account", "edit", made.id, check=64)
+    expect_equal(system.jeton("account", "edit", made.id, "--token-limit", "9", "--revision", "1").returncode, 73, "ABORTED")
+    expect_equal(system.jeton("account", "edit", made.id, "--token-limit", "0").returncode, 64)
 
 
 @test("tokens that are created at once keep apart what each is made of")

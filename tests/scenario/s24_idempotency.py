@@ -105,6 +105,7 @@ def methods(system):
     user = {"account_id": system.account, "username": "ada", "name": "Ada", "password": "correct horse"}
     calls = [("CreateModule", {"name": "prices"}), ("CreateAccount", {"name": "Other", "modules": ["orders"]}),
              ("SuspendAccount", {"id": system.account}), ("ResumeAccount", {"id": system.account}),
+             ("EditAccount", {"id": system.account, "revision": a.ok("GetAccount", id=system.account).account.revision + 2, "fields": ["name"], "name": "Else"}),
              ("EnableModule", {"account_id": system.account, "module": "prices"}), ("DisableModule", {"account_id": system.account, "module": "prices"}),
              ("CreateUser", user), ("DisableUser", {"id": "User"}), ("EnableUser", {"id": "User"}),
              ("EditUser", {"id": "User", "revision": 3, "fields": ["password", "name"], "password": "another horse", "name": "Ada L"}), ("DeleteUser", {"id": "User"}),

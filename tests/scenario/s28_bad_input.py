@@ -47,6 +47,7 @@ def one_of_each():
     }
     for noun, made in (("Token", system.token), ("CustomerGroup", group), ("Market", market), ("StockLocation", location), ("Client", client)):
         system.good[f"Edit{noun}"] = {"id": made.id, "revision": made.revision, "fields": ["name"], "name": "New"}
+    system.good["EditAccount"] = {"id": account, "revision": 1, "fields": ["name"], "name": "New"}
     return system
 
 
@@ -201,6 +202,7 @@ def command_line(system):
             bad("name", "token", "edit", token, "--name", name)
             bad("name", "market", "create", "--account", system.account, "--code", "x", "--name", name)
             bad("name", "account", "create", "--name", name)
+            bad("name", "account", "edit", system.account, "--name", name)
         bad("description", "token", "edit", token, "--description", "d" * 1025)
         bad("modules[0].module", *create, "--name", "x", "--module", "nope:read")
         bad("modules[1].module", "token", "edit", token, "--module", "orders", "--module", "stock:write")

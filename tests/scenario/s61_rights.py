@@ -10,7 +10,7 @@ from harness import SLOW, TOP, System, expect, expect_equal, main, test, wait_fo
 # the test, and so does one that lets somebody in who is not here.
 EVERYONE, MANAGERS, OPERATORS = {"administrator", "member", "integration"}, {"administrator"}, set()
 RIGHTS = {
-    "CreateAccount": OPERATORS, "GetAccount": EVERYONE, "ListAccounts": EVERYONE, "SuspendAccount": OPERATORS, "ResumeAccount": OPERATORS,
+    "CreateAccount": OPERATORS, "GetAccount": EVERYONE, "ListAccounts": EVERYONE, "EditAccount": OPERATORS, "SuspendAccount": OPERATORS, "ResumeAccount": OPERATORS,
     "CreateUser": MANAGERS, "GetUser": EVERYONE, "ListUsers": EVERYONE, "EditUser": MANAGERS, "DeleteUser": MANAGERS, "DisableUser": MANAGERS, "EnableUser": MANAGERS,
     "CreateModule": OPERATORS, "ListModules": EVERYONE, "EnableModule": OPERATORS, "DisableModule": OPERATORS,
     "CreateToken": MANAGERS, "GetToken": EVERYONE, "ListTokens": EVERYONE, "EditToken": MANAGERS, "RotateToken": MANAGERS,
@@ -135,9 +135,11 @@ def administrator(system):
         a.refused("PERMISSION_DENIED", method, id=system.own.users["operator"])
     a.refused("PERMISSION_DENIED", "EditUser", id=system.own.users["operator"], revision=1, fields=["password"], password="mine, all mine")
     a.ok("GetUser", id=system.own.users["operator"])
+    a.refused("PERMISSION_DENIED", "EditAccount", id=system.own.ACC, revision=1, fields=["token_limit"], token_limit=10000000)
     # An operator's own user may do everything, anywhere.
     o = caller(system, system.own.logins["operator"])
     o.ok("SuspendAccount", id=system.other.ACC)
+    o.ok("EditAccount", id=system.other.ACC, revision=2, fields=["token_limit"], token_limit=7)
     o.ok("ResumeAccount", id=system.other.ACC)
 
 

@@ -1,8 +1,8 @@
-// Changes in the admin process: guards, what is written, and what an outcome becomes.
+// Changes in the admin process: guards, what is written, and what an outcome becomes (R11: an account's limit).
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
 // objects: services/admin/token_list.o services/admin/token_logo.o services/admin/token_reveal.o services/admin/token_reseal.o
-// objects: services/admin/token_edit.o services/admin/token_rotate.o services/admin/user.o services/admin/user_edit.o services/admin/view.o
+// objects: services/admin/token_edit.o services/admin/token_rotate.o services/admin/user.o services/admin/account_edit.o services/admin/user_edit.o services/admin/view.o
 // objects: services/admin/view_resource.o services/admin/resource.o services/admin/resource_change.o
 // objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
 // objects: services/admin/idempotency.o
@@ -326,6 +326,54 @@ START_TEST (test_enable_module)
 }
 END_TEST
 
+START_TEST (test_edit_account)
+{
+    Jeton__V1__EditAccountRequest message = JETON__V1__EDIT_ACCOUNT_REQUEST__INIT;
+    char *fields[] = {"token_limit", "name"};
+    const char *row[] = {"3", "ACME", "1", "9", "1700000000", "1000", "market"};
+    message.id = account_id;
+    message.revision = 9;
+    message.fields = fields;
+    begin (admin_edit_account, &message);
+    refused ("fields");
+    message.n_fields = 1;
+    begin (admin_edit_account, &message); // named, and so 0 is no "absent"
+    refused ("token_limit");
+    message.token_limit = 10000001;
+    begin (admin_edit_account, &message);
+    refused ("token_limit");
+    message.token_limit = 5;
+    message.n_fields = 2;
+    begin (admin_edit_account, &message);
+    refused ("name");
+    message.n_fields = 1;
+    begin (admin_edit_account, &message);
+    answer_nothing ();
+    ends_with (JETON__V1__CODE__CODE_NOT_FOUND);
+    message.revision = 8;
+    begin (admin_edit_account, &message);
+    answer (DB_OK, 1, 7, row);
+    ends_with (JETON__V1__CODE__CODE_ABORTED);
+    ck_assert_ptr_nonnull (strstr (call.text, "revision 9"));
+    message.revision = 9;
+    begin (admin_edit_account, &message);
+    was_asked ("store_account_get");
+    answer (DB_OK, 1, 7, row);
+    was_asked ("store_account_edit");
+    ck_assert_int_eq (asked.change.revision, 9);
+    ck_assert_int_eq (asked.status, 5);
+    ck_assert_str_eq (asked.text, "ACME"); // not named: as it was
+    answer_changed ();
+    ends_with (0);
+    Jeton__V1__EditAccountReply *reply =
+        jeton__v1__edit_account_reply__unpack (NULL, call.size, call.body);
+    ck_assert_int_eq (reply->account->token_limit, 5);
+    ck_assert_int_eq (reply->account->revision, 10);
+    ck_assert_uint_eq (reply->account->n_modules, 1);
+    jeton__v1__edit_account_reply__free_unpacked (reply, NULL);
+}
+END_TEST
+
 START_TEST (test_create_user)
 {
     char password[] = "correct horse";
@@ -509,6 +557,7 @@ add (TCase *tests)
     tcase_add_test (tests, test_outcomes);
     tcase_add_test (tests, test_overtaken);
     tcase_add_test (tests, test_enable_module);
+    tcase_add_test (tests, test_edit_account);
     tcase_add_test (tests, test_create_user);
     tcase_add_test (tests, test_create_user_ending);
     tcase_add_test (tests, test_edit_user);
