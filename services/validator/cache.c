@@ -453,6 +453,13 @@ cache_change_keys (struct cache *cache)
 }
 
 void
+cache_forget_jwts (struct cache *cache)
+{
+    if (cache->stamps.keys != STAMPS_BLOCKED)
+        cache_change_keys (cache);
+}
+
+void
 cache_change_all (struct cache *cache)
 {
     cache->stamps.all = ++cache->stamps.now;

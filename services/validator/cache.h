@@ -90,6 +90,9 @@ void cache_change_account (struct cache *cache, int64_t account);
 void cache_change_keys (struct cache *cache);
 void cache_change_all (struct cache *cache);
 
+// cache_forget_jwts (cache): JWTs that were kept before are not believed any more. As cache_change_keys, but ends no block.
+void cache_forget_jwts (struct cache *cache);
+
 // Something may change at any time from now on: nothing about it is kept or found until cache_change_… of the same object. False: there are
 // STAMPS_BLOCKS_MAX already; now everything is blocked, as by cache_block_all. While a token or account is blocked, no value is known not
 // to be known.

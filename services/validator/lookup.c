@@ -1,6 +1,7 @@
 #include "services/validator/lookup.h"
 
 #include "common/memory/memory.h"
+#include "services/validator/cache.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ struct lookup_key {
 
 struct waiter {
     struct waiter *next;
-    store_facts_callback *callback;
+    lookup_callback *callback;
     void *context;
 };
 
@@ -27,6 +28,7 @@ struct waiters {
 struct flight {
     struct lookup *lookup;
     struct lookup_key key;
+    uint64_t stamp; // of the cache, when the query was sent
     struct waiters waiters, later;
 };
 
@@ -78,7 +80,7 @@ lookup_destroy (struct lookup **lookup)
 }
 
 static void
-waiters_add (struct waiters *waiters, store_facts_callback *callback, void *context)
+waiters_add (struct waiters *waiters, lookup_callback *callback, void *context)
 {
     struct waiter *waiter = xcalloc (1, sizeof *waiter);
     waiter->callback = callback;
@@ -96,6 +98,7 @@ flight_start (struct flight *flight)
 {
     struct validator *validator = flight->lookup->validator;
     validator->stats.lookups++;
+    flight->stamp = cache_now (validator->cache);
     if (flight->key.user) {
         int64_t user;
         memcpy (&user, flight->key.bytes, sizeof user);
@@ -114,7 +117,7 @@ flight_done (void *context, enum store_outcome outcome, const struct facts *fact
     flight->waiters.first = NULL;
     while (waiter) {
         struct waiter *next = waiter->next;
-        waiter->callback (waiter->context, outcome, facts);
+        waiter->callback (waiter->context, outcome, facts, flight->stamp);
         free (waiter);
         waiter = next;
     }
@@ -129,7 +132,7 @@ flight_done (void *context, enum store_outcome outcome, const struct facts *fact
 }
 
 static void
-lookup_start (struct lookup *lookup, const struct lookup_key *key, store_facts_callback *callback,
+lookup_start (struct lookup *lookup, const struct lookup_key *key, lookup_callback *callback,
               void *context)
 {
     struct flight *flight = zhashx_lookup (lookup->flights, key);
@@ -148,7 +151,7 @@ lookup_start (struct lookup *lookup, const struct lookup_key *key, store_facts_c
 
 void
 lookup_token (struct lookup *lookup, const uint8_t digest[TOKEN_DIGEST_SIZE],
-              store_facts_callback *callback, void *context)
+              lookup_callback *callback, void *context)
 {
     struct lookup_key key = {.user = false};
     memcpy (key.bytes, digest, sizeof key.bytes);
@@ -156,7 +159,7 @@ lookup_token (struct lookup *lookup, const uint8_t digest[TOKEN_DIGEST_SIZE],
 }
 
 void
-lookup_user (struct lookup *lookup, int64_t user, store_facts_callback *callback, void *context)
+lookup_user (struct lookup *lookup, int64_t user, lookup_callback *callback, void *context)
 {
     struct lookup_key key = {.user = true};
     memcpy (key.bytes, &user, sizeof user);

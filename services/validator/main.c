@@ -2,8 +2,10 @@
 #include "common/caller/keys.h"
 #include "common/crypto/crypto.h"
 #include "common/log/log.h"
+#include "services/validator/cache.h"
 #include "services/validator/foreign.h"
 #include "services/validator/lookup.h"
+#include "services/validator/policy.h"
 #include "services/validator/store.h"
 #include "services/validator/validator.h"
 #include "validator.pb-c.h"
@@ -24,6 +26,12 @@ static const struct config_row validator_settings_table[] = {
      true,
      "how often the prefixes that values of imported tokens begin with are read again, in "
      "milliseconds"},
+    {"cache_entries", CONFIG_NUMBER, FIELD (cache_entries), "1000000", 1000, 1000000000, false,
+     "tokens that are kept in memory at most"},
+    {"cache_bytes", CONFIG_NUMBER, FIELD (cache_bytes), "268435456", CACHE_BYTES_MIN, 1LL << 40,
+     false, "memory that they take at most, in bytes; a token takes about 90"},
+    {"negative_ms", CONFIG_NUMBER, FIELD (negative_ms), "1000", 0, 60000, true,
+     "how long it is believed that a token is unknown, in milliseconds; 0: each time anew"},
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
 };
 static const struct config_row *const tables[] = {process_settings_table, validator_settings_table,
@@ -42,6 +50,14 @@ validator_database_changed (struct process *process, bool ready)
                            "no connection to the database: tokens cannot be checked");
 }
 
+// JWTs in memory were checked against the settings before: issuer and audience.
+static void
+validator_reloaded (struct process *process)
+{
+    struct validator *validator = process->owner;
+    cache_forget_jwts (validator->cache);
+}
+
 static void
 validator_loaded (void *context)
 {
@@ -58,6 +74,15 @@ validator_stats_show (struct validator *validator)
     rpc_server_stat (server, "validator.denied", &validator->stats.denied);
     rpc_server_stat (server, "validator.undecided", &validator->stats.undecided);
     rpc_server_stat (server, "validator.refused_unread", &validator->stats.refused_unread);
+    const struct cache_stats *cache = cache_stats (validator->cache);
+    rpc_server_stat (server, "validator.cache_entries", &cache->entries);
+    rpc_server_stat (server, "validator.cache_bytes", &cache->bytes);
+    rpc_server_stat (server, "validator.cache_hits", &cache->hits);
+    rpc_server_stat (server, "validator.cache_misses", &cache->misses);
+    rpc_server_stat (server, "validator.cache_outdated", &cache->outdated);
+    rpc_server_stat (server, "validator.cache_unknown", &cache->unknown);
+    rpc_server_stat (server, "validator.cache_refused", &cache->refused);
+    rpc_server_stat (server, "validator.cache_evicted", &cache->evicted);
     rpc_server_stat (server, "validator.lookups", &validator->stats.lookups);
     rpc_server_stat (server, "validator.lookups_shared", &validator->stats.lookups_shared);
 }
@@ -68,6 +93,7 @@ main (int argc, char **argv)
     struct validator validator = {0};
     struct process *process = &validator.process;
     process->database_changed = validator_database_changed;
+    process->reloaded = validator_reloaded;
     process->owner = &validator;
     int status =
         process_start (process, "validator", "tcp://127.0.0.1:7102", tables, store_statements,
@@ -84,9 +110,11 @@ main (int argc, char **argv)
     }
     struct rpc_service service = {&jeton__v1__validator__descriptor, validator_methods, &validator};
     rpc_server_add (process->server, &service);
-    validator_stats_show (&validator);
     validator.modules = modules_new ();
     validator.policies = policies_new (validator.modules, POLICIES_EXPECTED);
+    struct cache_bounds bounds = {.entries = (size_t) validator.settings.cache_entries,
+                                  .bytes = (size_t) validator.settings.cache_bytes};
+    validator.cache = cache_new (validator.policies, &bounds);
     validator.lookup = lookup_new (&validator);
     validator.keys = keys_new (process->loop, process->db, STORE_PUBLIC_KEYS,
                                &validator.settings.keys_interval_ms);
@@ -94,10 +122,13 @@ main (int argc, char **argv)
         foreign_new (process->loop, process->db, STORE_FOREIGN,
                      &validator.settings.prefixes_interval_ms, validator_loaded, &validator);
 
+    validator_stats_show (&validator);
+
     status = process_run (process);
 
     process_end (process);
     lookup_destroy (&validator.lookup);
+    cache_destroy (&validator.cache);
     policies_destroy (&validator.policies);
     modules_destroy (&validator.modules);
     keys_destroy (&validator.keys);

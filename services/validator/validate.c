@@ -4,9 +4,11 @@
 #include "common/token/id.h"
 #include "common/token/jwt.h"
 #include "envelope.pb-c.h"
+#include "services/validator/cache.h"
 #include "services/validator/decide.h"
 #include "services/validator/foreign.h"
 #include "services/validator/lookup.h"
+#include "services/validator/truth.h"
 #include "validator.pb-c.h"
 
 #include <assert.h>
@@ -15,7 +17,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCH_MAX = 256 };
+enum {
+    BATCH_MAX = 256,
+    TOKEN_LENGTH_MAX = JWT_SIZE_MAX, // nothing that is longer is a token
+};
 
 struct batch;
 
@@ -25,8 +30,11 @@ struct check {
     const Jeton__V1__ValidateRequest *request;
     Jeton__V1__ValidateReply *reply;
     struct wanted wanted; // but for the module, whose number is asked for when it is needed
+    struct cache_key key;
     // Of a JWT: what it says of itself.
     int64_t user, account, expires_at;
+    char *jti;         // NULL: there was no room for it
+    uint64_t verified; // the cache's stamp of when its signature was checked
     Jeton__V1__Environment environment;
     bool refreshed; // its key was not known, and the keys have been read again
 };
@@ -36,6 +44,8 @@ struct batch {
     struct validator *validator;
     struct request *request;
     bool single;
+    bool sure; // what is in memory may be believed
+    int64_t now_ms;
     size_t n, pending;
     struct check *checks;
     Jeton__V1__ValidateReply *replies;
@@ -102,12 +112,20 @@ id_text (struct check *check, const char *prefix, int64_t number)
     return text_or_empty (arena_strdup (request_arena (check->batch->request), id));
 }
 
+static char *
+jti_text (struct check *check, const char *jti)
+{
+    return text_or_empty (arena_strdup (request_arena (check->batch->request), jti));
+}
+
 static void
 check_decide (struct check *check, const struct facts *facts)
 {
     Jeton__V1__ValidateReply *reply = check->reply;
     if (facts->token != 0)
         reply->token = id_text (check, "TKN", facts->token);
+    else if (facts->jti)
+        reply->token = jti_text (check, facts->jti);
     reply->account = id_text (check, "ACC", facts->account);
     reply->user = id_text (check, "USR", facts->user);
     reply->kind = facts->kind;
@@ -119,14 +137,19 @@ check_decide (struct check *check, const struct facts *facts)
 // ---- API tokens ----------------------------------------------------------------------------------------------------
 
 static void
-check_token_done (void *context, enum store_outcome outcome, const struct facts *facts)
+check_token_done (void *context, enum store_outcome outcome, const struct facts *facts,
+                  uint64_t stamp)
 {
     struct check *check = context;
+    struct validator *validator = check->batch->validator;
     switch (outcome) {
     case STORE_OK:
+        cache_put (validator->cache, &check->key, facts, stamp);
         check_decide (check, facts);
         return;
     case STORE_NOT_FOUND:
+        cache_put_unknown (validator->cache, &check->key,
+                           zclock_mono () + validator->settings.negative_ms, stamp);
         check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
         return;
     case STORE_UNAVAILABLE:
@@ -155,7 +178,8 @@ check_refuse (struct check *check)
 // ---- JWTs ----------------------------------------------------------------------------------------------------------
 
 static void
-check_jwt_done (void *context, enum store_outcome outcome, const struct facts *facts)
+check_jwt_done (void *context, enum store_outcome outcome, const struct facts *facts,
+                uint64_t stamp)
 {
     struct check *check = context;
     switch (outcome) {
@@ -164,10 +188,15 @@ check_jwt_done (void *context, enum store_outcome outcome, const struct facts *f
         struct facts joined = *facts;
         joined.expires_at = check->expires_at;
         joined.environment = (uint8_t) check->environment;
-        if (joined.account != check->account)
+        joined.jti = check->jti;
+        if (joined.account != check->account) {
             check_end (check, JETON__V1__REASON__REASON_REVOKED);
-        else
-            check_decide (check, &joined);
+            return;
+        }
+        // The older of the two: of what is known of the user, and of the keys that the signature was checked with.
+        cache_put (check->batch->validator->cache, &check->key, &joined,
+                   stamp < check->verified ? stamp : check->verified);
+        check_decide (check, &joined);
         return;
     }
     case STORE_NOT_FOUND:
@@ -200,7 +229,8 @@ jwt_claims_read (struct check *check, const json_t *claims)
         check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST;
     else
         return false;
-    check->reply->token = text_or_empty (arena_strdup (request_arena (check->batch->request), jti));
+    check->jti = arena_strdup (request_arena (check->batch->request), jti);
+    check->reply->token = text_or_empty (check->jti);
     return true;
 }
 
@@ -222,6 +252,7 @@ check_jwt (struct check *check, size_t length)
 {
     struct validator *validator = check->batch->validator;
     json_t *claims = NULL;
+    check->verified = cache_now (validator->cache);
     switch (keys_verify (validator->keys, check->request->token, length, &claims)) {
     case JWT_OK:
         break;
@@ -282,6 +313,33 @@ check_prepare (struct check *check, const char **why_r)
     return NULL;
 }
 
+// From memory, if that is possible.
+static bool
+check_remember (struct check *check)
+{
+    struct batch *batch = check->batch;
+    struct facts facts;
+    if (!batch->sure)
+        return false;
+    switch (cache_find (batch->validator->cache, &check->key, batch->now_ms, &facts)) {
+    case CACHE_MISS:
+        return false;
+    case CACHE_UNKNOWN:
+        check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
+        return true;
+    case CACHE_HIT:
+        break;
+    }
+    // A JWT that has expired is no credential, whatever has become of its user: as when its signature is checked.
+    if (facts.jti && facts.expires_at <= time (NULL)) {
+        check->reply->token = jti_text (check, facts.jti);
+        check_end (check, JETON__V1__REASON__REASON_EXPIRED);
+    } else {
+        check_decide (check, &facts);
+    }
+    return true;
+}
+
 static void
 check_start (struct check *check)
 {
@@ -291,6 +349,10 @@ check_start (struct check *check)
     enum token_environment environment;
     if (length == 0)
         check_end (check, JETON__V1__REASON__REASON_MISSING);
+    else if (length > TOKEN_LENGTH_MAX)
+        check_refuse (check);
+    else if (check_remember (check))
+        return;
     // Foreign values before JWTs: some systems have dots in theirs. No prefix begins as a JWT does.
     else if (token_value_check (&validator->token_keys, token, length, &environment) ||
              foreign_match (validator->foreign, token, length))
@@ -299,6 +361,23 @@ check_start (struct check *check)
         check_jwt (check, length);
     else
         check_refuse (check);
+}
+
+// The keys of all, and what is found by them on its way from memory, before the first is looked at.
+static void
+batch_prefetch (struct batch *batch)
+{
+    const struct cache *cache = batch->validator->cache;
+    batch->now_ms = zclock_mono ();
+    batch->sure = truth_sure (batch->validator->truth, batch->now_ms);
+    for (size_t i = 0; i < batch->n; i++) {
+        struct check *check = &batch->checks[i];
+        size_t length = strnlen (check->request->token, TOKEN_LENGTH_MAX + 1);
+        check->key = cache_key (cache, check->request->token, length);
+        cache_prefetch (cache, &check->key);
+    }
+    for (size_t i = 0; batch->sure && i < batch->n; i++)
+        cache_prefetch_entry (cache, &batch->checks[i].key);
 }
 
 static struct batch *
@@ -345,6 +424,7 @@ batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests,
             return;
         }
     }
+    batch_prefetch (batch);
     // One is held until all have begun: a validation that ends at once must not end the batch.
     batch->pending = n + 1;
     for (size_t i = 0; i < n; i++)

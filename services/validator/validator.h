@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cache;
 struct foreign;
 struct lookup;
 struct modules;
 struct policies;
 struct public_keys;
+struct truth;
 
 struct validator_settings {
     struct process_settings common; // first: process_start fills it
@@ -21,6 +23,9 @@ struct validator_settings {
     char *audience;                 // `aud` that a JWT must have
     int64_t keys_interval_ms;       // how often the issuer's public keys are read again
     int64_t prefixes_interval_ms;   // how often the prefixes of imported tokens' values are
+    int64_t cache_entries;          // tokens in memory at most
+    int64_t cache_bytes;            // and what they take at most
+    int64_t negative_ms;            // how long it is believed that there is no such token
 };
 
 struct validator_stats {
@@ -37,6 +42,8 @@ struct validator {
     struct token_keys token_keys;
     struct modules *modules;
     struct policies *policies;
+    struct cache *cache;
+    struct truth *truth; // whether the cache may be believed
     struct lookup *lookup;
     struct public_keys *keys;
     struct foreign *foreign;

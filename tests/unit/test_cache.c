@@ -219,7 +219,12 @@ START_TEST (test_blocks)
     cache_block_keys (cache);
     ck_assert (!put (cache, 2, &jwt, cache_now (cache)));
     ck_assert_int_eq (find (cache, 1), CACHE_HIT);
+    cache_forget_jwts (cache);
+    ck_assert (!put (cache, 2, &jwt, cache_now (cache)));
     cache_change_keys (cache);
+    ck_assert (put (cache, 2, &jwt, cache_now (cache)));
+    cache_forget_jwts (cache);
+    ck_assert_int_eq (find (cache, 2), CACHE_MISS);
     ck_assert (put (cache, 2, &jwt, cache_now (cache)));
 
     cache_block_all (cache);
