@@ -111,6 +111,8 @@ static void
 missing_note (struct public_keys *keys, const struct wish *wish)
 {
     for (; wish; wish = wish->next) {
+        if (!wish->kid[0])
+            continue;
         uint64_t digest;
         struct missing *missing = missing_place (keys, wish->kid, &digest);
         if (!zhashx_lookup (keys->by_kid, wish->kid))
@@ -250,6 +252,17 @@ keys_verify (struct public_keys *keys, const char *token, size_t length, json_t 
 {
     keys->missed[0] = '\0';
     return jwt_verify (token, length, "at+jwt", find, keys, claims_r, NULL);
+}
+
+void
+keys_read_now (struct public_keys *keys, keys_callback *callback, void *context)
+{
+    struct wish *wish = xcalloc (1, sizeof *wish);
+    wish->callback = callback;
+    wish->context = context;
+    wish->next = keys->waiting;
+    keys->waiting = wish;
+    keys_plan (keys);
 }
 
 bool

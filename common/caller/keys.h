@@ -41,4 +41,7 @@ enum { KEYS_MISSING_MS = 10000, KEYS_MISSING_MAX = 1024 };
 bool keys_refresh (struct public_keys *keys, keys_callback *callback, void *context)
     __attribute__ ((warn_unused_result));
 
+// keys_read_now (keys, callback, context): Read them now, whatever is in memory. Shared and limited in the same way.
+void keys_read_now (struct public_keys *keys, keys_callback *callback, void *context);
+
 #endif

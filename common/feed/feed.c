@@ -226,11 +226,17 @@ feed_new (struct process *process, const struct feed_settings *settings, int fir
 }
 
 void
+feed_stop (struct feed *feed)
+{
+    if (feed)
+        writers_stop (feed);
+}
+
+void
 feed_destroy (struct feed **feed)
 {
     if (!*feed)
         return;
-    writers_stop (*feed);
     zlistx_destroy (&(*feed)->followers);
     free (*feed);
     *feed = NULL;

@@ -3,7 +3,7 @@
 // A writer has a row in the table `writers`, which it renews. It writes only while every other writer has announced to validators that it
 // knows of it, or has been silent for so long that its word counts no more: services/validator/DESIGN.md says why.
 //
-//     feed_new () → commits: feed_tell () → … → feed_destroy ()
+//     feed_new () → commits: feed_tell () → … → feed_stop () → feed_destroy ()
 #ifndef JETON_FEED_H
 #define JETON_FEED_H
 
@@ -90,7 +90,9 @@ struct feed;
 // of statements where FEED_STATEMENTS are. `changed` is called with the process when what feed_admitted says has changed; may be NULL.
 struct feed *feed_new (struct process *process, const struct feed_settings *settings, int first,
                        void (*changed) (struct process *process)) __attribute__ ((returns_nonnull));
-// feed_destroy (&feed): Before the process's end. NULL-safe.
+// feed_stop (feed): It does nothing by itself any more: before process_end, whose last callbacks may still tell of changes. feed_destroy (&feed):
+// After it. Both NULL-safe.
+void feed_stop (struct feed *feed);
 void feed_destroy (struct feed **feed);
 
 // feed_admitted (feed, error_r): May this process write? If not, error_r says why, and what to do.

@@ -13,7 +13,8 @@ static void writers_step (struct feed *feed);
 static void
 plan (struct feed *feed, int64_t in_ms)
 {
-    alarm_by (feed->renewal, zclock_mono () + in_ms);
+    if (feed->renewal)
+        alarm_by (feed->renewal, zclock_mono () + in_ms);
 }
 
 static void

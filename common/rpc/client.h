@@ -71,6 +71,9 @@ uint64_t rpc_client_call (struct rpc_client *client, const ProtobufCServiceDescr
                           const struct rpc_call_options *options, rpc_callback *callback,
                           void *context);
 
+// rpc_client_receive (client): Take what has come by now, without waiting for the loop's turn. Callbacks are called from here; not in one of them.
+void rpc_client_receive (struct rpc_client *client);
+
 // rpc_client_cancel (client, id): The callback will not be called (any more); the server is told. Unknown ids are ignored.
 void rpc_client_cancel (struct rpc_client *client, uint64_t id);
 

@@ -55,6 +55,18 @@ outlet_readable (zloop_t *loop, zsock_t *reader, void *context)
     return 0;
 }
 
+void
+rpc_client_receive (struct rpc_client *client)
+{
+    struct node *node = client->outlets.next, *next;
+    for (; node != &client->outlets; node = next) {
+        next = node->next; // what is received may end a call, not another outlet
+        struct rpc_outlet *outlet = NODE_OWNER (node, struct rpc_outlet, link);
+        if (outlet->socket != NULL && outlet->state == RPC_UP)
+            replies_take (outlet, RPC_CLIENT_BATCH);
+    }
+}
+
 static const char *
 state_name (enum rpc_connection_state state)
 {

@@ -146,8 +146,9 @@ main (int argc, char **argv)
     // Before the database and the server: the jobs that it gives back end requests.
     worker_pool_destroy (&admin.workers);
     notice_stop (&admin);
-    feed_destroy (&admin.feed);
+    feed_stop (admin.feed);
     process_end (&admin.process);
+    feed_destroy (&admin.feed);
     keys_destroy (&admin.public_keys);
     seal_keys_destroy (&admin.seal_keys);
     sodium_memzero (&admin.keys, sizeof admin.keys);

@@ -108,8 +108,9 @@ main (int argc, char **argv)
     status = process_run (process);
 
     worker_pool_destroy (&issuer.workers);
-    feed_destroy (&issuer.feed);
+    feed_stop (issuer.feed);
     process_end (process);
+    feed_destroy (&issuer.feed);
     signing_destroy (&issuer.signing);
     throttle_destroy (&issuer.by_address);
     throttle_destroy (&issuer.by_user);

@@ -444,6 +444,7 @@ void
 cache_change_account (struct cache *cache, int64_t account)
 {
     stamps_change (&cache->stamps, &cache->stamps.accounts, account);
+    cache->stamps.unknown = cache->stamps.now; // tokens may have been imported
 }
 
 void

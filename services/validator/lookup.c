@@ -2,6 +2,7 @@
 
 #include "common/memory/memory.h"
 #include "services/validator/cache.h"
+#include "services/validator/truth.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ struct waiters {
 struct flight {
     struct lookup *lookup;
     struct lookup_key key;
-    uint64_t stamp; // of the cache, when the query was sent
+    uint64_t stamp;  // of the cache, when the query was sent
+    int64_t sent_at; // truth_now
     struct waiters waiters, later;
 };
 
@@ -99,6 +101,7 @@ flight_start (struct flight *flight)
     struct validator *validator = flight->lookup->validator;
     validator->stats.lookups++;
     flight->stamp = cache_now (validator->cache);
+    flight->sent_at = truth_now ();
     if (flight->key.user) {
         int64_t user;
         memcpy (&user, flight->key.bytes, sizeof user);
@@ -114,6 +117,9 @@ flight_done (void *context, enum store_outcome outcome, const struct facts *fact
 {
     struct flight *flight = context;
     struct waiter *waiter = flight->waiters.first;
+    // This process, or the network, was held up: the answer is true, but of too long ago.
+    if (truth_now () - flight->sent_at > flight->lookup->validator->settings.freshness_limit_ms)
+        outcome = STORE_UNAVAILABLE;
     flight->waiters.first = NULL;
     while (waiter) {
         struct waiter *next = waiter->next;

@@ -7,6 +7,7 @@
 #include "services/validator/lookup.h"
 #include "services/validator/policy.h"
 #include "services/validator/store.h"
+#include "services/validator/truth.h"
 #include "services/validator/validator.h"
 #include "validator.pb-c.h"
 
@@ -26,6 +27,11 @@ static const struct config_row validator_settings_table[] = {
      true,
      "how often the prefixes that values of imported tokens begin with are read again, in "
      "milliseconds"},
+    {"freshness_limit_ms", CONFIG_NUMBER, FIELD (freshness_limit_ms), "5000", 100, 60000, true,
+     "how long after its commit a revocation is refused at the latest, whatever fails, in "
+     "milliseconds: who cannot be sure of that answers 503"},
+    {"truth_interval_ms", CONFIG_NUMBER, FIELD (truth_interval_ms), "250", 10, 5000, true,
+     "how often the table of changes is read, in milliseconds; feeds bring them sooner"},
     {"cache_entries", CONFIG_NUMBER, FIELD (cache_entries), "1000000", 1000, 1000000000, false,
      "tokens that are kept in memory at most"},
     {"cache_bytes", CONFIG_NUMBER, FIELD (cache_bytes), "268435456", CACHE_BYTES_MIN, 1LL << 40,
@@ -37,17 +43,13 @@ static const struct config_row validator_settings_table[] = {
 static const struct config_row *const tables[] = {process_settings_table, validator_settings_table,
                                                   NULL};
 
-// Without a database a validator goes on serving: it answers that it cannot decide, which is an answer (503), and never a guess. But first it must
-// know which values it has to look up.
+// Its health is a matter of what it can be sure of (truth.c).
 static void
 validator_database_changed (struct process *process, bool ready)
 {
     const struct validator *validator = process->owner;
-    if (ready && foreign_loaded (validator->foreign))
-        rpc_server_health (process->server, RPC_SERVING, "");
-    else if (rpc_server_state (process->server) != RPC_STARTING)
-        rpc_server_health (process->server, RPC_STALE,
-                           "no connection to the database: tokens cannot be checked");
+    if (ready && validator->truth)
+        truth_soon (validator->truth);
 }
 
 // JWTs in memory were checked against the settings before: issuer and audience.
@@ -62,8 +64,7 @@ static void
 validator_loaded (void *context)
 {
     struct validator *validator = context;
-    if (!validator->process.draining)
-        rpc_server_health (validator->process.server, RPC_SERVING, "");
+    truth_health (validator->truth);
 }
 
 static void
@@ -83,6 +84,10 @@ validator_stats_show (struct validator *validator)
     rpc_server_stat (server, "validator.cache_unknown", &cache->unknown);
     rpc_server_stat (server, "validator.cache_refused", &cache->refused);
     rpc_server_stat (server, "validator.cache_evicted", &cache->evicted);
+    rpc_server_stat (server, "validator.readings", &validator->stats.readings);
+    rpc_server_stat (server, "validator.changes", &validator->stats.changes);
+    rpc_server_stat (server, "validator.heard", &validator->stats.heard);
+    rpc_server_stat (server, "validator.vouched", &validator->stats.vouched);
     rpc_server_stat (server, "validator.lookups", &validator->stats.lookups);
     rpc_server_stat (server, "validator.lookups_shared", &validator->stats.lookups_shared);
 }
@@ -121,12 +126,15 @@ main (int argc, char **argv)
     validator.foreign =
         foreign_new (process->loop, process->db, STORE_FOREIGN,
                      &validator.settings.prefixes_interval_ms, validator_loaded, &validator);
+    validator.truth = truth_new (&validator);
 
     validator_stats_show (&validator);
 
     status = process_run (process);
 
+    truth_stop (validator.truth);
     process_end (process);
+    truth_destroy (&validator.truth);
     lookup_destroy (&validator.lookup);
     cache_destroy (&validator.cache);
     policies_destroy (&validator.policies);

@@ -49,6 +49,17 @@ const struct db_statement store_statements[] = {
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 [STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
 
+// What has become visible since a snapshot ($1; NULL: nothing, only where we are), and the snapshot that this is. Everything before the oldest
+// transaction that ran at that time was visible then; of what came after it, what was not. No order of commits can hide a change.
+[STORE_CHANGES] = {"changes",
+    "SELECT pg_current_snapshot()::text, c.kind, c.object, c.account FROM (VALUES (1)) one"
+    " LEFT JOIN changes c ON c.xid >= pg_snapshot_xmin($1::pg_snapshot)"
+    "  AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)"
+    " LIMIT $2", false},
+
+[STORE_WRITERS] = {"writers",
+    "SELECT endpoint, server_key, instance, generation, ended FROM writers ORDER BY generation LIMIT 65", false},
+
 {NULL, NULL, false}};
 // clang-format on
 

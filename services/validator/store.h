@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 extern const struct db_statement store_statements[];
-// The rows that common/caller/keys reads the public keys with, and foreign.c the prefixes.
-enum { STORE_PUBLIC_KEYS = 2, STORE_FOREIGN };
+// Rows that others read with: the public keys (common/caller/keys), prefixes of imported values (foreign.c), what has changed and who writes
+// (truth.c).
+enum { STORE_PUBLIC_KEYS = 2, STORE_FOREIGN, STORE_CHANGES, STORE_WRITERS };
 
 enum store_outcome {
     STORE_OK,

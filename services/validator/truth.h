@@ -1,19 +1,46 @@
-// Whether what is kept in memory may be believed.
+// Is what is in memory still true? DESIGN.md, "How a validator stays true", is the argument; this keeps to it.
+//
+// Three things move the moment up to which every committed change is known: a reading of the table `changes`; and, while the database cannot be
+// read, the word of all writers that it is lost to them as well. What is heard from the feeds in between makes it milliseconds in practice.
 #ifndef JETON_VALIDATOR_TRUTH_H
 #define JETON_VALIDATOR_TRUTH_H
 
+#include "feed.pb-c.h"
+#include "services/validator/validator.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 struct truth;
 
-// truth_sure (truth, now_ms): Has it heard of every change that was committed longer ago than the freshness limit?
-static inline bool
-truth_sure (const struct truth *truth, int64_t now_ms)
-{
-    (void) truth;
-    (void) now_ms;
-    return false;
-}
+// truth_new (validator): Begins to read and to follow. `validator->cache` is told of changes.
+struct truth *truth_new (struct validator *validator) __attribute__ ((returns_nonnull));
+// truth_soon (truth): Read in the next pass of the loop.
+void truth_soon (struct truth *truth);
+// truth_stop (truth): Nobody is followed any more: before the database and the loop go. truth_destroy (&truth): After them. NULL-safe.
+void truth_stop (struct truth *truth);
+void truth_destroy (struct truth **truth);
+
+// truth_now (): Milliseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps.
+int64_t truth_now (void);
+
+// truth_hear (truth): Take what writers have told by now: before answers are given from memory, so that a change whose maker asks about it at once
+// is usually known. Not in a callback of a feed.
+void truth_hear (struct truth *truth);
+
+// truth_sure (truth, now): Is every change known that was committed more than freshness_limit_ms before `now`? If not, nothing may be answered
+// from memory.
+bool truth_sure (const struct truth *truth, int64_t now);
+
+// truth_keys (truth): May the signing keys in memory be gone by? If not, they are read again first (keys_refresh).
+bool truth_keys (const struct truth *truth);
+
+// truth_health (truth): Show in the server's health what follows of that.
+void truth_health (const struct truth *truth);
+
+// Of follow.c. truth_change (truth, kind, object, account): This was committed; the cache forgets what it concerns. truth_word (truth): A writer's
+// word came.
+void truth_change (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object,
+                   int64_t account);
+void truth_word (struct truth *truth);
 
 #endif

@@ -149,7 +149,7 @@ check_token_done (void *context, enum store_outcome outcome, const struct facts 
         return;
     case STORE_NOT_FOUND:
         cache_put_unknown (validator->cache, &check->key,
-                           zclock_mono () + validator->settings.negative_ms, stamp);
+                           truth_now () + validator->settings.negative_ms, stamp);
         check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
         return;
     case STORE_UNAVAILABLE:
@@ -252,7 +252,13 @@ check_jwt (struct check *check, size_t length)
 {
     struct validator *validator = check->batch->validator;
     json_t *claims = NULL;
-    check->verified = cache_now (validator->cache);
+    // Of keys that may be too old nothing is kept; they are read first, and then they are younger than the question.
+    bool keys = truth_keys (validator->truth);
+    check->verified = keys ? cache_now (validator->cache) : 0;
+    if (!keys && !check->refreshed) {
+        keys_read_now (validator->keys, check_keys_refreshed, check);
+        return;
+    }
     switch (keys_verify (validator->keys, check->request->token, length, &claims)) {
     case JWT_OK:
         break;
@@ -368,7 +374,8 @@ static void
 batch_prefetch (struct batch *batch)
 {
     const struct cache *cache = batch->validator->cache;
-    batch->now_ms = zclock_mono ();
+    truth_hear (batch->validator->truth);
+    batch->now_ms = truth_now ();
     batch->sure = truth_sure (batch->validator->truth, batch->now_ms);
     for (size_t i = 0; i < batch->n; i++) {
         struct check *check = &batch->checks[i];

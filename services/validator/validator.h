@@ -23,9 +23,10 @@ struct validator_settings {
     char *audience;                 // `aud` that a JWT must have
     int64_t keys_interval_ms;       // how often the issuer's public keys are read again
     int64_t prefixes_interval_ms;   // how often the prefixes of imported tokens' values are
-    int64_t cache_entries;          // tokens in memory at most
-    int64_t cache_bytes;            // and what they take at most
-    int64_t negative_ms;            // how long it is believed that there is no such token
+    int64_t freshness_limit_ms, truth_interval_ms;
+    int64_t cache_entries; // tokens in memory at most
+    int64_t cache_bytes;   // and what they take at most
+    int64_t negative_ms;   // how long it is believed that there is no such token
 };
 
 struct validator_stats {
@@ -33,6 +34,9 @@ struct validator_stats {
     uint64_t refused_unread;             // of the denied: refused without a query
     uint64_t lookups,
         lookups_shared; // asked of the database, and spared because an equal one was under way
+    uint64_t readings, changes; // of the table of changes; what was found in it
+    uint64_t heard;             // changes that writers told
+    uint64_t vouched;           // times that the writers' word stood for the database
 };
 
 struct validator {

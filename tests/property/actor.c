@@ -30,7 +30,10 @@ struct reply_hash {
     uint8_t bytes[crypto_generichash_BYTES_MIN];
 };
 
+enum { FRESHNESS_LIMIT_MS = 5000 }; // of the validators
+
 struct actor {
+    int64_t late_since; // its answers are those of before the last change; 0: they are not
     struct run *run;
     struct world world;
     struct choices choices;
@@ -330,6 +333,23 @@ judge_validation (struct actor *actor, const struct step *step,
     tell (actor, step->object, text);
 }
 
+// Is it the answer of before the last change, which validators have heard of within their limit (R42)? Then it is asked for again.
+static bool
+validation_late (struct actor *actor, const struct step *step,
+                 const Jeton__V1__ValidateReply *reply, int64_t now)
+{
+    unsigned access_first, access;
+    Jeton__V1__Reason at_first = model_reason (&actor->world, step, actor->from, &access_first),
+                      at_last = model_reason (&actor->world, step, now, &access);
+    if ((reply->reason == at_first || reply->reason == at_last) &&
+        (unsigned) reply->granted_access == access)
+        return false;
+    int64_t at = zclock_mono ();
+    if (actor->late_since == 0)
+        actor->late_since = at;
+    return at - actor->late_since < FRESHNESS_LIMIT_MS;
+}
+
 static size_t
 values_looked_at (const struct object *token)
 {
@@ -354,10 +374,14 @@ actor_validated (void *context, const struct rpc_result *result)
     for (size_t i = 0; !again && i < n; i++)
         again =
             (n == 1 ? single : batch->replies[i])->reason == JETON__V1__REASON__REASON_UNDECIDED;
+    for (size_t i = 0; !again && i < n; i++)
+        again =
+            validation_late (actor, &actor->values[i], n == 1 ? single : batch->replies[i], now);
     if (again) {
         run_pause (actor->run, actor_send, actor);
         return;
     }
+    actor->late_since = 0;
     for (size_t i = 0; i < n && !actor->run->failed; i++)
         judge_validation (actor, &actor->values[i], n == 1 ? single : batch->replies[i], now);
     actor_next (actor);

@@ -2,7 +2,7 @@
 // and after SECONDS at the latest.
 //
 // Each actor has one token at a time: create, validate, disable, validate, enable, validate, delete, validate, and again. It knows what each
-// validation may answer: what a change that was acknowledged left; "could not tell" at any time. A change that ended with UNAVAILABLE was not done,
+// validation may answer: what a change that was acknowledged left (or, for less than the validators' limit, what it changed: that is counted as late); "could not tell" at any time. A change that ended with UNAVAILABLE was not done,
 // and is tried again; after UNKNOWN or DEADLINE_EXCEEDED either may be true, and the token is left alone.
 //
 // Prints a line for each change, "OPERATION TOKEN OUTCOME" with outcome ok or uncertain, and last "summary" with counts. Exits with 1 when an
@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAUSE_MS = 20 };
+enum { PAUSE_MS = 20, FRESHNESS_LIMIT_MS = 5000 };
 
 enum step {
     CREATE,
@@ -41,7 +41,8 @@ struct load {
     const char *account;
     bool ending;
     size_t active;
-    unsigned long changes, uncertain, refused, allowed, denied, undecided, unanswered, wrong;
+    unsigned long changes, uncertain, refused, allowed, denied, undecided, unanswered, wrong, late;
+    int64_t latest_ms;
 };
 
 struct actor {
@@ -49,6 +50,7 @@ struct actor {
     size_t number;
     enum step step;
     char token[16], value[64];
+    int64_t late_since; // its answers are those of before the last change; 0: they are not
 };
 
 static const struct {
@@ -166,6 +168,21 @@ actor_change (struct actor *actor)
 
 // ---- validations ---------------------------------------------------------------------------------------------------
 
+// Is its last change not older than the validators' limit?
+static bool
+actor_late (struct actor *actor)
+{
+    int64_t now = zclock_mono (), late_ms = now - actor->late_since;
+    if (actor->late_since == 0) {
+        actor->load->late++;
+        actor->late_since = now;
+        return true;
+    }
+    if (late_ms > actor->load->latest_ms)
+        actor->load->latest_ms = late_ms;
+    return late_ms < FRESHNESS_LIMIT_MS;
+}
+
 static void
 actor_checked (void *context, const struct rpc_result *result)
 {
@@ -190,7 +207,14 @@ actor_checked (void *context, const struct rpc_result *result)
     }
     Jeton__V1__Reason expected = steps[actor->step].expected;
     bool allow = reply->decision == JETON__V1__DECISION__DECISION_ALLOW;
-    if (reply->reason != expected || allow != (expected == JETON__V1__REASON__REASON_OK)) {
+    bool right = reply->reason == expected && allow == (expected == JETON__V1__REASON__REASON_OK);
+    // A validator hears of a change within milliseconds when all is well, and has heard of it after the limit (R42).
+    if (!right && actor_late (actor)) {
+        actor_go (actor, actor->step, 1);
+        return;
+    }
+    actor->late_since = 0;
+    if (!right) {
         char detail[64];
         snprintf (detail, sizeof detail, "reason %d instead of %d", (int) reply->reason,
                   (int) expected);
@@ -324,8 +348,9 @@ main (int argc, char **argv)
     free (actors);
     printf ("summary {\"changes\": %lu, \"uncertain\": %lu, \"refused\": %lu, \"allowed\": %lu, "
             "\"denied\": %lu, "
-            "\"undecided\": %lu, \"unanswered\": %lu, \"wrong\": %lu}\n",
+            "\"undecided\": %lu, \"unanswered\": %lu, \"wrong\": %lu, \"late\": %lu, "
+            "\"latest_ms\": %lld}\n",
             load.changes, load.uncertain, load.refused, load.allowed, load.denied, load.undecided,
-            load.unanswered, load.wrong);
+            load.unanswered, load.wrong, load.late, (long long) load.latest_ms);
     return load.wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }
