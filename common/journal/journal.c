@@ -1,0 +1,283 @@
+#include "common/journal/internal.h"
+#include "common/log/log.h"
+#include "common/memory/memory.h"
+#include <assert.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    SEAL_MS = 1000,
+    SLOTS = 2 * JOURNAL_ROWS_MAX, // of the index; a power of two
+    // What the rows of a segment may take when they are packed for the way (proto/audit.proto): below the 1 MiB of a body. A row's numbers take
+    // ROW_PACKED at most, its texts what they are, with two bytes for the length of each.
+    PACKED_MAX = 960 * 1024,
+    ROW_PACKED = 80,
+};
+
+struct journal {
+    struct spool spool;
+    struct journal_stats stats;
+    uint64_t limit;
+    bool drop;
+    struct segment_head *open; // mapped; NULL: none
+    struct journal_row *rows;
+    size_t n, packed;
+    uint32_t slots[SLOTS]; // of the open segment: number of a row from 1, 0: free
+    uint8_t source[JOURNAL_SOURCE_SIZE];
+    uint64_t sequence;
+    int64_t seal_at_ms; // 0: at the tick after the first row
+    bool full;          // no segment could be made; tried again at the next tick
+    struct error why;
+};
+
+struct journal *
+journal_open (const struct journal_options *options, struct error *error_r)
+{
+    struct journal *journal = xcalloc (1, sizeof *journal);
+    journal->limit = options->limit;
+    journal->drop = options->drop;
+    randombytes_buf (journal->source, sizeof journal->source);
+    if (!spool_open (&journal->spool, options->directory, &journal->stats, error_r))
+        journal_close (&journal);
+    return journal;
+}
+
+void
+journal_close (struct journal **journal)
+{
+    if (*journal == NULL)
+        return;
+    journal_seal (*journal);
+    spool_close (&(*journal)->spool);
+    free (*journal);
+    *journal = NULL;
+}
+
+// ---- segments -------------------------------------------------------------------------------------------------------
+
+void
+journal_seal (struct journal *journal)
+{
+    char name[SEGMENT_NAME_SIZE];
+    if (journal->open == NULL)
+        return;
+    uint64_t size = sizeof *journal->open + journal->n * sizeof *journal->rows;
+    segment_name (journal->open, name);
+    munmap (journal->open, SEGMENT_SIZE);
+    journal->open = NULL;
+    journal->spool.bytes -= SEGMENT_SIZE;
+    if (journal->n == 0) {
+        (void) unlinkat (journal->spool.directory, name, 0);
+        return;
+    }
+    // Cut to what is in it. Where that fails, it is as large as before: rows that are not there have no count.
+    int fd = openat (journal->spool.directory, name, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || ftruncate (fd, (off_t) size) != 0)
+        size = SEGMENT_SIZE;
+    if (fd >= 0)
+        close (fd);
+    journal->spool.bytes += size;
+    journal->stats.sealed++;
+    spool_add (&journal->spool, name, size);
+}
+
+static void
+full_tell (const struct journal *journal)
+{
+    log_error (journal->drop ? "use is not counted" : "validations are refused", "directory",
+               journal->spool.path, "reason", journal->why.text, NULL);
+}
+
+static bool
+segment_open (struct journal *journal)
+{
+    struct segment_head head = {.sequence = journal->sequence + 1};
+    bool was_full = journal->why.text[0] != '\0';
+    struct error why = {""};
+    if (journal->full)
+        return false;
+    if (journal->spool.bytes + journal->spool.other + SEGMENT_SIZE > journal->limit)
+        error_set (&why,
+                   "the spool of use has reached its limit (journal_limit): see that the auditor "
+                   "takes it");
+    else {
+        memcpy (head.source, journal->source, sizeof head.source);
+        randombytes_buf (&head.key, sizeof head.key);
+        journal->open = segment_make (journal->spool.directory, &head, &why);
+    }
+    if (journal->open == NULL) {
+        bool again = strcmp (why.text, journal->why.text) == 0;
+        journal->why = why;
+        journal->full = true;
+        if (!again)
+            full_tell (journal);
+        return false;
+    }
+    if (was_full)
+        log_info ("use is counted again", "directory", journal->spool.path, NULL);
+    journal->why.text[0] = '\0';
+    journal->sequence++;
+    journal->rows = (struct journal_row *) journal->open + 1;
+    journal->n = journal->packed = 0;
+    journal->seal_at_ms = 0;
+    journal->spool.bytes += SEGMENT_SIZE;
+    memset (journal->slots, 0, sizeof journal->slots);
+    return true;
+}
+
+// ---- counting -------------------------------------------------------------------------------------------------------
+
+static bool
+no_room (struct journal *journal)
+{
+    if (journal->drop)
+        journal->stats.dropped++;
+    else
+        journal->stats.refused++;
+    return journal->drop;
+}
+
+static size_t
+packed_size (const struct journal_use *use)
+{
+    return ROW_PACKED + strnlen (use->module, sizeof use->module) +
+           strnlen (use->peer, sizeof use->peer) + strnlen (use->id, sizeof use->id);
+}
+
+// row_find (journal, use, check, slot_r): The row that counts this, or NULL, and the slot where it belongs.
+static struct journal_row *
+row_find (const struct journal *journal, const struct journal_use *use, uint64_t check,
+          size_t *slot_r)
+{
+    size_t slot = check % SLOTS;
+    for (; journal->slots[slot] != 0; slot = (slot + 1) % SLOTS) {
+        struct journal_row *row = &journal->rows[journal->slots[slot] - 1];
+        if (row->check == check && memcmp (&row->use, use, sizeof *use) == 0)
+            return row;
+    }
+    *slot_r = slot;
+    return NULL;
+}
+
+// row_add (journal, use, check, slot): The count comes last: a process that is killed before it has counted nothing.
+static void
+row_add (struct journal *journal, const struct journal_use *use, uint64_t check, size_t slot)
+{
+    struct journal_row *row = &journal->rows[journal->n];
+    row->use = *use;
+    row->check = check;
+    __atomic_store_n (&row->count, 1, __ATOMIC_RELEASE);
+    journal->slots[slot] = (uint32_t) ++journal->n;
+    journal->packed += packed_size (use);
+}
+
+bool
+journal_count (struct journal *journal, const struct journal_use *use)
+{
+    size_t slot;
+    if (journal->open == NULL && !segment_open (journal))
+        return no_room (journal);
+    uint64_t check = segment_digest (journal->open->key, use, sizeof *use);
+    struct journal_row *row = row_find (journal, use, check, &slot);
+    journal->stats.counted++;
+    if (row != NULL) {
+        __atomic_store_n (&row->count, row->count + 1, __ATOMIC_RELEASE);
+        return true;
+    }
+    if (journal->n == JOURNAL_ROWS_MAX || journal->packed + packed_size (use) > PACKED_MAX) {
+        journal_seal (journal);
+        if (!segment_open (journal)) {
+            journal->stats.counted--;
+            return no_room (journal);
+        }
+        check = segment_digest (journal->open->key, use, sizeof *use);
+        (void) row_find (journal, use, check, &slot);
+    }
+    row_add (journal, use, check, slot);
+    return true;
+}
+
+void
+journal_tick (struct journal *journal, int64_t now_ms)
+{
+    journal->full = false;
+    if (journal->open == NULL || journal->n == 0)
+        return;
+    if (journal->seal_at_ms == 0)
+        journal->seal_at_ms = now_ms + SEAL_MS;
+    else if (now_ms >= journal->seal_at_ms)
+        journal_seal (journal);
+}
+
+// ---- what waits -----------------------------------------------------------------------------------------------------
+
+bool
+journal_next (struct journal *journal, struct journal_segment *segment_r)
+{
+    const struct spooled *file;
+    struct error why;
+    uint64_t damaged;
+    while ((file = spool_first (&journal->spool)) != NULL) {
+        if (segment_read (journal->spool.directory, file->name, segment_r, &damaged, &why)) {
+            if (segment_r->n > 0)
+                return true;
+            journal_segment_free (segment_r); // one that was killed before it counted anything
+            spool_remove (&journal->spool);
+            continue;
+        }
+        journal->stats.set_aside++;
+        journal->spool.bytes -= file->size;
+        spool_set_aside (&journal->spool, file->name, file->size, "damaged", why.text);
+        journal->spool.first++;
+    }
+    return false;
+}
+
+void
+journal_segment_free (struct journal_segment *segment)
+{
+    free (segment->rows);
+    *segment = (struct journal_segment){.n = 0};
+}
+
+void
+journal_taken (struct journal *journal)
+{
+    assert (spool_first (&journal->spool) != NULL);
+    journal->stats.taken++;
+    spool_remove (&journal->spool);
+}
+
+void
+journal_refused (struct journal *journal)
+{
+    const struct spooled *file = spool_first (&journal->spool);
+    assert (file != NULL);
+    journal->stats.set_aside++;
+    journal->spool.bytes -= file->size;
+    spool_set_aside (&journal->spool, file->name, file->size, "refused",
+                     "the auditor does not take it");
+    journal->spool.first++;
+}
+
+bool
+journal_good (const struct journal *journal, struct error *reason_r)
+{
+    if (journal->why.text[0] == '\0')
+        return true;
+    error_set (reason_r, "%s: %s", journal->drop ? "use is not counted" : "validations are refused",
+               journal->why.text);
+    return false;
+}
+
+const struct journal_stats *
+journal_stats (struct journal *journal)
+{
+    journal->stats.bytes = journal->spool.bytes + journal->spool.other;
+    journal->stats.segments = journal->spool.n - journal->spool.first;
+    return &journal->stats;
+}

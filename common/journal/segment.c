@@ -1,0 +1,188 @@
+// One segment: a head and rows. What is read back may be anything.
+#include "common/journal/internal.h"
+#include "common/memory/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char magic[8] = {'J', 'E', 'T', 'U', 'S', 'E', '1', '\n'};
+
+// The product of two words, folded: each bit of either has to do with all bits of the result.
+static uint64_t
+mix (uint64_t a, uint64_t b)
+{
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide) a * b;
+    return (uint64_t) product ^ (uint64_t) (product >> 64);
+}
+
+uint64_t
+segment_digest (uint64_t key, const void *data, size_t size)
+{
+    // Odd numbers without a pattern: the fractional parts of the square roots of 2, 3 and 5.
+    const uint64_t p = UINT64_C (0x6a09e667f3bcc909), q = UINT64_C (0xbb67ae8584caa73b),
+                   r = UINT64_C (0x3c6ef372fe94f82b);
+    const uint8_t *at = data;
+    uint64_t even = key ^ p, odd = mix (key ^ q, r);
+    for (; size >= 16; size -= 16, at += 16) {
+        uint64_t a, b;
+        memcpy (&a, at, sizeof a);
+        memcpy (&b, at + 8, sizeof b);
+        even = mix (even ^ a, q);
+        odd = mix (odd ^ b, p);
+    }
+    return mix (even ^ r, odd ^ key);
+}
+
+static uint64_t
+head_check (const struct segment_head *head)
+{
+    uint8_t data[32];
+    memcpy (data, head, sizeof data); // magic, source, sequence
+    return segment_digest (head->key, data, sizeof data);
+}
+
+void
+segment_name (const struct segment_head *head, char name_r[SEGMENT_NAME_SIZE])
+{
+    char *at = name_r;
+    for (int i = 0; i < JOURNAL_SOURCE_SIZE; i++)
+        at += snprintf (at, 3, "%02x", head->source[i]);
+    snprintf (at, SEGMENT_NAME_SIZE - (size_t) (at - name_r), "-%016" PRIx64 ".use",
+              head->sequence);
+}
+
+bool
+segment_name_good (const char *name)
+{
+    static const char digits[] = "0123456789abcdef";
+    return strlen (name) == SEGMENT_NAME_SIZE - 1 &&
+           strspn (name, digits) == (size_t) 2 * JOURNAL_SOURCE_SIZE &&
+           name[2 * JOURNAL_SOURCE_SIZE] == '-' &&
+           strspn (name + 2 * JOURNAL_SOURCE_SIZE + 1, digits) == 16 &&
+           strcmp (name + SEGMENT_NAME_SIZE - sizeof ".use", ".use") == 0;
+}
+
+// With its head, and with blocks for all that may be written into it: a full disk must be met here, not by a signal later.
+static bool
+fill (int fd, const struct segment_head *head, struct error *error_r)
+{
+    int failed = posix_fallocate (fd, 0, SEGMENT_SIZE);
+    if (failed == 0 && pwrite (fd, head, sizeof *head, 0) != (ssize_t) sizeof *head)
+        failed = errno;
+    if (failed != 0)
+        error_set (error_r, "a segment cannot be made: %s", strerror (failed));
+    return failed == 0;
+}
+
+struct segment_head *
+segment_make (int directory, const struct segment_head *head, struct error *error_r)
+{
+    static const char temporary[] = "segment.new";
+    struct segment_head whole = *head;
+    char name[SEGMENT_NAME_SIZE];
+    void *map = MAP_FAILED;
+    memcpy (whole.magic, magic, sizeof magic);
+    whole.check = head_check (&whole);
+    segment_name (&whole, name);
+    // It gets its name when it is complete: a process that is killed here leaves nothing that looks like a segment and is none.
+    (void) unlinkat (directory, temporary, 0);
+    int fd = openat (directory, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        error_set (error_r, "a segment cannot be made: %s", strerror (errno));
+        return NULL;
+    }
+    if (fill (fd, &whole, error_r)) {
+        map = mmap (NULL, SEGMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (map == MAP_FAILED || renameat (directory, temporary, directory, name) != 0) {
+            error_set (error_r, "a segment cannot be made: %s", strerror (errno));
+            if (map != MAP_FAILED)
+                munmap (map, SEGMENT_SIZE);
+            map = MAP_FAILED;
+        }
+    }
+    close (fd);
+    if (map == MAP_FAILED)
+        (void) unlinkat (directory, temporary, 0);
+    return map != MAP_FAILED ? map : NULL;
+}
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+static bool
+read_all (int fd, void *data, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        ssize_t n = pread (fd, (char *) data + at, size - at, (off_t) at);
+        if (n <= 0)
+            return false;
+        at += (size_t) n;
+    }
+    return true;
+}
+
+// read_file (directory, name, data_r, n_r, error_r): The head and its rows, as they are in the file. The caller frees.
+static bool
+read_file (int directory, const char *name, struct segment_head **data_r, size_t *n_r,
+           struct error *error_r)
+{
+    struct stat found;
+    bool good = false;
+    int fd = openat (directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat (fd, &found) != 0) {
+        error_set (error_r, "%s", strerror (errno));
+    } else if (!S_ISREG (found.st_mode) || found.st_size < (off_t) sizeof **data_r ||
+               found.st_size > (off_t) SEGMENT_SIZE ||
+               found.st_size % (off_t) sizeof (struct journal_row) != 0) {
+        error_set (error_r, "it is no file, or has no size that a segment can have");
+    } else {
+        *data_r = xcalloc (1, (size_t) found.st_size);
+        *n_r = (size_t) found.st_size / sizeof (struct journal_row) - 1;
+        good = read_all (fd, *data_r, (size_t) found.st_size);
+        if (!good) {
+            error_set (error_r, "%s", errno ? strerror (errno) : "it ends too early");
+            free (*data_r);
+        }
+    }
+    if (fd >= 0)
+        close (fd);
+    return good;
+}
+
+bool
+segment_read (int directory, const char *name, struct journal_segment *segment_r,
+              uint64_t *damaged_r, struct error *error_r)
+{
+    struct segment_head *head;
+    size_t n;
+    char right[SEGMENT_NAME_SIZE];
+    if (!read_file (directory, name, &head, &n, error_r))
+        return false;
+    segment_name (head, right);
+    if (memcmp (head->magic, magic, sizeof magic) != 0 || head->check != head_check (head) ||
+        strcmp (right, name) != 0) {
+        error_set (error_r, "its head is not that of this segment");
+        free (head);
+        return false;
+    }
+    *segment_r = (struct journal_segment){.sequence = head->sequence};
+    memcpy (segment_r->source, head->source, sizeof segment_r->source);
+    segment_r->rows = xcalloc (n + 1, sizeof *segment_r->rows);
+    *damaged_r = 0;
+    const struct journal_row *rows = (const struct journal_row *) head + 1;
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].count == 0)
+            continue;
+        if (rows[i].check == segment_digest (head->key, &rows[i].use, sizeof rows[i].use))
+            segment_r->rows[segment_r->n++] = rows[i];
+        else
+            ++*damaged_r;
+    }
+    free (head);
+    return true;
+}
