@@ -28,6 +28,16 @@ const struct config_row auditor_settings_table[] = {
      1000000000, true, "records after which it does so earlier"},
     {"changes_keep_s", CONFIG_NUMBER, FIELD (changes_keep_s), "3600", 600, 31536000, true,
      "seconds that rows of the table changes are kept at least, for validators that are behind"},
+    {"use_retention_days", CONFIG_NUMBER, FIELD (use_retention_days), "90", 0, 36500, true,
+     "days that the log of use is kept after its partition was closed (30 at least); 0: for ever"},
+    {"use_partition_days", CONFIG_NUMBER, FIELD (use_partition_days), "1", 1, 3660, true,
+     "days after which the log of use goes on in a new partition"},
+    {"use_partition_rows", CONFIG_NUMBER, FIELD (use_partition_rows), "50000000", 1, 1000000000000,
+     true, "rows after which it does so earlier"},
+    {"usage_retention_days", CONFIG_NUMBER, FIELD (usage_retention_days), "400", 0, 36500, true,
+     "days that the usage of tokens is kept; 0: for ever"},
+    {"last_access_step_s", CONFIG_NUMBER, FIELD (last_access_step_s), "300", 1, 86400, true,
+     "seconds that a token's last access in lists may be behind while the token is used"},
     {"tail_poll_ms", CONFIG_NUMBER, FIELD (tail_poll_ms), "100", 1, 60000, false,
      "milliseconds between looks at the end of the trail while somebody tails it"},
     {"tail_limit", CONFIG_NUMBER, FIELD (tail_limit), "256", 1, 100000, true,
@@ -91,6 +101,7 @@ tail_timer (zloop_t *loop, int timer, void *context)
     (void) loop;
     (void) timer;
     tail_poll (context);
+    use_tail_poll (context);
     return 0;
 }
 
@@ -108,6 +119,10 @@ stats_show (struct auditor *auditor)
     rpc_server_stat (server, "auditor.partitions_made", &stats->made);
     rpc_server_stat (server, "auditor.partitions_dropped", &stats->dropped);
     rpc_server_stat (server, "auditor.changes_trimmed", &stats->trimmed);
+    rpc_server_stat (server, "auditor.segments", &stats->segments);
+    rpc_server_stat (server, "auditor.use_rows", &stats->use_rows);
+    rpc_server_stat (server, "auditor.use_folded", &stats->use_folded);
+    rpc_server_stat (server, "auditor.use_dropped", &stats->use_dropped);
     rpc_server_stat (server, "auditor.elections", &stats->elections);
     rpc_server_stat (server, "auditor.streams", &stats->streams);
     rpc_server_stat (server, "auditor.streamed", &stats->streamed);
@@ -133,6 +148,7 @@ auditor_start (struct auditor *auditor, struct error *error_r)
     stats_show (auditor);
     auditor->writer = writer_new (auditor);
     auditor->changes = changes_new (auditor);
+    auditor->use_keep = use_keep_new (auditor);
     zloop_timer (auditor->process.loop, (size_t) auditor->settings.tail_poll_ms, 0, tail_timer,
                  auditor);
     auditor->process.owner = auditor;
@@ -160,6 +176,7 @@ auditor_stop (struct auditor *auditor)
     // Those that were open when the loop was left at once; their requests are gone with the server.
     if (auditor->streams != NULL)
         stream_free_all (auditor->streams);
+    use_keep_destroy (&auditor->use_keep);
     changes_destroy (&auditor->changes);
     keys_destroy (&auditor->public_keys);
     zlistx_destroy (&auditor->streams);

@@ -19,6 +19,8 @@ struct auditor_settings {
     int64_t checkpoint_interval_s, outbox_poll_ms, outbox_batch, tail_poll_ms, tail_limit;
     int64_t trail_partition_days, trail_partition_records, trail_retention_days;
     int64_t changes_keep_s;
+    int64_t use_partition_days, use_partition_rows, use_retention_days, usage_retention_days;
+    int64_t last_access_step_s;
 };
 
 // Counters, for Stats.
@@ -32,6 +34,10 @@ struct auditor_stats {
     uint64_t made;        // partitions of the trail
     uint64_t dropped;     // and those that had been kept long enough
     uint64_t trimmed;     // rows of the table changes that were deleted
+    uint64_t segments;    // of use that were taken
+    uint64_t use_rows;    // in these
+    uint64_t use_folded;  // rows folded into usage and last access
+    uint64_t use_dropped; // partitions of the log of use
     uint64_t elections;   // times that this process became the writer
     uint64_t streams;     // tails and exports now open
     uint64_t streamed;    // records, entries and checkpoints sent on streams
@@ -47,6 +53,7 @@ struct auditor {
     struct caller_options callers;
     struct writer *writer;
     struct changes *changes;
+    struct use_keep *use_keep;
     zlistx_t *streams; // struct stream *: tails and exports
     int64_t head;      // the last sequence number that tails have heard of
     bool head_reading; // a read of the head for tails is in flight
@@ -75,6 +82,10 @@ void auditor_get_record (struct request *request);
 void auditor_tail_records (struct request *request);
 void auditor_export_trail (struct request *request);
 void auditor_get_checkpoint_key (struct request *request);
+void auditor_take_segment (struct request *request);
+void auditor_list_use (struct request *request);
+void auditor_tail_use (struct request *request);
+void auditor_usage_per_token (struct request *request);
 
 // auditor_private (request): May it see private records? Users see the public ones of their own account (the gate has put that into the filter).
 static inline bool
@@ -176,6 +187,24 @@ struct changes *changes_new (struct auditor *auditor) __attribute__ ((returns_no
 void changes_destroy (struct changes **changes);
 void changes_step (struct changes *changes);
 
+// ---- the log of use -------------------------------------------------------------------------------------------------
+
+// use_keep_new (auditor): Folds, makes partitions and drops them twice a second, while this process's writer writes. use_keep_destroy (&keep): after the
+// database and the loop are gone.
+struct use_keep *use_keep_new (struct auditor *auditor) __attribute__ ((returns_nonnull));
+void use_keep_destroy (struct use_keep **keep);
+
+// use_filter (request, token, account_id, module, decision, filter_r): The filter of a request, whose texts must live as long as it does. False: one
+// is none; it has been answered.
+bool use_filter (struct request *request, const char *token, const char *account_id,
+                 const char *module, int decision, struct store_use_filter *filter_r)
+    __attribute__ ((warn_unused_result));
+// use_message (arena, row): NULL: the arena is full.
+Jeton__V1__Use *use_message (struct arena *arena, const struct store_use *row)
+    __attribute__ ((warn_unused_result));
+// use_tail_poll (auditor): Tails of use look for more.
+void use_tail_poll (struct auditor *auditor);
+
 // ---- streams: tails and exports -------------------------------------------------------------------------------------
 
 enum { STREAM_BATCH = 64 }; // rows that a stream reads at once
@@ -186,12 +215,15 @@ struct stream {
     struct request *request; // NULL: it has ended, but a read is still in flight
     void *handle;            // in auditor->streams
     bool tail;               // a tail, which has no end; otherwise an export
-    bool reading;            // a read is in flight
-    bool blocked;            // waits for credit
-    size_t limit;            // rows to read next: as many as the last credit was good for
-    char *account_id;        // tails: "" is all
-    bool private;            // tails: private records too
-    int64_t dropped;         // exports: up to where entries had been dropped when it began
+    bool use;                // a tail of the log of use: filter, looked (rows), span.entry
+    struct store_use_filter filter;
+    int64_t looked;
+    bool reading;     // a read is in flight
+    bool blocked;     // waits for credit
+    size_t limit;     // rows to read next: as many as the last credit was good for
+    char *account_id; // tails: "" is all
+    bool private;     // tails: private records too
+    int64_t dropped;  // exports: up to where entries had been dropped when it began
     struct store_span
         span; // where it is and where it ends; of tails only the entries' part; -1: not known yet
     void (*step) (struct stream *stream); // go on, unless it is reading or blocked

@@ -3,6 +3,7 @@
 
 enum {
     READERS = ROLE_OPERATOR | ROLE_GATEWAY,
+    SEGMENT_TIMEOUT_MS = 30000,
     STREAM_TIMEOUT_MS = 600000, // the envelope's longest; who tails for longer resumes where it was
 };
 
@@ -13,6 +14,11 @@ static const struct rpc_method methods[] = {
     {"TailRecords", auditor_tail_records, READERS, RPC_STREAM, STREAM_TIMEOUT_MS, 0},
     {"ExportTrail", auditor_export_trail, READERS, RPC_STREAM, STREAM_TIMEOUT_MS, 0},
     {"GetCheckpointKey", auditor_get_checkpoint_key, ROLE_ANY, RPC_IDEMPOTENT, 0, 0},
+    {"TakeSegment", auditor_take_segment, ROLE_SERVICE, RPC_IDEMPOTENT, SEGMENT_TIMEOUT_MS,
+     1 << 20},
+    {"ListUse", auditor_list_use, READERS, RPC_IDEMPOTENT, 0, 0},
+    {"TailUse", auditor_tail_use, READERS, RPC_STREAM, STREAM_TIMEOUT_MS, 0},
+    {"UsagePerToken", auditor_usage_per_token, READERS, RPC_IDEMPOTENT, 0, 0},
     {NULL, NULL, 0, 0, 0, 0},
 };
 
@@ -26,6 +32,12 @@ static const struct caller_right rights[] = {
     {"ExportTrail", CALLER_OPERATOR, CALLER_NONE, NULL},
     {"GetCheckpointKey", CALLER_ANYONE | CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER,
      CALLER_NONE, NULL},
+    // Counted by processes: who may is the role's matter.
+    {"TakeSegment", CALLER_ANYONE, CALLER_NONE, NULL},
+    {"ListUse", CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER, CALLER_LIST, "account_id"},
+    {"TailUse", CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER, CALLER_LIST, "account_id"},
+    {"UsagePerToken", CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER, CALLER_LIST,
+     "account_id"},
     {NULL, 0, CALLER_NONE, NULL},
 };
 

@@ -39,6 +39,30 @@
     "   FROM trail_drops"                                                                          \
     "  UNION ALL SELECT sequence, record, 1 FROM (" query ") kept) rows ORDER BY kind, sequence"
 
+// What a page looks at, and of that the rows that are wanted; the last row that it looked at comes too, so that the next page begins there.
+#define USE_PAGE(page, matches, order)                                                             \
+    "WITH page AS MATERIALIZED (" page "), marked AS (SELECT p.*, coalesce (" matches              \
+    ", false) AS matches, row_number () OVER (ORDER BY " order                                     \
+    ") AS row, count (*) OVER () AS rows FROM page p)"                                             \
+    " SELECT id, second, count, account, token, \"user\", coalesce (jti, ''), module, peer,"       \
+    " coalesce (host (address), ''), access, environment, decision, reason, matches, rows"         \
+    " FROM marked WHERE matches OR row = rows ORDER BY row"
+// $1 and $2 second and id of the row before, $3 rows to look at, $4 rows wanted, $5 the leading filter, $6 from, $7 until, $8 module, $9 decision,
+// $10 account.
+#define USE_LIST_BY(leading)                                                                       \
+    USE_PAGE ("SELECT * FROM use_log l WHERE " leading                                             \
+              " (l.second, l.id) < ($1::bigint, $2::bigint) AND l.second >= $6::bigint"            \
+              " AND l.second < $7::bigint ORDER BY l.second DESC, l.id DESC LIMIT $3::bigint",     \
+              "($8::text IS NULL OR p.module = $8) AND ($9::smallint IS NULL OR p.decision = $9)"  \
+              " AND ($10::bigint IS NULL OR p.account = $10)",                                     \
+              "p.second DESC, p.id DESC")                                                          \
+    " LIMIT $4::bigint"
+// $1 and $2 day and token of the row before, $3 from, $4 until, $5 rows wanted, $6 the leading filter, $7 account.
+#define USE_DAYS_BY(leading)                                                                       \
+    "SELECT token, account, day, allowed, denied FROM use_days WHERE " leading                     \
+    " (day, token) < ($1::integer, $2::bigint) AND day >= $3::integer AND day < $4::integer"       \
+    " AND ($7::bigint IS NULL OR account = $7) ORDER BY day DESC, token DESC LIMIT $5::bigint"
+
 const struct db_statement store_statements[] = {
     [PUBLIC_KEYS] = {"auditor_public_keys", KEYS_SQL, false},
     [CALLER] = {"auditor_caller", CALLER_SQL ("NULL", "NULL"), false},
@@ -150,5 +174,98 @@ const struct db_statement store_statements[] = {
                       " (SELECT id FROM changes WHERE xid < $1::text::xid8 ORDER BY xid"
                       "  LIMIT $2::bigint) RETURNING id) SELECT count(*) FROM gone",
                       true},
+    // $1 source, $2 sequence, $3 rows, then a column each. Who inserts holds use_head until the commit: numbers are given in the order of commits.
+    [USE_TAKE] =
+        {"auditor_use_take",
+         "WITH taken AS (INSERT INTO use_sources AS s (source, sequence, taken_at)"
+         "  VALUES ($1::bytea, $2::bigint, now ()) ON CONFLICT (source) DO UPDATE"
+         "  SET sequence = excluded.sequence, taken_at = excluded.taken_at"
+         "  WHERE s.sequence < excluded.sequence RETURNING 1),"
+         " head AS (UPDATE use_head SET last = last + $3::bigint"
+         "  WHERE EXISTS (SELECT FROM taken) RETURNING last - $3 AS base),"
+         " logged AS (INSERT INTO use_log (id, second, count, account, token, \"user\", jti, "
+         "module,"
+         "   peer, address, access, environment, decision, reason)"
+         "  SELECT head.base + r.n, r.second, r.count, r.account, r.token, r.owner, r.jti, "
+         "r.module,"
+         "   r.peer, r.address, r.access, r.environment, r.decision, r.reason"
+         "  FROM head, unnest ($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
+         "   $8::bigint[], $9::text[], $10::text[], $11::text[], $12::inet[], $13::smallint[],"
+         "   $14::smallint[], $15::smallint[], $16::smallint[]) WITH ORDINALITY"
+         "   r (second, count, account, token, owner, jti, module, peer, address, access,"
+         "    environment, decision, reason, n))"
+         " SELECT count (*) FROM head",
+         true},
+    [USE_LIST] = {"auditor_use_list", USE_LIST_BY ("$5::bigint IS NULL AND"), false},
+    [USE_LIST_TOKEN] = {"auditor_use_list_token",
+                        USE_LIST_BY ("l.token = $5::bigint AND l.token <> 0 AND"), false},
+    [USE_LIST_JTI] = {"auditor_use_list_jti", USE_LIST_BY ("l.jti = $5::text AND"), false},
+    [USE_LIST_ACCOUNT] = {"auditor_use_list_account",
+                          USE_LIST_BY ("l.account = $5::bigint AND l.account <> 0 AND"), false},
+    [USE_FOLLOW] = {"auditor_use_follow",
+                    USE_PAGE (
+                        "SELECT * FROM use_log WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint",
+                        "($3::bigint IS NULL OR p.token = $3) AND ($4::text IS NULL OR p.jti = $4)"
+                        " AND ($5::bigint IS NULL OR p.account = $5)"
+                        " AND ($6::text IS NULL OR p.module = $6)"
+                        " AND ($7::smallint IS NULL OR p.decision = $7)",
+                        "id"),
+                    false},
+    [USE_HEAD] = {"auditor_use_head", "SELECT last FROM use_head", false},
+    [USE_DAYS] = {"auditor_use_days", USE_DAYS_BY ("$6::bigint IS NULL AND"), false},
+    [USE_DAYS_TOKEN] = {"auditor_use_days_token", USE_DAYS_BY ("token = $6::bigint AND"), false},
+    [USE_DAYS_ACCOUNT] = {"auditor_use_days_account", USE_DAYS_BY ("account = $6::bigint AND"),
+                          false},
+    // $1 rows at most. A clock that was ahead must not keep later uses from showing.
+    [USE_FOLD] = {"auditor_use_fold",
+                  "WITH step AS (SELECT f.folded, s.last FROM"
+                  "  (SELECT folded FROM use_fold FOR UPDATE) f CROSS JOIN LATERAL"
+                  "  (SELECT max (id) AS last FROM (SELECT id FROM use_log WHERE id > f.folded"
+                  "   ORDER BY id LIMIT $1::bigint) next) s WHERE s.last IS NOT NULL),"
+                  " done AS (UPDATE use_fold SET folded = step.last FROM step),"
+                  " rows AS MATERIALIZED (SELECT l.* FROM step JOIN use_log l"
+                  "  ON l.id > step.folded AND l.id <= step.last),"
+                  " days AS (INSERT INTO use_days AS d (token, day, account, allowed, denied)"
+                  "  SELECT token, second / 86400, max (account),"
+                  "   coalesce (sum (count) FILTER (WHERE decision = 1), 0),"
+                  "   coalesce (sum (count) FILTER (WHERE decision <> 1), 0)"
+                  "  FROM rows WHERE token <> 0 GROUP BY token, second / 86400 ORDER BY 1, 2"
+                  "  ON CONFLICT (token, day) DO UPDATE SET allowed = d.allowed + excluded.allowed,"
+                  "   denied = d.denied + excluded.denied),"
+                  " used AS (INSERT INTO token_use AS u (token, last_second)"
+                  "  SELECT token, least (max (second), extract (epoch FROM now ())::bigint)"
+                  "  FROM rows WHERE token <> 0 AND decision = 1 GROUP BY token ORDER BY 1"
+                  "  ON CONFLICT (token) DO UPDATE"
+                  "  SET last_second = greatest (u.last_second, excluded.last_second))"
+                  " SELECT count (*) FROM rows",
+                  true},
+    // $1 after this token, $2 so many at most, $3 seconds that what is shown may be behind. What another transaction has locked waits for
+    // the next round. Gives the last token of a full page, 0: the round is over.
+    [USE_SHOW] =
+        {"auditor_use_show",
+         "WITH page AS MATERIALIZED (SELECT token, last_second FROM token_use"
+         "  WHERE token > $1::bigint ORDER BY token LIMIT $2::bigint),"
+         " due AS (SELECT t.number, to_timestamp (p.last_second) AS used FROM page p"
+         "  JOIN tokens t ON t.number = p.token WHERE t.last_access_at IS NULL"
+         "   OR t.last_access_at <= to_timestamp (p.last_second - $3::bigint)"
+         "   OR p.last_second <= extract (epoch FROM now ()) - $3"
+         "  ORDER BY t.number FOR NO KEY UPDATE OF t SKIP LOCKED),"
+         " shown AS (UPDATE tokens t SET last_access_at = greatest (t.last_access_at, due.used)"
+         "  FROM due WHERE t.number = due.number RETURNING t.number),"
+         " gone AS (DELETE FROM token_use u USING page p, shown s"
+         "  WHERE u.token = p.token AND s.number = p.token AND u.last_second = p.last_second)"
+         " SELECT CASE WHEN count (*) = $2 THEN max (token) ELSE 0 END FROM page",
+         true},
+    [USE_AHEAD] = {"auditor_use_ahead", "SELECT 0 FROM use_partition_ahead ()", true},
+    [USE_CLOSE] = {"auditor_use_close",
+                   "SELECT use_partition_close ($1::integer, $2::bigint)::integer", true},
+    [USE_DROP] = {"auditor_use_drop", "SELECT use_partition_drop ($1::integer)::integer", true},
+    [USE_DAYS_DROP] = {"auditor_use_days_drop",
+                       "WITH gone AS (DELETE FROM use_days d USING (SELECT token, day FROM use_days"
+                       "  WHERE day < extract (epoch FROM now ())::bigint / 86400 - $1::bigint"
+                       "  ORDER BY day, token LIMIT $2::bigint) old"
+                       "  WHERE d.token = old.token AND d.day = old.day RETURNING 1)"
+                       " SELECT count (*) FROM gone",
+                       true},
     {NULL, NULL, false},
 };

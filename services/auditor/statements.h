@@ -29,6 +29,22 @@ enum statement {
     DROP,
     CHANGES_HORIZON,
     CHANGES_TRIM,
+    USE_TAKE,
+    USE_LIST,
+    USE_LIST_TOKEN,
+    USE_LIST_JTI,
+    USE_LIST_ACCOUNT,
+    USE_FOLLOW,
+    USE_HEAD,
+    USE_DAYS,
+    USE_DAYS_TOKEN,
+    USE_DAYS_ACCOUNT,
+    USE_FOLD,
+    USE_SHOW,
+    USE_AHEAD,
+    USE_CLOSE,
+    USE_DROP,
+    USE_DAYS_DROP,
 };
 
 // What a caller of the store wants called, while the database works.
@@ -42,6 +58,8 @@ struct call {
         store_items_callback *items;
         store_partitions_callback *partitions;
         store_number_callback *number;
+        store_use_callback *use;
+        store_days_callback *days;
     } callback;
     void *context;
 };
@@ -52,6 +70,10 @@ struct call *call_new (void *context) __attribute__ ((returns_nonnull));
 // call_written (context, outcome, results, error): The end of a call that has only an outcome.
 void call_written (void *context, enum db_outcome outcome, PGresult *const *results,
                    const struct db_error *error);
+
+// call_number (context, outcome, results, error): The end of a call that gives one number.
+void call_number (void *context, enum db_outcome outcome, PGresult *const *results,
+                  const struct db_error *error);
 
 // call_get_bytes (result, row, column, data_r, size_r): A bytea of any length, allocated; never NULL on true.
 bool call_get_bytes (const PGresult *result, int row, int column, uint8_t **data_r, size_t *size_r)

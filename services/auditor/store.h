@@ -106,6 +106,66 @@ void store_changes_horizon (struct db *db, store_number_callback *callback, void
 void store_changes_trim (struct db *db, int64_t horizon, size_t limit,
                          store_number_callback *callback, void *context);
 
+// ---- the log of use -------------------------------------------------------------------------------------------------
+
+// store_take (db, segment, callback, context): In one transaction: its rows into the log, and that it was taken. The number is 0 when it is known, 1
+// otherwise. The segment has been checked.
+void store_take (struct db *db, const Jeton__V1__TakeSegmentRequest *segment,
+                 store_number_callback *callback, void *context);
+
+// A row of the log. Texts are never NULL.
+struct store_use {
+    int64_t id, second, count, account, token, user;
+    const char *jti, *module, *peer, *address;
+    int64_t access, environment, decision, reason;
+    bool matches; // otherwise it is the last one that was looked at, and only that is of interest
+};
+struct store_use_filter {
+    int64_t token;   // number; 0: any
+    const char *jti; // NULL: any
+    int64_t account; // 0: any
+    const char *module;
+    int64_t decision;    // 0: any
+    int64_t from, until; // seconds; both are always there
+};
+// `looked`: how many rows were looked at.
+typedef void store_use_callback (void *context, enum db_outcome outcome,
+                                 const struct store_use *rows, size_t n, int64_t looked);
+
+// store_use_list (db, filter, second, id, look, limit, callback, context): Rows before that one, newest first: looks at `look` rows at most.
+void store_use_list (struct db *db, const struct store_use_filter *filter, int64_t second,
+                     int64_t id, int64_t look, int64_t limit, store_use_callback *callback,
+                     void *context);
+// store_use_follow (db, filter, after, look, callback, context): Rows after that id, in order.
+void store_use_follow (struct db *db, const struct store_use_filter *filter, int64_t after,
+                       int64_t look, store_use_callback *callback, void *context);
+// store_use_head (db, callback, context): The id of the last row.
+void store_use_head (struct db *db, store_number_callback *callback, void *context);
+
+struct store_day {
+    int64_t token, account, day, allowed, denied; // numbers; day since the epoch
+};
+typedef void store_days_callback (void *context, enum db_outcome outcome,
+                                  const struct store_day *rows, size_t n);
+// store_use_days (db, filter, day, token, limit, callback, context): Days before that one, newest first. Of the filter: token, account, and `from` and
+// `until`, which are days.
+void store_use_days (struct db *db, const struct store_use_filter *filter, int64_t day,
+                     int64_t token, int64_t limit, store_days_callback *callback, void *context);
+
+// What keeps the log. store_use_fold: the next rows into usage per day and last use; gives how many. store_use_show: last use into the tokens of the next
+// page after `token`; gives where the page after that begins, 0: there is none. store_use_ahead, store_use_close, store_use_drop: its
+// partitions (deploy/schema); the last two give 1 when they did something. store_use_days_drop: usage of old days; gives how many rows.
+void store_use_fold (struct db *db, int64_t limit, store_number_callback *callback, void *context);
+void store_use_show (struct db *db, int64_t token, int64_t limit, int64_t step_s,
+                     store_number_callback *callback, void *context);
+void store_use_ahead (struct db *db, store_number_callback *callback, void *context);
+void store_use_close (struct db *db, int64_t days, int64_t rows, store_number_callback *callback,
+                      void *context);
+void store_use_drop (struct db *db, int64_t keep_days, store_number_callback *callback,
+                     void *context);
+void store_use_days_drop (struct db *db, int64_t keep_days, int64_t limit,
+                          store_number_callback *callback, void *context);
+
 // ---- partitions of the trail ----------------------------------------------------------------------------------------
 
 struct store_partitions {

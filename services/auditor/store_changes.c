@@ -3,8 +3,8 @@
 #include "services/auditor/statements.h"
 #include <stdlib.h>
 
-static void
-number_done (void *context, enum db_outcome outcome, PGresult *const *results,
+void
+call_number (void *context, enum db_outcome outcome, PGresult *const *results,
              const struct db_error *error)
 {
     cleanup_free struct call *call = context;
@@ -21,7 +21,7 @@ store_changes_horizon (struct db *db, store_number_callback *callback, void *con
 {
     struct call *call = call_new (context);
     call->callback.number = callback;
-    db_call (db, CHANGES_HORIZON, NULL, number_done, call);
+    db_call (db, CHANGES_HORIZON, NULL, call_number, call);
 }
 
 void
@@ -33,5 +33,5 @@ store_changes_trim (struct db *db, int64_t horizon, size_t limit, store_number_c
     call->callback.number = callback;
     db_param_int (&params, horizon);
     db_param_int (&params, (int64_t) limit);
-    db_call (db, CHANGES_TRIM, &params, number_done, call);
+    db_call (db, CHANGES_TRIM, &params, call_number, call);
 }

@@ -68,7 +68,7 @@ tail_step_all (struct auditor *auditor)
     for (struct stream *stream = zlistx_first (auditor->streams), *next; stream != NULL;
          stream = next) {
         next = zlistx_next (auditor->streams);
-        if (stream->tail)
+        if (stream->tail && !stream->use)
             stream->step (stream);
     }
 }
@@ -95,7 +95,7 @@ tail_poll (struct auditor *auditor)
     bool any = false;
     for (struct stream *stream = zlistx_first (auditor->streams); stream != NULL && !any;
          stream = zlistx_next (auditor->streams))
-        any = stream->tail;
+        any = stream->tail && !stream->use;
     if (!any || auditor->head_reading)
         return;
     auditor->head_reading = true;

@@ -23,6 +23,8 @@ static const struct noun nouns[] = {
     {"login", "a signed token for a user's name and password", login_commands},
     {"validate", "may a token do this?", validate_commands},
     {"audit", "the audit trail", audit_commands},
+    {"log", "the access log: what tokens were used for", log_commands},
+    {"usage", "how often tokens were used", usage_commands},
     {"health", "how the processes are", health_commands},
     {"stats", "their counters", stats_commands},
     {"keys", "signing keys, and the key files of a system", keys_commands},

@@ -1,6 +1,7 @@
 // jeton-validator: see DESIGN.md.
 #include "common/caller/keys.h"
 #include "common/crypto/crypto.h"
+#include "common/journal/deliver.h"
 #include "common/log/log.h"
 #include "services/validator/cache.h"
 #include "services/validator/foreign.h"
@@ -8,6 +9,7 @@
 #include "services/validator/policy.h"
 #include "services/validator/store.h"
 #include "services/validator/truth.h"
+#include "services/validator/use.h"
 #include "services/validator/validator.h"
 #include "validator.pb-c.h"
 
@@ -38,6 +40,15 @@ static const struct config_row validator_settings_table[] = {
      false, "memory that they take at most, in bytes; a token takes about 90"},
     {"negative_ms", CONFIG_NUMBER, FIELD (negative_ms), "1000", 0, 60000, true,
      "how long it is believed that a token is unknown, in milliseconds; 0: each time anew"},
+    {"auditor", CONFIG_TEXT, FIELD (auditor), "tcp://127.0.0.1:7104", 0, 0, false,
+     "endpoints of the auditors that take what was counted, with commas"},
+    {"journal_directory", CONFIG_PATH, FIELD (journal_directory), "", 0, 0, false,
+     "directory of its own for what was counted and is not yet with an auditor; empty: use is not "
+     "counted"},
+    {"journal_limit", CONFIG_NUMBER, FIELD (journal_limit), "1073741824", 4194304, 1099511627776,
+     false, "bytes that this directory may hold"},
+    {"journal_full", CONFIG_TEXT, FIELD (journal_full), "refuse", 0, 0, false,
+     "when it holds so many: refuse (to validate: 503), or drop (what was counted)"},
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
 };
 static const struct config_row *const tables[] = {process_settings_table, validator_settings_table,
@@ -113,6 +124,11 @@ main (int argc, char **argv)
         process_end (process);
         return 78; // EX_CONFIG
     }
+    if (!use_start (&validator, &error)) {
+        log_error ("cannot start", "error", error.text, NULL);
+        process_end (process);
+        return 78;
+    }
     struct rpc_service service = {&jeton__v1__validator__descriptor, validator_methods, &validator};
     rpc_server_add (process->server, &service);
     validator.modules = modules_new ();
@@ -131,10 +147,13 @@ main (int argc, char **argv)
     validator_stats_show (&validator);
 
     status = process_run (process);
+    use_finish (&validator);
+    delivery_destroy (&validator.delivery);
 
     truth_stop (validator.truth);
     process_end (process);
     truth_destroy (&validator.truth);
+    use_stop (&validator);
     lookup_destroy (&validator.lookup);
     cache_destroy (&validator.cache);
     policies_destroy (&validator.policies);

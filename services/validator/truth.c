@@ -7,6 +7,7 @@
 #include "services/validator/follow.h"
 #include "services/validator/foreign.h"
 #include "services/validator/store.h"
+#include "services/validator/use.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,9 @@ truth_health (const struct truth *truth)
     if (truth->validator->process.draining || !foreign_loaded (truth->validator->foreign))
         return;
     if (truth_sure (truth, truth_now ())) {
-        rpc_server_health (server, RPC_SERVING, "");
+        struct error full = {""};
+        bool counted = use_good (truth->validator, &full);
+        rpc_server_health (server, counted ? RPC_SERVING : RPC_STALE, full.text);
     } else if (truth->read_at != 0) {
         snprintf (why, sizeof why,
                   "nothing was heard from the database, nor from all writers that it is down, for "

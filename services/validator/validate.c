@@ -9,6 +9,7 @@
 #include "services/validator/foreign.h"
 #include "services/validator/lookup.h"
 #include "services/validator/truth.h"
+#include "services/validator/use.h"
 #include "validator.pb-c.h"
 
 #include <assert.h>
@@ -74,16 +75,28 @@ text_or_empty (char *text)
 }
 
 static void
+reply_set (Jeton__V1__ValidateReply *reply, Jeton__V1__Reason reason)
+{
+    reply->reason = reason;
+    reply->status = decide_status (reason);
+    reply->decision = reason == JETON__V1__REASON__REASON_OK ? JETON__V1__DECISION__DECISION_ALLOW
+                                                             : JETON__V1__DECISION__DECISION_DENY;
+}
+
+static void
 check_end (struct check *check, Jeton__V1__Reason reason)
 {
     struct batch *batch = check->batch;
     struct validator_stats *stats = &batch->validator->stats;
     Jeton__V1__ValidateReply *reply = check->reply;
 
-    reply->reason = reason;
-    reply->status = decide_status (reason);
-    reply->decision = reason == JETON__V1__REASON__REASON_OK ? JETON__V1__DECISION__DECISION_ALLOW
-                                                             : JETON__V1__DECISION__DECISION_DENY;
+    reply_set (reply, reason);
+    // What cannot be counted is not decided.
+    if (!use_count (batch->validator, request_peer (batch->request)->name, check->request->module,
+                    &check->wanted, reply)) {
+        jeton__v1__validate_reply__init (reply);
+        reply_set (reply, reason = JETON__V1__REASON__REASON_UNDECIDED);
+    }
     const char *challenge = decide_challenge (reason);
     if (challenge)
         reply->www_authenticate = text_or_empty (arena_printf (request_arena (batch->request),

@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 struct cache;
+struct delivery;
 struct foreign;
+struct journal;
 struct lookup;
 struct modules;
 struct policies;
@@ -27,6 +29,9 @@ struct validator_settings {
     int64_t cache_entries; // tokens in memory at most
     int64_t cache_bytes;   // and what they take at most
     int64_t negative_ms;   // how long it is believed that there is no such token
+    char *auditor;         // endpoints, for what was counted
+    char *journal_directory, *journal_full;
+    int64_t journal_limit;
 };
 
 struct validator_stats {
@@ -51,6 +56,8 @@ struct validator {
     struct lookup *lookup;
     struct public_keys *keys;
     struct foreign *foreign;
+    struct journal *journal; // of use; NULL: it is not counted
+    struct delivery *delivery;
 };
 
 // The methods of jeton.v1.Validator, with one row each.

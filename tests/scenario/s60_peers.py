@@ -34,6 +34,8 @@ def allowed(service, method):
         return {"operator", "gateway", "caller"}
     if service == "Feed":
         return {"issuer", "gateway"}  # processes of Jeton
+    if method == "TakeSegment":
+        return {"gateway", "issuer"}
     if method in ("ListSigningKeys", "RotateSigningKey"):
         return {"operator"}
     return ADMIN

@@ -21,7 +21,8 @@ RIGHTS = {
     **{f"{verb}{noun}": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer") for verb in ("Get",)},
     **{f"List{noun}s": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer")},
 }
-TRAIL = {"ListRecords": EVERYONE, "GetRecord": EVERYONE, "TailRecords": EVERYONE, "ExportTrail": OPERATORS, "GetCheckpointKey": EVERYONE}
+TRAIL = {"ListRecords": EVERYONE, "GetRecord": EVERYONE, "TailRecords": EVERYONE, "ExportTrail": OPERATORS, "GetCheckpointKey": EVERYONE,
+         "TakeSegment": OPERATORS, "ListUse": EVERYONE, "TailUse": EVERYONE, "UsagePerToken": EVERYONE}
 ROLES = {"operator": types.USER_ROLE_OPERATOR, "administrator": types.USER_ROLE_ADMINISTRATOR, "member": types.USER_ROLE_MEMBER,
          "integration": types.USER_ROLE_INTEGRATION}
 
