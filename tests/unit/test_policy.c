@@ -189,8 +189,9 @@ row_read (int column, const char *text, struct facts *facts_r)
 {
     PGresult *result = PQmakeEmptyPGresult (NULL, PGRES_TUPLES_OK);
     PGresAttDesc columns[COLUMNS];
+    char name[] = "column";
     for (int i = 0; i < COLUMNS; i++)
-        columns[i] = (PGresAttDesc){.name = (char[]){"column"}};
+        columns[i] = (PGresAttDesc){.name = name};
     ck_assert (PQsetResultAttrs (result, COLUMNS, columns));
     for (int i = 0; i < COLUMNS; i++) {
         cleanup_free char *value =
