@@ -147,10 +147,11 @@ main (int argc, char **argv)
     validator_stats_show (&validator);
 
     status = process_run (process);
-    use_finish (&validator);
+    truth_stop (validator.truth);
+    if (status == 0)
+        use_finish (&validator);
     delivery_destroy (&validator.delivery);
 
-    truth_stop (validator.truth);
     process_end (process);
     truth_destroy (&validator.truth);
     use_stop (&validator);

@@ -6,8 +6,8 @@
 #include "services/validator/validator.h"
 
 // use_start (validator, error_r): Open the journal and begin to send what is in it; after process_start. Without journal_directory: a warning, and nothing is
-// counted. use_finish (validator): after process_run: a
-// second, at most, to send what is left. use_stop (validator): After process_end; what was not sent yet is kept. Idempotent, copes with not started.
+// counted. use_finish (validator): after a process_run that
+// drained: a second, at most, to send what is left. use_stop (validator): After process_end; what was not sent yet is kept. Idempotent, copes with not started.
 bool use_start (struct validator *validator, struct error *error_r)
     __attribute__ ((warn_unused_result));
 void use_finish (struct validator *validator);
