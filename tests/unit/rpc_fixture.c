@@ -126,6 +126,10 @@ static const struct rpc_method auditor_rows[] = {
     {.name = "GetRecord", .handler = unused, .roles = ROLE_OPERATOR},
     {.name = "TailRecords", .handler = tail_records, .roles = ROLE_OPERATOR, .flags = RPC_STREAM},
     {.name = "ExportTrail", .handler = export_trail, .roles = ROLE_OPERATOR, .flags = RPC_STREAM},
+    {.name = "TakeSegment", .handler = unused, .roles = ROLE_SERVICE},
+    {.name = "ListUse", .handler = unused, .roles = ROLE_OPERATOR},
+    {.name = "TailUse", .handler = unused, .roles = ROLE_OPERATOR, .flags = RPC_STREAM},
+    {.name = "UsagePerToken", .handler = unused, .roles = ROLE_OPERATOR},
     {.name = "GetCheckpointKey", .handler = unused, .roles = ROLE_ANY},
     {.name = NULL},
 };
