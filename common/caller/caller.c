@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define BEARER "Bearer "
+
 // A request on its way through the gate.
 struct passage {
     const struct caller_options *options;
@@ -104,24 +106,60 @@ role_of (int64_t role)
                                                                  : CALLER_MEMBER;
 }
 
+// The user's row, of the statement CALLER_SQL.
+struct user {
+    int64_t account, role, status, account_status, object_account, object_role;
+    const char *name;
+};
+
+static bool
+user_of (const PGresult *result, struct user *user_r)
+{
+    return db_get_int (result, 0, 0, &user_r->account) &&
+           db_get_int (result, 0, 1, &user_r->role) && db_get_int (result, 0, 2, &user_r->status) &&
+           db_get_int (result, 0, 3, &user_r->account_status) &&
+           db_get_text (result, 0, 4, &user_r->name) &&
+           db_get_int (result, 0, 5, &user_r->object_account) &&
+           db_get_int (result, 0, 6, &user_r->object_role);
+}
+
+// Why a login token of this account is not the user's any more; NULL: it is.
+static const char *
+user_gone (const struct user *user, int64_t account)
+{
+    if (user->account != account)
+        return "the user is of another account now";
+    return user->status == JETON__V1__USER_STATUS__USER_STATUS_ACTIVE ? NULL
+                                                                      : "the user is disabled";
+}
+
+static const char *
+user_suspended (const struct user *user)
+{
+    return user->account_status == JETON__V1__ACCOUNT_STATUS__ACCOUNT_STATUS_ACTIVE
+               ? NULL
+               : "the user's account is suspended";
+}
+
 // The user's role and state as they are now. False: the request was answered.
 static bool
-user_check (const struct passage *passage, int64_t role, int64_t status, int64_t account_status)
+user_check (const struct passage *passage, const struct user *user)
 {
-    if (status != JETON__V1__USER_STATUS__USER_STATUS_ACTIVE) {
-        fail_token (passage->request, "the user is disabled");
+    const char *gone = user_gone (user, passage->account), *suspended = user_suspended (user);
+    enum caller_role role = role_of (user->role);
+    if (gone) {
+        fail_token (passage->request, gone);
         return false;
     }
-    if (account_status != JETON__V1__ACCOUNT_STATUS__ACCOUNT_STATUS_ACTIVE) {
-        request_fail (passage->request, JETON__V1__CODE__CODE_PERMISSION_DENIED,
-                      "the user's account is suspended");
+    if (suspended) {
+        request_fail (passage->request, JETON__V1__CODE__CODE_PERMISSION_DENIED, "%s", suspended);
         return false;
     }
-    if (role_of (role) != CALLER_OPERATOR && !(passage->right->who & role_of (role))) {
+    if (role != CALLER_OPERATOR && !(passage->right->who & role)) {
         request_fail (passage->request, JETON__V1__CODE__CODE_PERMISSION_DENIED, "%s is not for %s",
                       request_method (passage->request),
-                      role_of (role) == CALLER_ADMINISTRATOR ? "account administrators"
-                                                             : "members of an account");
+                      role == CALLER_ADMINISTRATOR ? "account administrators"
+                                                   : "members of an account");
         return false;
     }
     return true;
@@ -157,6 +195,8 @@ object_check (const struct passage *passage, const struct caller *caller, int64_
     return true;
 }
 
+#define USER_MISSING "there is no such user any more"
+
 static void
 user_read (void *context, enum db_outcome outcome, PGresult *const *results,
            const struct db_error *error)
@@ -169,32 +209,24 @@ user_read (void *context, enum db_outcome outcome, PGresult *const *results,
                       "no database at the moment: nothing was done, try again");
         return;
     }
-    int64_t account, role, status, account_status, object_account, object_role;
-    const char *name;
+    struct user user;
     if (PQntuples (results[0]) == 0) {
-        fail_token (request, "there is no such user any more");
+        fail_token (request, USER_MISSING);
         return;
     }
     struct caller *caller = arena_alloc (request_arena (request), sizeof *caller);
-    if (!caller || !db_get_int (results[0], 0, 0, &account) ||
-        !db_get_int (results[0], 0, 1, &role) || !db_get_int (results[0], 0, 2, &status) ||
-        !db_get_int (results[0], 0, 3, &account_status) || !db_get_text (results[0], 0, 4, &name) ||
-        !db_get_int (results[0], 0, 5, &object_account) ||
-        !db_get_int (results[0], 0, 6, &object_role) ||
-        !(caller->name = arena_strdup (request_arena (request), name))) {
+    if (!caller || !user_of (results[0], &user) ||
+        !(caller->name = arena_strdup (request_arena (request), user.name))) {
         request_fail (request, JETON__V1__CODE__CODE_INTERNAL, "the user could not be read");
         return;
     }
-    if (account != passage->account) {
-        fail_token (request, "the user is of another account now");
+    if (!user_check (passage, &user))
         return;
-    }
-    caller->role = role_of (role);
-    caller->account = account;
+    caller->role = role_of (user.role);
+    caller->account = user.account;
     id_format ("USR", passage->user, caller->id);
-    id_format ("ACC", account, caller->account_id);
-    if (!user_check (passage, role, status, account_status) ||
-        !object_check (passage, caller, object_account, object_role))
+    id_format ("ACC", user.account, caller->account_id);
+    if (!object_check (passage, caller, user.object_account, user.object_role))
         return;
     request_caller_set (request, caller);
     passage->next (request);
@@ -217,6 +249,16 @@ claims_read (struct passage *passage, const json_t *claims)
            jwt_time (claims, "exp", &expires_at) && expires_at > time (NULL) && subject &&
            id_parse ("USR", subject, &passage->user) && account &&
            id_parse ("ACC", account, &passage->account);
+}
+
+static void
+user_ask (const struct passage *passage, db_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, passage->user);
+    db_param_text (&params, passage->prefix);
+    db_param_int (&params, passage->object);
+    db_call (passage->options->db, passage->options->user_statement, &params, callback, context);
 }
 
 static void token_check (struct passage *passage);
@@ -257,11 +299,7 @@ token_check (struct passage *passage)
         return;
     }
     object_read (passage);
-    struct db_params params = {0};
-    db_param_int (&params, passage->user);
-    db_param_text (&params, passage->prefix);
-    db_param_int (&params, passage->object);
-    db_call (passage->options->db, passage->options->user_statement, &params, user_read, passage);
+    user_ask (passage, user_read, passage);
 }
 
 void
@@ -286,10 +324,60 @@ caller_gate (struct request *request, const struct caller_options *options, requ
     }
     *passage =
         (struct passage){.options = options, .request = request, .right = right, .next = next};
-    if (strncasecmp (authorization, "Bearer ", 7) != 0) {
+    if (strncasecmp (authorization, BEARER, strlen (BEARER)) != 0) {
         fail_token (request, "authorization is not of the form \"Bearer TOKEN\"");
         return;
     }
-    passage->token = authorization + 7;
+    passage->token = authorization + strlen (BEARER);
     token_check (passage);
+}
+
+// ---- a second look -----------------------------------------------------------------------------------------------------
+
+static void
+look_read (void *context, enum db_outcome outcome, PGresult *const *results,
+           const struct db_error *error)
+{
+    const struct caller_look *look = context;
+    const char *why = NULL;
+    struct user user;
+    (void) error; // db has logged what is a defect
+    if (outcome == DB_OK && PQntuples (results[0]) == 0)
+        why = USER_MISSING;
+    else if (outcome == DB_OK && user_of (results[0], &user)) {
+        why = user_gone (&user, look->account);
+        if (!why)
+            why = user_suspended (&user);
+        if (!why && role_of (user.role) != look->role)
+            why = "the user's role has changed";
+    }
+    look->callback (look->context, why);
+}
+
+void
+caller_look (struct request *request, const struct caller_options *options,
+             struct caller_look *look)
+{
+    struct passage passage = {.options = options, .request = request};
+    const struct caller *caller = request_caller (request);
+    const char *authorization = request_metadata (request, "authorization");
+    json_t *claims = NULL;
+    assert (caller && authorization); // it has passed the gate
+    passage.token = authorization + strlen (BEARER);
+    if (keys_verify (options->keys, passage.token, strlen (passage.token), &claims) != JWT_OK) {
+        look->callback (look->context, "the key that signed the login token is revoked");
+        return;
+    }
+    int64_t expires_at;
+    bool expired = jwt_time (claims, "exp", &expires_at) && expires_at <= time (NULL);
+    bool good = claims_read (&passage, claims);
+    json_decref (claims);
+    if (expired || !good) { // not good otherwise: a setting, issuer or audience, is another now
+        look->callback (look->context, expired ? "the login token has expired"
+                                               : "the login token is not good here any more");
+        return;
+    }
+    look->account = caller->account;
+    look->role = caller->role;
+    user_ask (&passage, look_read, look);
 }

@@ -72,4 +72,20 @@ void caller_rights_check (const struct caller_options *options);
 void caller_gate (struct request *request, const struct caller_options *options,
                   request_callback *next);
 
+// A second look at who opened a stream. Memory of the stream's, kept until the look has come back.
+struct caller_look {
+    // `why`: a text that says why the user may have it no longer; NULL: may, or nobody can tell (no database).
+    void (*callback) (void *context, const char *why);
+    void *context;
+    // caller_look's own: what the user was when the stream was opened
+    int64_t account;
+    enum caller_role role;
+};
+
+// caller_look (request, options, look): Is what the gate found true of this request, still open, which came with a login token: is the token good by
+// time and signature, the user active and of the same role, the account not suspended? Calls back once, perhaps before it returns; if the
+// request ends first, all the same.
+void caller_look (struct request *request, const struct caller_options *options,
+                  struct caller_look *look);
+
 #endif

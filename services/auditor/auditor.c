@@ -48,6 +48,9 @@ const struct config_row auditor_settings_table[] = {
      "the `aud` that a login token must have: the same as the issuer's setting"},
     {"keys_interval_ms", CONFIG_NUMBER, FIELD (keys_interval_ms), "5000", 100, 3600000, true,
      "how often the issuer's public keys are read again, in milliseconds"},
+    {"caller_interval_ms", CONFIG_NUMBER, FIELD (caller_interval_ms), "2000", 100, 60000, false,
+     "how often it is looked whether users may still have their tails and exports, in "
+     "milliseconds"},
     {.key = NULL},
 };
 
@@ -105,6 +108,15 @@ tail_timer (zloop_t *loop, int timer, void *context)
     return 0;
 }
 
+static int
+look_timer (zloop_t *loop, int timer, void *context)
+{
+    (void) loop;
+    (void) timer;
+    stream_look_all (context);
+    return 0;
+}
+
 static void
 stats_show (struct auditor *auditor)
 {
@@ -125,6 +137,7 @@ stats_show (struct auditor *auditor)
     rpc_server_stat (server, "auditor.use_dropped", &stats->use_dropped);
     rpc_server_stat (server, "auditor.elections", &stats->elections);
     rpc_server_stat (server, "auditor.streams", &stats->streams);
+    rpc_server_stat (server, "auditor.streams_shut", &stats->shut);
     rpc_server_stat (server, "auditor.streamed", &stats->streamed);
 }
 
@@ -151,6 +164,8 @@ auditor_start (struct auditor *auditor, struct error *error_r)
     auditor->use_keep = use_keep_new (auditor);
     zloop_timer (auditor->process.loop, (size_t) auditor->settings.tail_poll_ms, 0, tail_timer,
                  auditor);
+    zloop_timer (auditor->process.loop, (size_t) auditor->settings.caller_interval_ms, 0,
+                 look_timer, auditor);
     auditor->process.owner = auditor;
     auditor->process.database_changed = database_changed;
     auditor_health (auditor);

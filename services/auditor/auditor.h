@@ -15,7 +15,7 @@
 struct auditor_settings {
     struct process_settings process;
     char *checkpoint_key, *issuer, *audience;
-    int64_t keys_interval_ms;
+    int64_t keys_interval_ms, caller_interval_ms;
     int64_t checkpoint_interval_s, outbox_poll_ms, outbox_batch, tail_poll_ms, tail_limit;
     int64_t trail_partition_days, trail_partition_records, trail_retention_days;
     int64_t changes_keep_s;
@@ -40,6 +40,7 @@ struct auditor_stats {
     uint64_t use_dropped; // partitions of the log of use
     uint64_t elections;   // times that this process became the writer
     uint64_t streams;     // tails and exports now open
+    uint64_t shut;        // streams whose user may have them no longer
     uint64_t streamed;    // records, entries and checkpoints sent on streams
 };
 
@@ -212,14 +213,16 @@ enum { STREAM_BATCH = 64 }; // rows that a stream reads at once
 // A stream reads a batch, sends what there is credit for, and forgets the rest: a slow client costs a position, not memory.
 struct stream {
     struct auditor *auditor;
-    struct request *request; // NULL: it has ended, but a read is still in flight
+    struct request *request; // NULL: it has ended, but a read or a look is still in flight
     void *handle;            // in auditor->streams
     bool tail;               // a tail, which has no end; otherwise an export
     bool use;                // a tail of the log of use: filter, looked (rows), span.entry
     struct store_use_filter filter;
     int64_t looked;
-    bool reading;     // a read is in flight
-    bool blocked;     // waits for credit
+    bool reading; // a read is in flight
+    bool blocked; // waits for credit
+    bool looking; // a look at whether its user may still have it is in flight
+    struct caller_look look;
     size_t limit;     // rows to read next: as many as the last credit was good for
     char *account_id; // tails: "" is all
     bool private;     // tails: private records too
@@ -251,6 +254,10 @@ void stream_dropped (struct stream **stream, int64_t dropped);
 
 // stream_end (&stream, code, text): Answer, and free it. CODE_OK: no text.
 void stream_end (struct stream **stream, int code, const char *text);
+
+// stream_look_all (auditor): Look whether the users who opened streams may still have them; those who may not are told so, which is the end of the
+// stream.
+void stream_look_all (struct auditor *auditor);
 
 // stream_free_all (streams): At the end, when no request and no database is left.
 void stream_free_all (zlistx_t *streams);

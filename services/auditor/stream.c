@@ -12,6 +12,14 @@ stream_free (struct stream **stream)
     *stream = NULL;
 }
 
+// Once nothing is in flight for it.
+static void
+stream_forget (struct stream **stream)
+{
+    if (!(*stream)->reading && !(*stream)->looking)
+        stream_free (stream);
+}
+
 // leave (stream): It counts no more. What is in flight for it comes back to nobody.
 static void
 leave (struct stream *stream)
@@ -19,8 +27,7 @@ leave (struct stream *stream)
     zlistx_delete (stream->auditor->streams, stream->handle);
     stream->auditor->stats.streams = zlistx_size (stream->auditor->streams);
     stream->request = NULL;
-    if (!stream->reading)
-        stream_free (&stream);
+    stream_forget (&stream);
 }
 
 static void
@@ -73,7 +80,7 @@ stream_arrived (struct stream *stream, enum db_outcome outcome)
 {
     stream->reading = false;
     if (stream->request == NULL) {
-        stream_free (&stream);
+        stream_forget (&stream);
         return false;
     }
     if (outcome == DB_OK)
@@ -130,6 +137,35 @@ stream_end (struct stream **stream, int code, const char *text)
         request_reply (request, NULL);
     else
         request_fail (request, code, "%s", text);
+}
+
+static void
+stream_looked (void *context, const char *why)
+{
+    struct stream *stream = context;
+    stream->looking = false;
+    if (stream->request == NULL) {
+        stream_forget (&stream);
+    } else if (why != NULL) {
+        cleanup_free char *text = xasprintf ("%s: sign in again", why);
+        stream->auditor->stats.shut++;
+        stream_end (&stream, JETON__V1__CODE__CODE_UNAUTHENTICATED, text);
+    }
+}
+
+void
+stream_look_all (struct auditor *auditor)
+{
+    // A look may end its stream, never another one.
+    for (struct stream *stream = zlistx_first (auditor->streams), *next; stream != NULL;
+         stream = next) {
+        next = zlistx_next (auditor->streams);
+        if (stream->looking || request_caller (stream->request) == NULL)
+            continue;
+        stream->looking = true;
+        stream->look = (struct caller_look){.callback = stream_looked, .context = stream};
+        caller_look (stream->request, &auditor->callers, &stream->look);
+    }
 }
 
 void

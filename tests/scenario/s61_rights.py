@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Who may do what: every method of admin and of the auditor, for every role, on objects of the own and of another account (R34)."""
+"""Who may do what: every method of admin and of the auditor, for every role, on objects of the own and of another account (R34); streams end
+when those who opened them may not have them any more (R6)."""
 import os
 import re
 
@@ -62,7 +63,7 @@ class Account:
 
 
 def two_accounts():
-    system = System({"validator": 0})
+    system = System({"validator": 0}, {"auditor": {"caller_interval_ms": "200", "keys_interval_ms": "500"}})
     system.admin = Admin(system)
     system.admin.ok("CreateModule", name="orders")
     system.own, system.other = Account(system, "own"), Account(system, "other")
@@ -258,6 +259,73 @@ def command_line(system):
     system.jeton("module", "create", "no", environment=as_member, check=77)
     shown = system.jeton("--json", "audit", "list", environment=as_member, check=0).stdout
     expect(system.other.ACC not in shown and system.own.ACC in shown, shown[:500])
+
+
+class Stream(Trail):
+    """An open stream: its first item has come."""
+
+    def __init__(self, system, login=None, method="TailRecords", credit=1000):
+        super().__init__(system, "gateway" if login else "operator")
+        if login:
+            self.given(authorization=f"Bearer {login}")
+        self.sent = self.dealer.send(f"jeton.v1.AuditLogger/{method}", getattr(audit, f"{method}Request")(after=0), timeout_ms=600000, pairs=self.metadata,
+                                     credit=credit)
+        reply = self.dealer.receive(20)
+        expect(reply is not None and reply.id == self.sent and reply.more, f"the first item: {reply}")
+
+    def ends(self, says):
+        reply = None
+        while reply is None or reply.more:
+            reply = self.dealer.receive(20)
+            expect(reply is not None and reply.id == self.sent, "the stream goes on")
+        expect_equal(name_of(reply.code), "UNAUTHENTICATED", reply.message)
+        expect(says in reply.message, reply.message)
+        self.dealer.close()
+
+
+@test("tails and exports end when whoever opened them may not have them any more, and says why (R6)")
+def streams(system):
+    a, members = system.admin, {}
+    for name in ("ada", "bea", "eve", "ira"):
+        members[name] = a.ok("CreateUser", account_id=system.own.ACC, username=name, name=name, password="correct horse").user.id
+    a.ok("EditUser", id=members["eve"], revision=1, fields=["role"], role=types.USER_ROLE_OPERATOR)
+
+    def login(name):
+        return system.cli("login", "--username", name, input="correct horse\n")["access_token"]
+
+    stays = Stream(system)
+    also_stays = Stream(system, system.own.logins["administrator"])
+    tails = [Stream(system, login("ada")), Stream(system, login("ada"), credit=1)]  # one that waits for credit, too
+    a.ok("DisableUser", id=members["ada"])
+    for tail in tails:
+        tail.ends("the user is disabled")
+    tail = Stream(system, login("bea"))
+    a.ok("DeleteUser", id=members["bea"])
+    tail.ends("sign in again")
+    tail, export = Stream(system, login("eve")), Stream(system, login("eve"), "ExportTrail", credit=1)
+    a.ok("EditUser", id=members["eve"], revision=2, fields=["role"], role=types.USER_ROLE_MEMBER)
+    tail.ends("the user's role has changed")
+    export.ends("the user's role has changed")
+    tail = Stream(system, system.other.logins["member"])
+    a.ok("SuspendAccount", id=system.other.ACC)
+    tail.ends("suspended")
+    issuer = system["issuer"]
+    issuer.settings["login_lifetime_s"] = str(int(5 * SLOW))
+    issuer.restart()
+    Stream(system, login("ira")).ends("the login token has expired")
+    issuer.settings["login_lifetime_s"] = "3600"
+    issuer.restart()
+    made = a.ok("CreateToken", account_id=system.own.ACC, name="seen", kind=types.TOKEN_KIND_SERVICE, modules=grants("orders")).token.id
+    for tail in (stays, also_stays):
+        wait_for(lambda tail=tail: (reply := tail.dealer.receive(20)) and expect(reply.more, reply.message) is None and
+                 audit.TailRecordsReply.FromString(reply.body).record.object.id == made, 20, "a stream that stays")
+    system.cli("keys", "rotate", "--revoke")
+    also_stays.ends("the key that signed the login token is revoked")
+    a.ok("DeleteToken", id=made)
+    wait_for(lambda: (reply := stays.dealer.receive(20)) and reply.more and
+             audit.TailRecordsReply.FromString(reply.body).record.event.endswith("token.deleted"), 20, "the operator's own stream")
+    stays.dealer.close()
+    system.check_logs()
 
 
 main(two_accounts)

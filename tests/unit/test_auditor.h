@@ -21,6 +21,7 @@ struct request {
     struct arena *arena;
     const void *message;
     void *context;
+    const struct caller *caller;
     request_callback *credit_came, *ended;
     unsigned credit;
     int answers; // must end up as 1
@@ -72,8 +73,20 @@ request_arena (struct request *request)
 const struct caller *
 request_caller (const struct request *request)
 {
-    (void) request;
-    return NULL;
+    return request->caller;
+}
+
+// The look in flight; the test calls it back.
+static struct caller_look *look;
+
+void
+caller_look (struct request *request, const struct caller_options *options,
+             struct caller_look *the_look)
+{
+    ck_assert_ptr_nonnull (request->caller);
+    ck_assert_ptr_eq (options, &auditor.callers);
+    ck_assert_ptr_null (look);
+    look = the_look;
 }
 
 const struct peer *

@@ -31,6 +31,14 @@ stop (struct request *request)
     request_close (request);
 }
 
+static void
+look_ends (const char *why)
+{
+    struct caller_look *ended = look;
+    look = NULL;
+    ended->callback (ended->context, why);
+}
+
 // Every `step`th number, beginning with `first`.
 static void
 assert_items (const struct request *request, size_t n, int64_t first, int64_t step)
@@ -360,6 +368,44 @@ START_TEST (export_of_what_was_dropped)
 }
 END_TEST
 
+// The user goes, or cannot be looked at; the look comes back to an open stream, to one that reads, to one that has ended (R6).
+START_TEST (tail_of_a_user)
+{
+    static const struct caller member = {.role = CALLER_MEMBER, .account = 3};
+    struct request request, operator;
+    trail.end = 10;
+    tail (&operator, 0, "", 100);
+    tail (&request, 0, "ACC-even", 100);
+    request.caller = &member;
+    run ();
+    stream_look_all (&auditor); // of the one
+    ck_assert_ptr_nonnull (look);
+    stream_look_all (&auditor); // not twice at a time
+    look_ends (NULL);
+    ck_assert_int_eq (request.answers, 0);
+    stream_look_all (&auditor);
+    trail.end = 20;
+    tail_advance (&auditor, 20); // reads, meanwhile
+    look_ends ("the user is disabled");
+    ck_assert_int_eq (request.code, JETON__V1__CODE__CODE_UNAUTHENTICATED);
+    ck_assert_str_eq (request.text, "the user is disabled: sign in again");
+    ck_assert_uint_eq (auditor.stats.shut, 1);
+    run ();
+    assert_items (&request, 5, 2, 2);
+    assert_items (&operator, 20, 1, 1);
+    request_close (&request);
+    tail (&request, 0, "ACC-even", 100);
+    request.caller = &member;
+    stream_look_all (&auditor);
+    request.ended (&request); // before the read and the look
+    run ();
+    look_ends ("the user is disabled");
+    ck_assert_int_eq (request.code, JETON__V1__CODE__CODE_OK);
+    request_close (&request);
+    stop (&operator);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -369,6 +415,7 @@ main (void)
                                   tail_waits_for_credit,
                                   tail_without_database,
                                   tail_ends,
+                                  tail_of_a_user,
                                   tail_refused,
                                   tail_of_a_record_too_large,
                                   tail_of_what_was_dropped,

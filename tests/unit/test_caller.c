@@ -59,6 +59,12 @@ request_flags (const struct request *request)
     return request->flags;
 }
 
+const struct caller *
+request_caller (const struct request *request)
+{
+    return request->caller;
+}
+
 void
 request_caller_set (struct request *request, const struct caller *caller)
 {
@@ -344,6 +350,66 @@ START_TEST (the_user_is_as_the_database_has_it_now)
 }
 END_TEST
 
+static struct {
+    int calls;
+    const char *why;
+} looked;
+
+static void
+on_look (void *context, const char *why)
+{
+    ck_assert_ptr_eq (context, &looked);
+    looked.calls++;
+    looked.why = why;
+}
+
+START_TEST (a_second_look_finds_what_has_changed)
+{
+    static const struct {
+        enum db_outcome outcome;
+        const char *cells[7], *why;
+    } cases[] = {
+        {DB_OK, {"3", "1", "1", "1", "ada", "0", "0"}, NULL},
+        {DB_UNAVAILABLE, {NULL}, NULL},
+        {DB_OK, {"3", "two", "1", "1", "ada", "0", "0"}, NULL},
+        {DB_OK, {"3", "1", "2", "1", "ada", "0", "0"}, "the user is disabled"},
+        {DB_OK, {"3", "1", "3", "1", "ada", "0", "0"}, "the user is disabled"},
+        {DB_OK, {"3", "1", "1", "2", "ada", "0", "0"}, "the user's account is suspended"},
+        {DB_OK, {"4", "1", "1", "1", "ada", "0", "0"}, "the user is of another account now"},
+        {DB_OK, {"3", "3", "1", "1", "ada", "0", "0"}, "the user's role has changed"},
+        {DB_OK, {NULL}, "there is no such user any more"},
+    };
+    struct caller_look look = {.callback = on_look, .context = &looked};
+    looked.calls = 0;
+    call ("jeton.v1.Admin/ListTokens", &list);
+    answer_user (MEMBER, "0", 0);
+    ended (-1, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        caller_look (&request, &options, &look);
+        ck_assert_uint_eq (nqueries, 1);
+        ck_assert_str_eq (queries[0].texts[0], "7");
+        ck_assert_str_eq (queries[0].texts[1], "");
+        answer (cases[i].outcome, 7, cases[i].cells[0] != NULL, cases[i].cells);
+        ck_assert_int_eq (looked.calls, (int) i + 1);
+        ck_assert_pstr_eq (looked.why, cases[i].why);
+    }
+    request.authorization = sign ("exp", json_integer (time (NULL)));
+    caller_look (&request, &options, &look);
+    ck_assert_pstr_eq (looked.why, "the login token has expired");
+    request.authorization = sign ("aud", json_string ("what it was"));
+    caller_look (&request, &options, &look);
+    ck_assert_pstr_eq (looked.why, "the login token is not good here any more");
+    struct pair other = pair; // the keys do not have it any more
+    pair_make (&pair);
+    request.authorization = sign (NULL, NULL);
+    caller_look (&request, &options, &look);
+    ck_assert_pstr_eq (looked.why, "the key that signed the login token is revoked");
+    ck_assert_uint_eq (nqueries, 0);
+    ck_assert_int_eq (request.ends, 1);
+    jwt_key_destroy (&other.key);
+}
+END_TEST
+
 START_TEST (roles_may_what_the_table_says)
 {
     static const struct {
@@ -472,6 +538,7 @@ main (void)
                                   a_key_that_is_there_since_is_good,
                                   the_user_is_told_to_the_handler,
                                   the_user_is_as_the_database_has_it_now,
+                                  a_second_look_finds_what_has_changed,
                                   roles_may_what_the_table_says,
                                   an_object_of_another_account_is_not_there,
                                   lists_are_of_the_own_account,
