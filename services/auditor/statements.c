@@ -49,14 +49,19 @@
     " FROM marked WHERE matches OR row = rows ORDER BY row"
 // $1 and $2 second and id of the row before, $3 rows to look at, $4 rows wanted, $5 the leading filter, $6 from, $7 until, $8 module, $9 decision,
 // $10 account.
-#define USE_LIST_BY(leading)                                                                       \
-    USE_PAGE ("SELECT * FROM use_log l WHERE " leading                                             \
-              " (l.second, l.id) < ($1::bigint, $2::bigint) AND l.second >= $6::bigint"            \
-              " AND l.second < $7::bigint ORDER BY l.second DESC, l.id DESC LIMIT $3::bigint",     \
+// What leads is a range, as in the lists of the trail, and for the same reason. As rows, the ranges begin and end where the page does.
+#define USE_LIST_OF(where, order)                                                                  \
+    USE_PAGE ("SELECT * FROM use_log l WHERE " where " AND l.second < $7::bigint ORDER BY " order  \
+              " l.second DESC, l.id DESC LIMIT $3::bigint",                                        \
               "($8::text IS NULL OR p.module = $8) AND ($9::smallint IS NULL OR p.decision = $9)"  \
               " AND ($10::bigint IS NULL OR p.account = $10)",                                     \
               "p.second DESC, p.id DESC")                                                          \
     " LIMIT $4::bigint"
+#define USE_LIST_BY(column, type, there)                                                           \
+    USE_LIST_OF (column there " AND (" column ", l.second, l.id) < ($5::" type                     \
+                              ", $1::bigint, $2::bigint)"                                          \
+                              " AND (" column ", l.second) >= ($5, $6::bigint)",                   \
+                 column " DESC,")
 // $1 and $2 day and token of the row before, $3 from, $4 until, $5 rows wanted, $6 the leading filter, $7 account.
 #define USE_DAYS_BY(leading)                                                                       \
     "SELECT token, account, day, allowed, denied FROM use_days WHERE " leading                     \
@@ -196,12 +201,16 @@ const struct db_statement store_statements[] = {
          "    environment, decision, reason, n))"
          " SELECT count (*) FROM head",
          true},
-    [USE_LIST] = {"auditor_use_list", USE_LIST_BY ("$5::bigint IS NULL AND"), false},
-    [USE_LIST_TOKEN] = {"auditor_use_list_token",
-                        USE_LIST_BY ("l.token = $5::bigint AND l.token <> 0 AND"), false},
-    [USE_LIST_JTI] = {"auditor_use_list_jti", USE_LIST_BY ("l.jti = $5::text AND"), false},
-    [USE_LIST_ACCOUNT] = {"auditor_use_list_account",
-                          USE_LIST_BY ("l.account = $5::bigint AND l.account <> 0 AND"), false},
+    [USE_LIST] = {"auditor_use_list",
+                  USE_LIST_OF ("$5::bigint IS NULL AND (l.second, l.id) < ($1::bigint, $2::bigint)"
+                               " AND l.second >= $6::bigint",
+                               ""),
+                  false},
+    [USE_LIST_TOKEN] = {"auditor_use_list_token", USE_LIST_BY ("l.token", "bigint", " <> 0"),
+                        false},
+    [USE_LIST_JTI] = {"auditor_use_list_jti", USE_LIST_BY ("l.jti", "text", " IS NOT NULL"), false},
+    [USE_LIST_ACCOUNT] = {"auditor_use_list_account", USE_LIST_BY ("l.account", "bigint", " <> 0"),
+                          false},
     [USE_FOLLOW] = {"auditor_use_follow",
                     USE_PAGE (
                         "SELECT * FROM use_log WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint",

@@ -169,6 +169,11 @@ auditor_list_use (struct request *request)
         return;
     bool filtered = p.filter.module != NULL || p.filter.decision != 0 ||
                     (p.filter.account != 0 && (p.filter.token != 0 || p.filter.jti != NULL));
+    // Nothing before that moment is looked at.
+    if (p.first >= p.filter.until) {
+        p.first = p.filter.until;
+        p.second = 0;
+    }
     p.look = filtered ? LOOK : p.size + 1;
     struct paging *kept = arena_memdup (request_arena (request), &p, sizeof p);
     if (kept == NULL) {

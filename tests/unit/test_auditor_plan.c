@@ -119,6 +119,48 @@ START_TEST (test_prefix)
 }
 END_TEST
 
+// A page of the access log comes from the index of its leading filter, of each partition, in order, without a sort of more than the page (R41).
+START_TEST (test_use)
+{
+    static const struct {
+        const char *statement, *parameters, *index;
+    } pages[] = {
+        {"auditor_use_list", "1000, 36000, 51, 52, NULL, 0, 9000000000, NULL, NULL, NULL",
+         "_second_id_idx"},
+        {"auditor_use_list_token", "1000, 36000, 51, 52, 7, 0, 9000000000, NULL, NULL, NULL",
+         "_token_second_id_idx"},
+        {"auditor_use_list_account", "1000, 36000, 51, 52, 7, 0, 9000000000, NULL, NULL, 7",
+         "_account_second_id_idx"},
+        {"auditor_use_list_jti", "1000, 36000, 51, 52, 'j', 0, 9000000000, NULL, NULL, NULL",
+         "_jti_second_id_idx"},
+        {"auditor_use_follow", "36000, 512, NULL, NULL, NULL, 'm', NULL", "_pkey"},
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        const char *text = plan (pages[i].statement, pages[i].parameters);
+        // The next partition is empty, and may be read as it likes.
+        ck_assert_msg (!strstr (text, "Seq Scan on use_log_1 ") && !strstr (text, "Bitmap"), "%s",
+                       text);
+        ck_assert_msg (strstr (text, pages[i].index), "%s: %s", pages[i].statement, text);
+    }
+    const char *text = plan ("auditor_use_days_account", "20000, 5, 0, 30000, 51, 7, 7");
+    ck_assert_msg (strstr (text, "use_days_account"), "%s", text);
+    text = plan ("auditor_use_days_token", "20000, 5, 0, 30000, 51, 7, NULL");
+    ck_assert_msg (strstr (text, "use_days_pkey"), "%s", text);
+}
+END_TEST
+
+static void
+fill_use (void)
+{
+    postgres_run (pg, "INSERT INTO use_log SELECT n, n / 10, 1, n % 100 + 1, n % 1000 + 1, 0,"
+                      " CASE WHEN n % 50 = 0 THEN 'j' || n END, 'm', 'p', NULL, 1, 1, n % 2 + 1, 1"
+                      " FROM generate_series (1, 40000) n;"
+                      "UPDATE use_head SET last = 40000; SELECT use_partition_close (1, 1);"
+                      "INSERT INTO use_days SELECT n, 19000 + n % 50, n % 100 + 1, 1, 1"
+                      " FROM generate_series (1, 20000) n;"
+                      "ANALYZE use_log; ANALYZE use_days");
+}
+
 static void
 fill (void)
 {
@@ -141,6 +183,7 @@ fill (void)
         if (i + 1 < PARTITIONS)
             postgres_run (pg, "SELECT trail_partition_close ()");
     }
+    fill_use ();
     postgres_run (pg, "ANALYZE");
 }
 
@@ -161,6 +204,7 @@ main (void)
     tcase_add_test (tcase, test_page);
     tcase_add_test (tcase, test_filtered_pages);
     tcase_add_test (tcase, test_prefix);
+    tcase_add_test (tcase, test_use);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);
     srunner_set_fork_status (runner, CK_NOFORK);
