@@ -493,8 +493,10 @@ def backup(system):
     system.compose("up", "secrets")
     docker("cp", "-", f"{system.one('secrets', every=True)}:{HOME}/keys", input=keys, text=False)
     system.compose("run", "--rm", "-T", "init")
-    docker("exec", "-i", system.one("postgres"), "pg_restore", "--username", "jeton", "--dbname", "jeton", "--clean", "--if-exists", "--single-transaction",
-           input=dump, text=False)
+    psql = ("exec", system.one("postgres"), "psql", "--username", "jeton", "--quiet", "--command")
+    docker(*psql, "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner", "jeton")
+    docker("exec", "-i", system.one("postgres"), "pg_restore", "--username", "jeton", "--dbname", "jeton", "--single-transaction", input=dump, text=False)
+    docker(*psql, "TRUNCATE writers", "jeton")
     system.up()
     system.wait_well()
     expect_equal(system.read_keys()[1], before)
