@@ -13,7 +13,16 @@
 #include <stdint.h>
 
 // The rows of a process's table of statements that are the feed's, in this order.
-enum { FEED_LOCK, FEED_REGISTER, FEED_RENEW, FEED_WRITERS, FEED_SESSIONS, FEED_END, FEED_N };
+enum {
+    FEED_LOCK,
+    FEED_REGISTER,
+    FEED_RENEW,
+    FEED_WRITERS,
+    FEED_SESSIONS,
+    FEED_BURY,
+    FEED_END,
+    FEED_N
+};
 // clang-format off
 #define FEED_STATEMENTS(first)                                                                     \
 [(first) + FEED_LOCK] = {"feed_lock", "SELECT pg_advisory_xact_lock (7238601946)", true},          \
@@ -40,6 +49,14 @@ enum { FEED_LOCK, FEED_REGISTER, FEED_RENEW, FEED_WRITERS, FEED_SESSIONS, FEED_E
     "SELECT count (pg_terminate_backend (pid)) FROM pg_stat_activity"                              \
     " WHERE usename = current_user AND application_name LIKE $1 || '%'"                            \
     " AND (application_name <> $2 OR pid <> ALL (string_to_array ($3, ',')::int[]))", false},      \
+[(first) + FEED_BURY] = {"feed_bury",                                                              \
+    "WITH dead AS (SELECT endpoint, instance FROM writers WHERE endpoint = $1 AND renewed = $2"    \
+    "  AND role = current_user AND NOT ended),"                                                    \
+    " sessions AS (SELECT count (pg_terminate_backend (a.pid)) AS n FROM pg_stat_activity a, dead" \
+    "  WHERE a.usename = current_user"                                                             \
+    "  AND a.application_name LIKE '%/' || lpad (to_hex (dead.instance), 16, '0'))"                \
+    " UPDATE writers w SET ended = true FROM dead, sessions"                                       \
+    " WHERE w.endpoint = dead.endpoint AND w.renewed = $2 AND sessions.n = 0", true},              \
 [(first) + FEED_END] = {"feed_end",                                                                \
     "UPDATE writers SET ended = true WHERE endpoint = $1 AND instance = $2", true}
 // clang-format on

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_MS = 200, OUTAGE_OF_TIMEOUTS = 4 };
+enum { RETRY_MS = 200, OUTAGE_OF_TIMEOUTS = 4, BURY_MS = 5000 };
 
 static void writers_step (struct feed *feed);
 
@@ -184,6 +184,32 @@ others_know (struct feed *feed)
     return true;
 }
 
+static void
+buried (void *context, enum db_outcome outcome, PGresult *const *results,
+        const struct db_error *error)
+{
+    (void) context;
+    (void) outcome;
+    (void) results;
+    (void) error; // it is tried again after the next renewal
+}
+
+// One that has been silent for longer than its word counts stopped writing long ago, and may not begin again before it has registered anew. Its
+// sessions are ended (when there are any, its row is for the next time), and nobody waits for it any more. Only its own role may do that.
+static void
+others_bury (struct feed *feed)
+{
+    for (size_t i = 0; i < feed->nothers; i++) {
+        const struct other *other = &feed->others[i];
+        if (other->ended || feed_now () - other->since <= other->outage_ms + BURY_MS)
+            continue;
+        struct db_params params = {0};
+        db_param_text (&params, other->endpoint);
+        db_param_int (&params, other->renewed);
+        db_call (feed->process->db, feed->first + FEED_BURY, &params, buried, feed);
+    }
+}
+
 static bool
 others_take (struct feed *feed, const PGresult *result)
 {
@@ -235,7 +261,9 @@ renewed (void *context, enum db_outcome outcome, PGresult *const *results,
         log_error ("the table of writers cannot be used", "reason", feed->why.text, NULL);
     else if (!feed->admitted && feed->alone && others_know (feed))
         admit (feed, true);
-    else if ((late || !feed->admitted) && feed->changed)
+    else if (feed->admitted)
+        others_bury (feed);
+    if ((late || !feed->admitted) && feed->changed)
         feed->changed (feed->process); // why it is not may be another reason now
 }
 

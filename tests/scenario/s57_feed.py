@@ -183,6 +183,23 @@ def waits(system):
     system.remove("admin4")
 
 
+@test("a writer that died and stays away is none any more once its word has run out, and its sessions have ended")
+def buried(system):
+    dead = system.add("admin", "admin5", {"feed_outage_limit_ms": "6000", "database_timeout_ms": "1500"})
+    dead.start()
+    dead.pause()  # its sessions are still there
+    wait_for(lambda: row(system, dead)[3], 40, "its row saying that it has ended")
+    expect_equal(system.sql("SELECT count(*) FROM pg_stat_activity a, writers w WHERE a.application_name LIKE '%/' || lpad(to_hex(w.instance), 16, '0')"
+                            f" AND w.endpoint = '{dead.endpoint}'").strip(), "0", "its sessions")
+    # It comes back as a new one.
+    old = row(system, dead)
+    dead.resume()
+    wait_for(lambda: row(system, dead)[1] > old[1] and not row(system, dead)[3], 20, "its registering anew")
+    dead.wait_healthy()
+    dead.stop()
+    system.remove("admin5")
+
+
 @test("without a database a writer says so for as long as its word counts, and not as one that was not admitted")
 def lost(system):
     system["admin"].stop()

@@ -55,29 +55,29 @@ static struct {
     struct feed_change change; // the last that was told
     int told, unsure;
     bool refuses; // to let it write
-} feed;
+} heard;
 
 void
-feed_tell (struct feed *self, const struct feed_change *change)
+feed_tell (struct feed *feed, const struct feed_change *change)
 {
-    (void) self;
-    feed.change = *change;
-    feed.told++;
+    (void) feed;
+    heard.change = *change;
+    heard.told++;
 }
 void
-feed_tell_unsure (struct feed *self, const struct feed_change *change)
+feed_tell_unsure (struct feed *feed, const struct feed_change *change)
 {
-    (void) self;
-    feed.change = *change;
-    feed.unsure++;
+    (void) feed;
+    heard.change = *change;
+    heard.unsure++;
 }
 bool
-feed_admitted (const struct feed *self, struct error *error_r)
+feed_admitted (const struct feed *feed, struct error *error_r)
 {
-    (void) self;
-    if (feed.refuses)
+    (void) feed;
+    if (heard.refuses)
         error_set (error_r, "not admitted");
-    return !feed.refuses;
+    return !heard.refuses;
 }
 
 const void *

@@ -239,12 +239,12 @@ START_TEST (test_disable_token)
     jeton__v1__token__free_unpacked (before, NULL);
     jeton__v1__token__free_unpacked (after, NULL);
     jeton__v1__audit_record__free_unpacked (record, NULL);
-    int told = feed.told;
+    int told = heard.told;
     answer_changed ();
     ends_with (0);
-    ck_assert_int_eq (feed.told, told + 1);
-    ck_assert_int_eq ((int) feed.change.kind, (int) JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN);
-    ck_assert_int_eq (feed.change.object, asked.change.number);
+    ck_assert_int_eq (heard.told, told + 1);
+    ck_assert_int_eq ((int) heard.change.kind, (int) JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN);
+    ck_assert_int_eq (heard.change.object, asked.change.number);
 }
 END_TEST
 
@@ -258,12 +258,12 @@ START_TEST (test_outcomes)
     for (enum db_outcome outcome = DB_UNAVAILABLE; outcome <= DB_FAILED; outcome++) {
         begin (admin_disable_token, &message);
         answer_token ("1", "4");
-        int told = feed.told, unsure = feed.unsure;
+        int told = heard.told, unsure = heard.unsure;
         answer (outcome, 0, 0, NULL);
         ends_with (codes[outcome]);
         // What may be committed is told to validators as that; what is not, not at all.
-        ck_assert_int_eq (feed.told, told);
-        ck_assert_int_eq (feed.unsure - unsure, outcome == DB_UNCERTAIN);
+        ck_assert_int_eq (heard.told, told);
+        ck_assert_int_eq (heard.unsure - unsure, outcome == DB_UNCERTAIN);
         // Of a read, nothing is ever uncertain.
         begin (admin_disable_token, &message);
         answer (outcome, 0, 0, NULL);
