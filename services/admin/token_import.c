@@ -91,12 +91,11 @@ admin_import_tokens (struct request *request)
     struct change *change = change_begin (request);
     if (!change)
         return;
-    // Another attempt is made with what the first has checked.
-    if (!change->own)
-        change->own = import_begin (request);
-    struct import *import = change->own;
+    // Another attempt is made with what the first has checked. A request that was answered takes `change` with it.
+    struct import *import = change->own ? change->own : import_begin (request);
     if (!import)
         return;
+    change->own = import;
     import->accepted = import->n_prefixes = 0;
     store_import_prepare (request, import, admin_import_tokens_read);
 }

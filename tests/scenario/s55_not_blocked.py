@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """No loop ever waits: while the database hangs, while passwords are hashed and while a host name does not resolve, each process goes on
 answering; and none has a blocking call in it to make."""
+# alone
 import base64
 import os
 import signal

@@ -4,6 +4,7 @@
 The blocks are those marked ```sh between <!-- tour --> and <!-- end of the tour -->. A line that starts with # is a
 comment for people; `# prints: TEXT` must be in what its block prints.
 """
+# alone
 import os
 import re
 import subprocess
