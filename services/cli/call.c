@@ -41,6 +41,7 @@ struct waiting {
     bool write;
     bool keyed;     // it has an idempotency key: it can be repeated
     bool repeated;  // it was
+    bool patient;   // it may be as often as there is time
     bool uncertain; // the outcome of one of the calls is not known
     bool again;     // to be repeated now
     int64_t until;  // zclock_mono
@@ -73,7 +74,8 @@ is_worth_repeating (struct waiting *waiting, int code)
         waiting->until = zclock_mono () + waiting->cli->timeout_ms;
         return true;
     }
-    return (waiting->uncertain || !waiting->repeated) && zclock_mono () + PAUSE_MS < waiting->until;
+    return (waiting->uncertain || waiting->patient || !waiting->repeated) &&
+           zclock_mono () + PAUSE_MS < waiting->until;
 }
 
 static void
@@ -131,12 +133,13 @@ call_wait (struct waiting *waiting, struct rpc_client *client, uint64_t id)
     return true;
 }
 
-int
-connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
+static int
+call_ (struct cli *cli, const struct call *call, bool patient, json_t **reply_r)
 {
     // Only admin keeps replies; elsewhere a key would promise what nobody holds.
     struct waiting waiting = {.cli = cli,
                               .write = !only_reads (call->method),
+                              .patient = patient,
                               .until = zclock_mono () + cli->timeout_ms,
                               .status = -1};
     struct rpc_call_options options = {.timeout_ms = cli->timeout_ms, .idempotent = !waiting.write};
@@ -183,6 +186,18 @@ connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
     }
     *reply_r = waiting.reply;
     return waiting.status;
+}
+
+int
+connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
+{
+    return call_ (cli, call, false, reply_r);
+}
+
+int
+connect_call_patiently (struct cli *cli, const struct call *call, json_t **reply_r)
+{
+    return call_ (cli, call, true, reply_r);
 }
 
 // ---- lists

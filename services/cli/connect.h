@@ -44,6 +44,10 @@ struct call {
 // status; the reason has been printed.
 int connect_call (struct cli *cli, const struct call *call, json_t **reply_r)
     __attribute__ ((warn_unused_result));
+// connect_call_patiently (cli, call, &reply_r): The same for one of many calls of a long work: what was not done is tried again until the
+// timeout, not only once, so that the work goes on by itself when the service has started again.
+int connect_call_patiently (struct cli *cli, const struct call *call, json_t **reply_r)
+    __attribute__ ((warn_unused_result));
 
 // connect_pages (cli, call, page, member, &rows_r): Follow a list's cursors up to --limit objects (100), or all with --all. `page` is the
 // PageRequest that the request points to. rows_r is an array of the objects found in `member` of the replies.

@@ -141,7 +141,7 @@ load_files (struct schema *schema, struct error *error_r)
 bool
 schema_load (struct schema *schema_r, const char *directory, struct error *error_r)
 {
-    *schema_r = (struct schema){NULL};
+    *schema_r = (struct schema){.directory = NULL};
     return find_directory (schema_r, directory, error_r) && load_files (schema_r, error_r);
 }
 
@@ -155,5 +155,5 @@ schema_free (struct schema *schema)
     }
     free (schema->files);
     free (schema->directory);
-    *schema = (struct schema){NULL};
+    *schema = (struct schema){.directory = NULL};
 }

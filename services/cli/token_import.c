@@ -121,7 +121,7 @@ batch_send (struct importing *importing)
     request.n_tokens = importing->n;
     request.tokens = importing->tokens;
     request.dry_run = importing->dry_run;
-    importing->status = connect_call (importing->cli, &call, &reply);
+    importing->status = connect_call_patiently (importing->cli, &call, &reply);
     if (importing->status != EX_OK) {
         print_note (importing->cli,
                     "What is before %s:%" PRId64

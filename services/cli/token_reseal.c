@@ -70,7 +70,7 @@ token_reseal (struct cli *cli)
 
     do {
         request.cursor = (char *) progress.cursor;
-        status = connect_call (
+        status = connect_call_patiently (
             cli, &(struct call){SERVICE_ADMIN, "ResealTokens", &request.base, NULL, NULL}, &reply);
         json_decref (before); // its cursor has been sent
         before = reply;

@@ -283,14 +283,11 @@ def killed(system):
         system[name].kill()
     for name in ("admin", "admin2"):
         system[name].start(wait=False)
-    for name in ("admin", "admin2"):
-        system[name].wait_healthy()
-    if SLOW == 1:  # a slow build's command line may have given up by then
-        wait_for(lambda: tokens_of(system, "Many") > 3 * MANY // 10, 60, "going on by itself")
+    wait_for(lambda: tokens_of(system, "Many") > 3 * MANY // 10, 60, "going on by itself")
     run_.kill()
     run_.communicate()
     middle = tokens_of(system, "Many")
-    expect(MANY // 10 < middle < MANY, f"{middle} tokens when it was killed")
+    expect(3 * MANY // 10 < middle < MANY, f"{middle} tokens when it was killed")
     sum_, errors = run(system, path, account_id=many, timeout=200)
     expect_equal((sum_["created"] + sum_["present"], errors), (MANY, []))
     expect(sum_["present"] >= middle, f"{sum_['present']} of {middle} were passed over")
