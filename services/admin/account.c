@@ -33,6 +33,9 @@ admin_create_account (struct request *request)
                             ACCOUNT_TOKEN_LIMIT_MAX, TOKEN_LIMIT_DEFAULT);
         return;
     }
+    if (!check_rate_limit (request, "rate_limit", message->rate_limit) ||
+        !check_rate_limit (request, "base_rate_limit", message->base_rate_limit))
+        return;
     char *names = names_join (request, message->n_modules, modules);
     if (names)
         store_account_prepare (request, names, admin_create_account_read);
@@ -71,6 +74,8 @@ account_of (struct request *request)
     account->token_limit = message->token_limit ? message->token_limit : TOKEN_LIMIT_DEFAULT;
     account->n_modules = message->n_modules;
     account->modules = modules;
+    account->rate_limit = message->rate_limit;
+    account->base_rate_limit = message->base_rate_limit;
     return account;
 }
 

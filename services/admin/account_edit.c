@@ -1,4 +1,4 @@
-// EditAccount: what an account is called, and how many live tokens it may have (R11). Of two who edit what both have seen, one wins.
+// EditAccount: what an account is called, how many live tokens it may have (R11), and how often they may be used (R30). Of two who edit what both have seen, one wins.
 #include "envelope.pb-c.h"
 #include "services/admin/account.h"
 #include "services/admin/admin.h"
@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char *const field_names[] = {"name", "token_limit", NULL};
+static const char *const field_names[] = {"name", "token_limit", "rate_limit", "base_rate_limit",
+                                          NULL};
 
 static bool
 sets (const Jeton__V1__EditAccountRequest *message, const char *field)
@@ -33,7 +34,11 @@ check_edit (struct request *request, const Jeton__V1__EditAccountRequest *messag
         request_fail_field (request, "token_limit", "must be 1 to %d", ACCOUNT_TOKEN_LIMIT_MAX);
         return false;
     }
-    return !sets (message, "name") || check_name (request, "name", message->name);
+    return (!sets (message, "name") || check_name (request, "name", message->name)) &&
+           (!sets (message, "rate_limit") ||
+            check_rate_limit (request, "rate_limit", message->rate_limit)) &&
+           (!sets (message, "base_rate_limit") ||
+            check_rate_limit (request, "base_rate_limit", message->base_rate_limit));
 }
 
 static void admin_edit_account_read (void *context, enum db_outcome outcome,
@@ -69,6 +74,10 @@ account_edit_write (struct request *request, const Jeton__V1__Account *before)
         after->name = message->name;
     if (sets (message, "token_limit"))
         after->token_limit = message->token_limit;
+    if (sets (message, "rate_limit"))
+        after->rate_limit = message->rate_limit;
+    if (sets (message, "base_rate_limit"))
+        after->base_rate_limit = message->base_rate_limit;
     char what[64] = "edited";
     size_t n = sizeof "edited" - 1;
     for (size_t i = 0; i < message->n_fields && n < sizeof what; i++)

@@ -165,3 +165,19 @@ check_module_names (struct request *request, const char *suffix, size_t n, const
     }
     return true;
 }
+
+bool
+check_rate_limit (struct request *request, const char *field, Jeton__V1__RateLimit *limit)
+{
+    char path[64];
+    if (!limit)
+        return true;
+    if (limit->burst == 0)
+        limit->burst = limit->per_minute;
+    bool rate = limit->per_minute >= 1 && limit->per_minute <= CHECK_RATE_MAX;
+    if (rate && limit->burst <= CHECK_RATE_MAX)
+        return true;
+    snprintf (path, sizeof path, "%s.%s", field, rate ? "burst" : "per_minute");
+    request_fail_field (request, path, "must be 1 to %d", CHECK_RATE_MAX);
+    return false;
+}

@@ -4,6 +4,7 @@
 #define JETON_ADMIN_CHECK_H
 
 #include "common/rpc/request.h"
+#include "types.pb-c.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@ enum {
     CHECK_PASSWORD_MIN = 8,       // bytes
     CHECK_PASSWORD_MAX = 1024,
     CHECK_MODULES_MAX = 1000, // modules named in one request
+    CHECK_RATE_MAX = 6000000, // requests a minute, and at once
 };
 
 // What check_characters found.
@@ -52,5 +54,9 @@ bool check_code (struct request *request, const char *field, const char *text)
 // "modules[index]" with the suffix after it.
 bool check_module_names (struct request *request, const char *suffix, size_t n,
                          const char *const *names) __attribute__ ((warn_unused_result));
+// check_rate_limit (request, field, limit): `limit` may be NULL. One without a burst gets its rate as burst. The field is "field.per_minute" or
+// "field.burst".
+bool check_rate_limit (struct request *request, const char *field, Jeton__V1__RateLimit *limit)
+    __attribute__ ((warn_unused_result));
 
 #endif

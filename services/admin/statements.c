@@ -23,7 +23,9 @@
     "a.number, a.name, a.status, a.revision, " SECONDS ("a.created_at") ", a.token_limit,"         \
     " (SELECT coalesce (string_agg (m.name, ',' ORDER BY m.name COLLATE \"C\"), '')"             \
     "  FROM account_modules e JOIN modules m ON m.number = e.module"                               \
-    "  WHERE e.account = a.number AND e.enabled)"
+    "  WHERE e.account = a.number AND e.enabled),"                                                 \
+    " coalesce (a.rate_per_minute, 0), coalesce (a.rate_burst, 0),"                                \
+    " coalesce (a.base_rate_per_minute, 0), coalesce (a.base_rate_burst, 0)"
 // clang-format on
 
 #define MODULE_COLUMNS "number, name, title, " SECONDS ("created_at") ", revision"
@@ -152,15 +154,19 @@ const struct db_statement store_statements[] = {
 
 [ACCOUNT_CREATE] = {"account_create",
     "WITH changed AS ("
-    " INSERT INTO accounts (number, name, token_limit, created_at)"
-    " VALUES ($2::bigint, $3, $4::integer, to_timestamp ($5)) RETURNING number, revision),"
+    " INSERT INTO accounts (number, name, token_limit, rate_per_minute, rate_burst, base_rate_per_minute,"
+    "  base_rate_burst, created_at)"
+    " VALUES ($2::bigint, $3, $4::integer, nullif ($5::integer, 0), nullif ($6::integer, 0),"
+    "  nullif ($7::integer, 0), nullif ($8::integer, 0), to_timestamp ($9)) RETURNING number, revision),"
     " enabled AS (INSERT INTO account_modules (account, module)"
-    "  SELECT number, module FROM changed, unnest (string_to_array ($6, ',')::bigint[]) AS m (module))"
+    "  SELECT number, module FROM changed, unnest (string_to_array ($10, ',')::bigint[]) AS m (module))"
     TOLD ("account", "number"), true},
 
 [ACCOUNT_EDIT] = {"account_edit",
     "WITH changed AS ("
-    " UPDATE accounts SET name = $4, token_limit = $5::integer, revision = revision + 1"
+    " UPDATE accounts SET name = $4, token_limit = $5::integer, rate_per_minute = nullif ($6::integer, 0),"
+    "  rate_burst = nullif ($7::integer, 0), base_rate_per_minute = nullif ($8::integer, 0),"
+    "  base_rate_burst = nullif ($9::integer, 0), revision = revision + 1"
     " WHERE number = $2::bigint AND revision = $3::bigint RETURNING number, revision)"
     TOLD ("account", "number"), true},
 

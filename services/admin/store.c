@@ -64,6 +64,14 @@ store_account_prepare (struct request *request, const char *modules, db_callback
     db_call (store_db (request), ACCOUNT_PREPARE, &params, callback, request);
 }
 
+// 0: none.
+static void
+param_rate_limit (struct db_params *params, const Jeton__V1__RateLimit *limit)
+{
+    db_param_int (params, limit ? limit->per_minute : 0);
+    db_param_int (params, limit ? limit->burst : 0);
+}
+
 void
 store_account_create (struct request *request, const struct change *change,
                       const Jeton__V1__Account *account, const char *modules, db_callback *callback)
@@ -72,6 +80,8 @@ store_account_create (struct request *request, const struct change *change,
     param_change (&params, change);
     db_param_text (&params, account->name);
     db_param_int (&params, account->token_limit);
+    param_rate_limit (&params, account->rate_limit);
+    param_rate_limit (&params, account->base_rate_limit);
     db_param_int (&params, account->created_at);
     db_param_text (&params, modules);
     db_call (store_db (request), ACCOUNT_CREATE, &params, callback, request);
@@ -86,6 +96,8 @@ store_account_edit (struct request *request, const struct change *change,
     db_param_int (&params, change->revision);
     db_param_text (&params, account->name);
     db_param_int (&params, account->token_limit);
+    param_rate_limit (&params, account->rate_limit);
+    param_rate_limit (&params, account->base_rate_limit);
     db_call (store_db (request), ACCOUNT_EDIT, &params, callback, request);
 }
 
@@ -315,14 +327,6 @@ store_token_prepare (struct request *request, int64_t account, int64_t owner, co
     db_call (store_db (request), TOKEN_PREPARE, &params, callback, request);
 }
 
-// 0: none.
-static void
-param_rate_limit (struct db_params *params, const Jeton__V1__Token *token)
-{
-    db_param_int (params, token->rate_limit ? token->rate_limit->per_minute : 0);
-    db_param_int (params, token->rate_limit ? token->rate_limit->burst : 0);
-}
-
 static void
 param_sealed (struct db_params *params, const uint8_t *sealed)
 {
@@ -370,7 +374,7 @@ store_token_create (struct request *request, const struct change *change,
     db_param_int (&params, token->created_at);
     db_param_int (&params, token->expires_at);
     db_param_text (&params, new->allow_list);
-    param_rate_limit (&params, token);
+    param_rate_limit (&params, token->rate_limit);
     param_sealed (&params, new->sealed);
     db_call (store_db (request), TOKEN_CREATE, &params, callback, request);
 }
@@ -402,7 +406,7 @@ store_token_edit (struct request *request, const struct change *change,
     db_param_text (&params, edit->modules);
     db_param_text (&params, edit->accesses);
     db_param_text (&params, edit->allow_list);
-    param_rate_limit (&params, token);
+    param_rate_limit (&params, token->rate_limit);
     db_call (store_db (request), TOKEN_EDIT, &params, callback, request);
 }
 

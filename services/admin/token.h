@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TOKEN_ALLOW_LIST_MAX = 64, TOKEN_RATE_MAX = 6000000, TOKEN_GRACE_MAX_S = 7 * 86400 };
+enum { TOKEN_ALLOW_LIST_MAX = 64, TOKEN_GRACE_MAX_S = 7 * 86400 };
 
 // token_read (request, id, outcome, results, row_r, error): What a read of one token gave; row_r goes on after its columns. NULL: the request was
 // answered.
@@ -56,9 +56,6 @@ bool token_check_grants (struct request *request, size_t n, Jeton__V1__ModuleGra
     __attribute__ ((warn_unused_result));
 // token_check_allow_list (request, n, texts, &joined_r): Networks in canonical form, none part of another (R10). joined_r is comma-separated.
 bool token_check_allow_list (struct request *request, size_t n, char *const *texts, char **joined_r)
-    __attribute__ ((warn_unused_result));
-// token_check_rate_limit (request, limit): `limit` may be NULL. One without a burst gets its rate as burst.
-bool token_check_rate_limit (struct request *request, Jeton__V1__RateLimit *limit)
     __attribute__ ((warn_unused_result));
 
 #endif

@@ -120,19 +120,3 @@ token_check_allow_list (struct request *request, size_t n, char *const *texts, c
     *joined_r = names_join (request, n, (const char *const *) texts);
     return *joined_r;
 }
-
-bool
-token_check_rate_limit (struct request *request, Jeton__V1__RateLimit *limit)
-{
-    if (!limit)
-        return true;
-    if (limit->burst == 0)
-        limit->burst = limit->per_minute;
-    const char *field = limit->per_minute < 1 || limit->per_minute > TOKEN_RATE_MAX
-                            ? "rate_limit.per_minute"
-                        : limit->burst > TOKEN_RATE_MAX ? "rate_limit.burst"
-                                                        : NULL;
-    if (field)
-        request_fail_field (request, field, "must be 1 to %d", TOKEN_RATE_MAX);
-    return !field;
-}

@@ -38,7 +38,7 @@ check_message (struct request *request, const Jeton__V1__CreateTokenRequest *mes
                                &creation->new.accesses) &&
            token_check_allow_list (request, message->n_allow_list, message->allow_list,
                                    &creation->new.allow_list) &&
-           token_check_rate_limit (request, message->rate_limit);
+           check_rate_limit (request, "rate_limit", message->rate_limit);
 }
 
 static void admin_create_token_read (void *context, enum db_outcome outcome,

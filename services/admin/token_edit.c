@@ -77,7 +77,8 @@ check_message (struct request *request, const Jeton__V1__EditTokenRequest *messa
            token_check_grants (request, modules, message->modules, &edit->modules,
                                &edit->new.accesses) &&
            token_check_allow_list (request, networks, message->allow_list, &edit->new.allow_list) &&
-           (!has (edit, RATE_LIMIT) || token_check_rate_limit (request, message->rate_limit));
+           (!has (edit, RATE_LIMIT) ||
+            check_rate_limit (request, "rate_limit", message->rate_limit));
 }
 
 static void admin_edit_token_read (void *context, enum db_outcome outcome, PGresult *const *results,

@@ -153,8 +153,9 @@ check_all (struct request *request, struct import_line *line)
                                &line->accesses) &&
            token_check_allow_list (request, asked->n_allow_list, asked->allow_list,
                                    &line->allow_list) &&
-           token_check_rate_limit (request, asked->rate_limit) && check_status (request, asked) &&
-           check_past (request, "created_at", asked->created_at) && check_rotation (request, line);
+           check_rate_limit (request, "rate_limit", asked->rate_limit) &&
+           check_status (request, asked) && check_past (request, "created_at", asked->created_at) &&
+           check_rotation (request, line);
 }
 
 bool

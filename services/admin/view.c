@@ -121,6 +121,19 @@ row_alloc (struct row *row, size_t size)
     return room;
 }
 
+// Two columns; 0 where there is none.
+static Jeton__V1__RateLimit *
+view_rate_limit (struct row *row)
+{
+    Jeton__V1__RateLimit *view = row_alloc (row, sizeof *view);
+    if (!view)
+        return NULL;
+    jeton__v1__rate_limit__init (view);
+    view->per_minute = (uint32_t) row_int (row);
+    view->burst = (uint32_t) row_int (row);
+    return view->per_minute ? view : NULL;
+}
+
 ProtobufCMessage *
 view_account (struct row *row)
 {
@@ -135,6 +148,8 @@ view_account (struct row *row)
     view->created_at = row_int (row);
     view->token_limit = (int32_t) row_int (row);
     view->modules = row_list (row, &view->n_modules);
+    view->rate_limit = view_rate_limit (row);
+    view->base_rate_limit = view_rate_limit (row);
     return &view->base;
 }
 
@@ -199,19 +214,6 @@ view_grants (struct row *row, size_t *n_r)
     }
     *n_r = n;
     return pointers;
-}
-
-// Two columns; 0 where there is none.
-static Jeton__V1__RateLimit *
-view_rate_limit (struct row *row)
-{
-    Jeton__V1__RateLimit *view = row_alloc (row, sizeof *view);
-    if (!view)
-        return NULL;
-    jeton__v1__rate_limit__init (view);
-    view->per_minute = (uint32_t) row_int (row);
-    view->burst = (uint32_t) row_int (row);
-    return view->per_minute ? view : NULL;
 }
 
 static Jeton__V1__Actor *

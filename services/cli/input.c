@@ -270,3 +270,26 @@ input_enum (const struct cli *cli, const char *name, const ProtobufCEnumDescript
     print_usage (cli, "--%s: \"%s\" is none of %s", name, text, choices);
     return false;
 }
+
+bool
+input_rate_limit (const struct cli *cli, const char *option, Jeton__V1__RateLimit *limit_r,
+                  bool *given_r)
+{
+    const char *text = option_text (cli, option);
+    int used = 0;
+
+    jeton__v1__rate_limit__init (limit_r);
+    *given_r = text != NULL && strcmp (text, "none") != 0;
+    if (!*given_r ||
+        (strspn (text, "0123456789:") == strlen (text) && strlen (text) < 20 &&
+         ((sscanf (text, "%9u%n", &limit_r->per_minute, &used) == 1 && text[used] == '\0') ||
+          (sscanf (text, "%9u:%9u%n", &limit_r->per_minute, &limit_r->burst, &used) == 2 &&
+           text[used] == '\0')))) {
+        return true;
+    }
+    print_usage (cli,
+                 "--%s: \"%s\" is neither requests a minute (60), nor these and a burst "
+                 "(60:120), nor none",
+                 option, text);
+    return false;
+}

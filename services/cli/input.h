@@ -3,6 +3,7 @@
 #define JETON_CLI_INPUT_H
 
 #include "services/cli/command.h"
+#include "types.pb-c.h"
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,5 +40,10 @@ bool input_time (const char *text, bool future, int64_t now, int64_t *seconds_r)
 // input_enum (cli, name, descriptor, text, value_r): A value by its name. False: there is none; the choices have been printed.
 bool input_enum (const struct cli *cli, const char *name, const ProtobufCEnumDescriptor *descriptor,
                  const char *text, int *value_r) __attribute__ ((warn_unused_result));
+
+// input_rate_limit (cli, option, limit_r, given_r): "60" or "60:120": a minute, and at once; "none" or not given: given_r is false. False: it is
+// neither; that has been printed.
+bool input_rate_limit (const struct cli *cli, const char *option, Jeton__V1__RateLimit *limit_r,
+                       bool *given_r) __attribute__ ((warn_unused_result));
 
 #endif

@@ -100,31 +100,6 @@ token_parse_expiry (const struct cli *cli, int kind, int64_t *expires_r)
     return true;
 }
 
-// "60" or "60:120": a minute, and at once.
-static bool
-parse_rate (const struct cli *cli, struct token_limits *limits)
-{
-    const char *text = option_text (cli, "rate-limit");
-    int used = 0;
-
-    jeton__v1__rate_limit__init (&limits->rate);
-    if (text == NULL || strcmp (text, "none") == 0) {
-        return true;
-    }
-    limits->has_rate = true;
-    if (strspn (text, "0123456789:") == strlen (text) && strlen (text) < 20 &&
-        ((sscanf (text, "%9u%n", &limits->rate.per_minute, &used) == 1 && text[used] == '\0') ||
-         (sscanf (text, "%9u:%9u%n", &limits->rate.per_minute, &limits->rate.burst, &used) == 2 &&
-          text[used] == '\0'))) {
-        return true;
-    }
-    print_usage (cli,
-                 "--rate-limit: \"%s\" is neither requests a minute (60), nor these and a burst "
-                 "(60:120), nor none",
-                 text);
-    return false;
-}
-
 bool
 token_limits_parse (const struct cli *cli, struct token_limits *limits_r)
 {
@@ -135,7 +110,7 @@ token_limits_parse (const struct cli *cli, struct token_limits *limits_r)
     limits_r->allow_list = option_list (cli, "allow", &limits_r->n_allow_list);
     limits_r->grants = xcalloc (limits_r->n_modules + 1, sizeof *limits_r->grants);
     limits_r->modules = xcalloc (limits_r->n_modules + 1, sizeof *limits_r->modules);
-    good = parse_rate (cli, limits_r);
+    good = input_rate_limit (cli, "rate-limit", &limits_r->rate, &limits_r->has_rate);
     for (size_t i = 0; i < limits_r->n_modules && good; i++) {
         good = parse_grant (cli, limits_r->texts[i], &limits_r->grants[i]);
         limits_r->modules[i] = &limits_r->grants[i];

@@ -70,6 +70,11 @@ def accounts(system):
     a.refused("ABORTED", "EditAccount", **{**edit, "revision": 2}, says="revision 1")
     for field, value in (("id", "ACC-0000-000"), ("revision", 0), ("fields", []), ("name", ""), ("token_limit", 0), ("token_limit", -1), ("token_limit", 10000001)):
         a.refused("INVALID_ARGUMENT", "EditAccount", **{**edit, field: value}, field=field)
+    for which in ("rate_limit", "base_rate_limit"):
+        for part, limit in (("per_minute", types.RateLimit(burst=1)), ("per_minute", types.RateLimit(per_minute=6000001)),
+                            ("burst", types.RateLimit(per_minute=1, burst=6000001))):
+            a.refused("INVALID_ARGUMENT", "CreateAccount", name="x", field=f"{which}.{part}", **{which: limit})
+            a.refused("INVALID_ARGUMENT", "EditAccount", **{**edit, "fields": [which], which: limit}, field=f"{which}.{part}")
     for fields, field in ((["status"], "fields[0]"), (["name", "name"], "fields[1]")):
         a.refused("INVALID_ARGUMENT", "EditAccount", **{**edit, "fields": fields}, field=field)
     expect_equal(counts(system), before, "refusals write nothing")

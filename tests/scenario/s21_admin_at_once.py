@@ -78,6 +78,27 @@ def edited_limit(system):
     expect_equal(system.jeton("account", "edit", made.id, "--token-limit", "0").returncode, 64)
 
 
+@test("the rate limits of an account are set and taken away, with their audit record, by command too (R30)")
+def rates(system):
+    a = system.admin
+    rate, base = types.RateLimit(per_minute=600, burst=20), types.RateLimit(per_minute=60, burst=60)
+    made = a.ok("CreateAccount", name="Rates", rate_limit=rate, base_rate_limit=types.RateLimit(per_minute=60)).account
+    expect_equal((made.rate_limit, made.base_rate_limit, a.ok("GetAccount", id=made.id).account), (rate, base, made))
+    before = counts(system)
+    changed = a.ok("EditAccount", id=made.id, revision=1, fields=["rate_limit"], base_rate_limit=rate).account
+    record = one_more(system, before, "platform.accounts.account.edited", made.id, 2)
+    expect_equal((types.Account.FromString(record.before), types.Account.FromString(record.after)), (made, changed))
+    expect_equal((changed.HasField("rate_limit"), changed.base_rate_limit, changed.name), (False, base, "Rates"))
+    expect_equal(a.ok("EnableModule", account_id=made.id, module="orders").account.base_rate_limit, base)
+    shown = system.cli("account", "edit", made.id, "--rate-limit", "6000:50", "--base-rate-limit", "none")
+    expect_equal((shown["rate_limit"], shown["base_rate_limit"], shown["revision"]), ({"per_minute": 6000, "burst": 50}, None, 4))
+    created = system.cli("account", "create", "--name", "By command", "--rate-limit", "5", "--base-rate-limit", "7:9")
+    expect_equal((created["rate_limit"], created["base_rate_limit"]), ({"per_minute": 5, "burst": 5}, {"per_minute": 7, "burst": 9}))
+    expect_equal(system.cli("account", "show", created["id"]), created)
+    for wrong in ("0", "-1", "5:0:1", "fast", "6000001"):
+        expect_equal(system.jeton("account", "edit", made.id, f"--base-rate-limit={wrong}").returncode, 64 if wrong in ("-1", "5:0:1", "fast") else 65, wrong)
+
+
 @test("tokens that are created at once keep apart what each is made of")
 def mixed(system):
     a = system.admin

@@ -1,4 +1,4 @@
-// Changes in the admin process: guards, what is written, and what an outcome becomes (R11: an account's limit).
+// Changes in the admin process: guards, what is written, and what an outcome becomes (R11, R30: an account's limits).
 // objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
 // objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
 // objects: services/admin/token_list.o services/admin/token_logo.o services/admin/token_reveal.o services/admin/token_reseal.o
@@ -302,13 +302,14 @@ START_TEST (test_enable_module)
     Jeton__V1__EnableModuleRequest message = JETON__V1__ENABLE_MODULE_REQUEST__INIT;
     message.account_id = account_id;
     message.module = "orders";
-    const char *row[] = {"3", "ACME", "1", "9", "1700000000", "1000", "market,stock", "0"};
+    const char *row[] = {"3", "ACME", "1", "9", "1700000000", "1000", "market,stock",
+                         "0", "0",    "0", "0", "0"};
     begin (admin_enable_module, &message);
-    answer (DB_OK, 1, 8, row);
+    answer (DB_OK, 1, 12, row);
     ends_with (JETON__V1__CODE__CODE_NOT_FOUND);
-    row[7] = "11";
+    row[11] = "11";
     begin (admin_enable_module, &message);
-    answer (DB_OK, 1, 8, row);
+    answer (DB_OK, 1, 12, row);
     was_asked ("store_module_set");
     ck_assert_int_eq (asked.change.revision, 9);
     answer_changed ();
@@ -321,7 +322,7 @@ START_TEST (test_enable_module)
     jeton__v1__enable_module_reply__free_unpacked (reply, NULL);
     row[6] = "market,orders,stock";
     begin (admin_enable_module, &message);
-    answer (DB_OK, 1, 8, row);
+    answer (DB_OK, 1, 12, row);
     ends_with (JETON__V1__CODE__CODE_FAILED_PRECONDITION);
 }
 END_TEST
@@ -329,8 +330,11 @@ END_TEST
 START_TEST (test_edit_account)
 {
     Jeton__V1__EditAccountRequest message = JETON__V1__EDIT_ACCOUNT_REQUEST__INIT;
-    char *fields[] = {"token_limit", "name"};
-    const char *row[] = {"3", "ACME", "1", "9", "1700000000", "1000", "market"};
+    char token_limit[] = "token_limit", rate_limit[] = "rate_limit",
+         base_rate_limit[] = "base_rate_limit", name[] = "name";
+    char *fields[] = {token_limit, name};
+    const char *row[] = {"3",      "ACME", "1", "9", "1700000000", "1000",
+                         "market", "60",   "7", "0", "0"};
     message.id = account_id;
     message.revision = 9;
     message.fields = fields;
@@ -343,6 +347,21 @@ START_TEST (test_edit_account)
     begin (admin_edit_account, &message);
     refused ("token_limit");
     message.token_limit = 5;
+    Jeton__V1__RateLimit limit = JETON__V1__RATE_LIMIT__INIT;
+    for (int i = 0; i < 2; i++) {
+        fields[0] = i == 0 ? rate_limit : base_rate_limit;
+        message.rate_limit = i == 0 ? &limit : NULL;
+        message.base_rate_limit = i == 1 ? &limit : NULL;
+        limit.per_minute = 0;
+        begin (admin_edit_account, &message);
+        refused (i == 0 ? "rate_limit.per_minute" : "base_rate_limit.per_minute");
+        limit.per_minute = 6000000;
+        limit.burst = 6000001;
+        begin (admin_edit_account, &message);
+        refused (i == 0 ? "rate_limit.burst" : "base_rate_limit.burst");
+        limit.burst = 0;
+    }
+    fields[0] = token_limit;
     message.n_fields = 2;
     begin (admin_edit_account, &message);
     refused ("name");
@@ -352,13 +371,13 @@ START_TEST (test_edit_account)
     ends_with (JETON__V1__CODE__CODE_NOT_FOUND);
     message.revision = 8;
     begin (admin_edit_account, &message);
-    answer (DB_OK, 1, 7, row);
+    answer (DB_OK, 1, 11, row);
     ends_with (JETON__V1__CODE__CODE_ABORTED);
     ck_assert_ptr_nonnull (strstr (call.text, "revision 9"));
     message.revision = 9;
     begin (admin_edit_account, &message);
     was_asked ("store_account_get");
-    answer (DB_OK, 1, 7, row);
+    answer (DB_OK, 1, 11, row);
     was_asked ("store_account_edit");
     ck_assert_int_eq (asked.change.revision, 9);
     ck_assert_int_eq (asked.status, 5);
@@ -370,6 +389,9 @@ START_TEST (test_edit_account)
     ck_assert_int_eq (reply->account->token_limit, 5);
     ck_assert_int_eq (reply->account->revision, 10);
     ck_assert_uint_eq (reply->account->n_modules, 1);
+    ck_assert_uint_eq (reply->account->rate_limit->per_minute, 60);
+    ck_assert_uint_eq (reply->account->rate_limit->burst, 7);
+    ck_assert_ptr_null (reply->account->base_rate_limit); // given, but not named
     jeton__v1__edit_account_reply__free_unpacked (reply, NULL);
 }
 END_TEST

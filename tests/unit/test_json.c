@@ -80,7 +80,8 @@ START_TEST (test_repeated_text)
     account.token_limit = INT32_MIN;
     assert_json (&account.base,
                  "{\"id\":\"\",\"name\":\"\",\"status\":null,\"revision\":0,\"created_at\":null,"
-                 "\"token_limit\":-2147483648,\"modules\":[\"orders\",\"a??z\"]}");
+                 "\"token_limit\":-2147483648,\"modules\":[\"orders\",\"a??z\"],"
+                 "\"rate_limit\":null,\"base_rate_limit\":null}");
 }
 END_TEST
 
