@@ -1,13 +1,5 @@
 // Imports of tokens: what is judged without the database, what it is asked, and what becomes of its answers.
-// objects: services/admin/account.o services/admin/change.o services/admin/check.o services/admin/dispatch.o services/admin/module.o
-// objects: services/admin/names.o services/admin/page.o services/admin/token.o services/admin/token_check.o services/admin/token_create.o
-// objects: services/admin/token_list.o services/admin/token_logo.o services/admin/token_reveal.o services/admin/token_reseal.o
-// objects: services/admin/token_edit.o services/admin/token_rotate.o services/admin/user.o services/admin/account_edit.o services/admin/user_edit.o services/admin/view.o
-// objects: services/admin/view_resource.o services/admin/resource.o services/admin/resource_change.o
-// objects: services/admin/group.o services/admin/market.o services/admin/location.o services/admin/scope.o
-// objects: services/admin/idempotency.o
-// objects: services/admin/client.o services/admin/customer.o services/admin/secret.o services/admin/uri.o services/admin/token_export.o
-// objects: services/admin/token_import.o services/admin/token_import_line.o
+// objects: $(ADMIN_HANDLERS)
 #include "services/admin/token_import.h"
 #include "tests/unit/test_admin.h"
 
