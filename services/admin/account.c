@@ -6,6 +6,7 @@
 #include "services/admin/check.h"
 #include "services/admin/names.h"
 #include "services/admin/page.h"
+#include "services/admin/reply.h"
 #include "services/admin/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -110,32 +111,13 @@ static void
 admin_create_account_done (void *context, enum db_outcome outcome, PGresult *const *results,
                            const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__CreateAccountReply reply = JETON__V1__CREATE_ACCOUNT_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.account = change->after;
-        change_log (request, "account created", "account", reply.account->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_create_account (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "account created", admin_create_account);
 }
 
 Jeton__V1__Account *
 account_read (struct request *request, const char *id, struct row *row)
 {
-    if (PQntuples (row->result) == 0) {
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s", id);
-        return NULL;
-    }
-    Jeton__V1__Account *account = (Jeton__V1__Account *) view_account (row);
-    return row_good (request, row) ? account : NULL;
+    return row_object (request, "account", id, view_account, row);
 }
 
 static void admin_get_account_done (void *context, enum db_outcome outcome,
@@ -159,10 +141,9 @@ admin_get_account_done (void *context, enum db_outcome outcome, PGresult *const 
     if (!change_read (request, outcome, error))
         return;
     struct row row = row_of (request_arena (request), results[0], 0);
-    Jeton__V1__GetAccountReply reply = JETON__V1__GET_ACCOUNT_REPLY__INIT;
-    reply.account = account_read (request, message->id, &row);
-    if (reply.account)
-        request_reply (request, &reply.base);
+    const Jeton__V1__Account *account = account_read (request, message->id, &row);
+    if (account)
+        reply_object (request, &account->base);
 }
 
 static void admin_list_accounts_done (void *context, enum db_outcome outcome,
@@ -184,13 +165,8 @@ admin_list_accounts_done (void *context, enum db_outcome outcome, PGresult *cons
                           const struct db_error *error)
 {
     struct request *request = context;
-    if (!change_read (request, outcome, error))
-        return;
-    Jeton__V1__ListAccountsReply reply = JETON__V1__LIST_ACCOUNTS_REPLY__INIT;
-    reply.accounts = (Jeton__V1__Account **) page_read (request, results[0], view_account,
-                                                        &reply.n_accounts, &reply.next_cursor);
-    if (reply.accounts)
-        request_reply (request, &reply.base);
+    if (change_read (request, outcome, error))
+        page_reply (request, results[0], view_account, NULL);
 }
 
 // Begins, or begins again, what suspend and resume have in common: a read, for the guard.
@@ -277,21 +253,7 @@ static void
 admin_suspend_account_done (void *context, enum db_outcome outcome, PGresult *const *results,
                             const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__SuspendAccountReply reply = JETON__V1__SUSPEND_ACCOUNT_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.account = change->after;
-        change_log (request, "account suspended", "account", reply.account->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_suspend_account (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "account suspended", admin_suspend_account);
 }
 
 static void admin_resume_account_read (void *context, enum db_outcome outcome,
@@ -330,19 +292,5 @@ static void
 admin_resume_account_done (void *context, enum db_outcome outcome, PGresult *const *results,
                            const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__ResumeAccountReply reply = JETON__V1__RESUME_ACCOUNT_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.account = change->after;
-        change_log (request, "account resumed", "account", reply.account->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_resume_account (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "account resumed", admin_resume_account);
 }

@@ -112,19 +112,5 @@ static void
 admin_edit_account_done (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__EditAccountReply reply = JETON__V1__EDIT_ACCOUNT_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.account = change->after;
-        change_log (request, "account edited", "account", reply.account->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_edit_account (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "account edited", admin_edit_account);
 }

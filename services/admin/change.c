@@ -4,6 +4,7 @@
 #include "envelope.pb-c.h"
 #include "services/admin/admin.h"
 #include "services/admin/idempotency.h"
+#include "services/admin/reply.h"
 #include <string.h>
 #include <time.h>
 
@@ -86,14 +87,17 @@ change_record (struct request *request, struct audit_change *audit, const char *
     vsnprintf (summary, sizeof summary, format, arguments);
     va_end (arguments);
     audit->summary = summary;
-    change->after = (void *) audit->after; // made by the handler, in the arena
+    change->object_type = audit->object_type;
+    change->object_id = audit->object_id;
     change->told_to_validators = change_for_validators (change, audit);
     change->record = audit_pack (request, audit, &change->record_size);
     if (!change->record) {
         change_no_memory (request);
         return false;
     }
-    if (!idempotency_keep (request, audit->after, change->rest, &change->kept))
+    if (audit->after && !(change->reply = reply_of (request, audit->after, change->rest)))
+        return false;
+    if (!idempotency_keep (request, change->reply, &change->kept))
         return false;
     const struct idempotency_kept *kept = &change->kept;
     const char *method = request_method (request);
@@ -185,9 +189,20 @@ change_end (struct request *request, enum db_outcome outcome, PGresult *const *r
 }
 
 void
-change_log (struct request *request, const char *msg, const char *kind, const char *id)
+change_finish (struct request *request, enum db_outcome outcome, PGresult *const *results,
+               const struct db_error *error, const char *msg, request_callback *again)
 {
     const struct change *change = request_context (request);
-    log_info (msg, "request", request_correlation (request), kind, id, "actor",
-              change->created_by_id, NULL);
+    switch (change_end (request, outcome, results, error)) {
+    case CHANGE_DONE:
+        log_info (msg, "request", request_correlation (request), change->object_type,
+                  change->object_id, "actor", change->created_by_id, NULL);
+        request_reply (request, change->reply); // what it holds of secrets is wiped with the arena
+        break;
+    case CHANGE_OVERTAKEN:
+        again (request);
+        break;
+    case CHANGE_ANSWERED:
+        break;
+    }
 }

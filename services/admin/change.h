@@ -21,10 +21,11 @@ struct change {
     size_t record_size;
     const uint8_t *
         told; // what is written with the change, as PostgreSQL's bytea[]: the record; for a call with an idempotency key also
-    size_t told_size;             // the key's hash, the method, the sealed reply
-    struct idempotency_kept kept; // of those, the last three
-    void *after; // the object's message, as it will be: the record's, and the reply's
-    const ProtobufCMessage *rest; // a reply with what it holds beside the object; NULL: nothing
+    size_t told_size;                    // the key's hash, the method, the sealed reply
+    struct idempotency_kept kept;        // of those, the last three
+    const char *object_type, *object_id; // as the record names it
+    const ProtobufCMessage *rest;  // a reply with what it holds beside the object; NULL: nothing
+    const ProtobufCMessage *reply; // the whole, made with the record
     char *created_by_id, *created_by_name; // the actor
     struct secret *secret;                 // the password that it sets (secret.h); NULL: none
     void *own;                             // what the handler keeps
@@ -37,8 +38,8 @@ struct change {
 struct change *change_begin (struct request *request) __attribute__ ((warn_unused_result));
 
 // change_record (request, audit): Pack the audit record of the change. `audit` tells all of it but the summary, which is made of
-// `format`; and, for a call with an idempotency key, the reply: its first field is `audit->after`, `change->rest` has the others. False: the
-// request was answered.
+// `format`; its object_type and object_id live as long as the request. Make the reply, too, while nothing has been done yet: its first field is
+// `audit->after` (where that is NULL, there is none), `change->rest` has the others. False: the request was answered.
 bool change_record (struct request *request, struct audit_change *audit, const char *format, ...)
     __attribute__ ((warn_unused_result, format (printf, 3, 4)));
 
@@ -58,8 +59,10 @@ enum change_end change_end (struct request *request, enum db_outcome outcome,
 bool change_read (struct request *request, enum db_outcome outcome, const struct db_error *error)
     __attribute__ ((warn_unused_result));
 
-// change_log (request, msg, kind, id): The one line that a change leaves in the log.
-void change_log (struct request *request, const char *msg, const char *kind, const char *id);
+// change_finish (request, outcome, results, error, msg, again): How most writes end. Committed: one line in the log, which says `msg`, and the
+// reply that change_record has made. Overtaken: `again`, which is the handler: its next read tells what has become of the object.
+void change_finish (struct request *request, enum db_outcome outcome, PGresult *const *results,
+                    const struct db_error *error, const char *msg, request_callback *again);
 
 // change_no_memory (request): Answers that the request needs more memory than one may have.
 void change_no_memory (struct request *request);

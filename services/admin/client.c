@@ -177,7 +177,6 @@ admin_list_clients (struct request *request)
 {
     const Jeton__V1__ListClientsRequest *message = request_message (request);
     struct resource_list list = {.account_id = message->account_id,
-                                 .page = message->page,
                                  .status = message->status,
                                  .reference = message->market_id};
     resource_list (request, RESOURCE_CLIENT, &list);

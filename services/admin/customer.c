@@ -99,7 +99,6 @@ admin_list_customers (struct request *request)
     const Jeton__V1__ListCustomersRequest *message = request_message (request);
     int sort = (int) message->sort;
     struct resource_list list = {.account_id = message->account_id,
-                                 .page = message->page,
                                  .status = message->status,
                                  .reference = message->customer_group_id,
                                  .text = message->text,

@@ -59,8 +59,7 @@ void
 admin_list_customer_groups (struct request *request)
 {
     const Jeton__V1__ListCustomerGroupsRequest *message = request_message (request);
-    struct resource_list list = {
-        .account_id = message->account_id, .page = message->page, .status = message->status};
+    struct resource_list list = {.account_id = message->account_id, .status = message->status};
     resource_list (request, RESOURCE_CUSTOMER_GROUP, &list);
 }
 

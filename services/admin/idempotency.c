@@ -4,6 +4,7 @@
 #include "envelope.pb-c.h"
 #include "services/admin/admin.h"
 #include "services/admin/change.h"
+#include "services/admin/reply.h"
 #include "services/admin/store.h"
 #include <assert.h>
 #include <sodium.h>
@@ -61,47 +62,12 @@ context_of (const uint8_t hash[IDEMPOTENCY_HASH_SIZE], const char *method,
     snprintf (text_r, CONTEXT_SIZE, "idempotency-key %s %s", hex, method);
 }
 
-static const ProtobufCMessageDescriptor *
-reply_descriptor (const struct request *request)
-{
-    const char *method = strrchr (request_method (request), '/');
-    assert (method);
-    const ProtobufCMethodDescriptor *found = protobuf_c_service_descriptor_get_method_by_name (
-        &jeton__v1__admin__descriptor, method + 1);
-    assert (found);
-    return found->output;
-}
-
 // ---- keeping ---------------------------------------------------------------------------------------------------------
-
-// The reply as it will be: `rest` and the object.
-static ProtobufCMessage *
-reply_of (struct request *request, const ProtobufCMessage *object, const ProtobufCMessage *rest)
-{
-    const ProtobufCMessageDescriptor *type = reply_descriptor (request);
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field (type, 1);
-    assert (field && field->type == PROTOBUF_C_TYPE_MESSAGE &&
-            field->descriptor == object->descriptor);
-    assert (!rest || rest->descriptor == type);
-    ProtobufCMessage *reply = arena_alloc (request_arena (request), type->sizeof_message);
-    if (!reply)
-        return NULL;
-    if (rest)
-        memcpy (reply, rest, type->sizeof_message);
-    else
-        protobuf_c_message_init (type, reply);
-    memcpy ((char *) reply + field->offset, &object, sizeof object);
-    return reply;
-}
 
 // The digest of the request, and the packed reply.
 static uint8_t *
-kept_pack (struct request *request, const ProtobufCMessage *object, const ProtobufCMessage *rest,
-           size_t *size_r)
+kept_pack (struct request *request, const ProtobufCMessage *reply, size_t *size_r)
 {
-    const ProtobufCMessage *reply = reply_of (request, object, rest);
-    if (!reply)
-        return NULL;
     *size_r = DIGEST_SIZE + protobuf_c_message_get_packed_size (reply);
     uint8_t *data = arena_alloc (request_arena (request), *size_r);
     if (!data)
@@ -112,15 +78,15 @@ kept_pack (struct request *request, const ProtobufCMessage *object, const Protob
 }
 
 bool
-idempotency_keep (struct request *request, const ProtobufCMessage *object,
-                  const ProtobufCMessage *rest, struct idempotency_kept *kept_r)
+idempotency_keep (struct request *request, const ProtobufCMessage *reply,
+                  struct idempotency_kept *kept_r)
 {
     *kept_r = (struct idempotency_kept){.keyed = key_of (request)};
     if (!kept_r->keyed)
         return true;
     const struct admin *admin = request_owner (request);
     size_t size = 0;
-    uint8_t *data = kept_pack (request, object, rest, &size);
+    uint8_t *data = kept_pack (request, reply, &size);
     kept_r->size = data ? size + CRYPTO_SEAL_OVERHEAD : 0;
     kept_r->sealed = data ? arena_alloc (request_arena (request), kept_r->size) : NULL;
     if (!kept_r->sealed) {

@@ -26,11 +26,9 @@ struct idempotency_kept {
     size_t size;
 };
 
-// idempotency_keep (request, object, rest, &kept_r): The reply of a change: `object` is its first field, `rest` a reply with what else there is
-// to it, NULL for nothing. False: the request was answered.
-bool idempotency_keep (struct request *request, const ProtobufCMessage *object,
-                       const ProtobufCMessage *rest, struct idempotency_kept *kept_r)
-    __attribute__ ((warn_unused_result));
+// idempotency_keep (request, reply, &kept_r): The reply of a change. False: the request was answered.
+bool idempotency_keep (struct request *request, const ProtobufCMessage *reply,
+                       struct idempotency_kept *kept_r) __attribute__ ((warn_unused_result));
 
 // idempotency_start (admin): Begin to remove what was kept for longer than the setting idempotency_keep_s, IDEMPOTENCY_BATCH rows at a time.
 void idempotency_start (struct admin *admin);

@@ -66,7 +66,6 @@ admin_list_stock_locations (struct request *request)
 {
     const Jeton__V1__ListStockLocationsRequest *message = request_message (request);
     struct resource_list list = {.account_id = message->account_id,
-                                 .page = message->page,
                                  .status = message->status,
                                  .reference = message->market_id};
     resource_list (request, RESOURCE_STOCK_LOCATION, &list);

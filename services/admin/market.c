@@ -64,7 +64,6 @@ admin_list_markets (struct request *request)
 {
     const Jeton__V1__ListMarketsRequest *message = request_message (request);
     struct resource_list list = {.account_id = message->account_id,
-                                 .page = message->page,
                                  .status = message->status,
                                  .reference = message->customer_group_id};
     resource_list (request, RESOURCE_MARKET, &list);

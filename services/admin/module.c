@@ -84,21 +84,7 @@ static void
 admin_create_module_done (void *context, enum db_outcome outcome, PGresult *const *results,
                           const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__CreateModuleReply reply = JETON__V1__CREATE_MODULE_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.module = change->after;
-        change_log (request, "module created", "module", reply.module->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_create_module (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "module created", admin_create_module);
 }
 
 static void admin_list_modules_done (void *context, enum db_outcome outcome,
@@ -117,13 +103,8 @@ admin_list_modules_done (void *context, enum db_outcome outcome, PGresult *const
                          const struct db_error *error)
 {
     struct request *request = context;
-    if (!change_read (request, outcome, error))
-        return;
-    Jeton__V1__ListModulesReply reply = JETON__V1__LIST_MODULES_REPLY__INIT;
-    reply.modules = (Jeton__V1__Module **) page_read (request, results[0], view_module,
-                                                      &reply.n_modules, &reply.next_cursor);
-    if (reply.modules)
-        request_reply (request, &reply.base);
+    if (change_read (request, outcome, error))
+        page_reply (request, results[0], view_module, NULL);
 }
 
 // An account, and a module that may be enabled for it.
@@ -249,21 +230,7 @@ static void
 admin_enable_module_done (void *context, enum db_outcome outcome, PGresult *const *results,
                           const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__EnableModuleReply reply = JETON__V1__ENABLE_MODULE_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.account = change->after;
-        change_log (request, "module enabled", "account", reply.account->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_enable_module (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "module enabled", admin_enable_module);
 }
 
 static void admin_disable_module_read (void *context, enum db_outcome outcome,
@@ -300,19 +267,5 @@ static void
 admin_disable_module_done (void *context, enum db_outcome outcome, PGresult *const *results,
                            const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__DisableModuleReply reply = JETON__V1__DISABLE_MODULE_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.account = change->after;
-        change_log (request, "module disabled", "account", reply.account->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_disable_module (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "module disabled", admin_disable_module);
 }

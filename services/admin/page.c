@@ -1,5 +1,10 @@
 #include "services/admin/page.h"
+#include "common/token/id.h"
+#include "envelope.pb-c.h"
 #include "services/admin/change.h"
+#include "services/admin/reply.h"
+#include "services/admin/store.h"
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +43,7 @@ page_refuse (struct request *request)
 }
 
 static void *
-member (ProtobufCMessage *message, const char *name)
+member (const ProtobufCMessage *message, const char *name)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name (message->descriptor, name);
@@ -89,7 +94,8 @@ page_begin (struct request *request)
         return NULL;
     }
     page->limit = size + 1;
-    if (asked && *asked->cursor && !cursor_parse (request, asked->cursor, page)) {
+    page->first = !asked || !*asked->cursor;
+    if (!page->first && !cursor_parse (request, asked->cursor, page)) {
         page_refuse (request);
         return NULL;
     }
@@ -119,8 +125,9 @@ ends (const struct page *page, size_t i, size_t bytes)
     return (int64_t) i == page->limit - 1 || (i > 0 && bytes > PAGE_BYTES_MAX);
 }
 
-ProtobufCMessage **
-page_read (struct request *request, const PGresult *result, page_view *view, size_t *n_r,
+// The messages of a page. NULL: the request was answered.
+static ProtobufCMessage **
+page_read (struct request *request, const PGresult *result, row_view *view, size_t *n_r,
            char **next_cursor_r)
 {
     const struct page *page = request_context (request);
@@ -150,4 +157,55 @@ page_read (struct request *request, const PGresult *result, page_view *view, siz
         return messages;
     change_no_memory (request);
     return NULL;
+}
+
+static void
+page_of_account (void *context, enum db_outcome outcome, PGresult *const *results,
+                 const struct db_error *error)
+{
+    struct request *request = context;
+    if (!change_read (request, outcome, error))
+        return;
+    const ProtobufCMessage *reply = NULL;
+    if (PQntuples (results[0]) == 0)
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
+                      *(char **) member (request_message (request), "account_id"));
+    else
+        reply = reply_new (request, NULL);
+    if (reply)
+        request_reply (request, reply);
+}
+
+// Nothing is listed: because the account has none, or because there is no such account? False: it names no account, or that is plain.
+static bool
+look_for_account (struct request *request)
+{
+    const struct page *page = request_context (request);
+    char *const *id = member (request_message (request), "account_id");
+    int64_t account;
+    if (!id || !page->first || page->more || !id_parse ("ACC", *id, &account))
+        return false;
+    store_account_get (request, account, page_of_account);
+    return true;
+}
+
+void
+page_reply (struct request *request, const PGresult *result, row_view *view,
+            const ProtobufCMessage *rest)
+{
+    if (PQntuples (result) == 0 && look_for_account (request))
+        return;
+    ProtobufCMessage *reply = reply_new (request, rest);
+    if (!reply)
+        return;
+    const ProtobufCFieldDescriptor *rows =
+        protobuf_c_message_descriptor_get_field (reply->descriptor, 1);
+    assert (rows && rows->label == PROTOBUF_C_LABEL_REPEATED);
+    size_t *n = (size_t *) ((char *) reply + rows->quantifier_offset);
+    char **next_cursor = member (reply, "next_cursor");
+    ProtobufCMessage **messages = page_read (request, result, view, n, next_cursor);
+    if (!messages)
+        return;
+    memcpy ((char *) reply + rows->offset, &messages, sizeof messages);
+    request_reply (request, reply);
 }

@@ -23,8 +23,9 @@ struct page {
     char *key; // of a list in another order: what the row of that number is sorted by; NULL: none
     int64_t until;   // of a list that looks at a part of its rows at a time: the last of this part,
     char *until_key; // and what it is sorted by
+    bool first;      // it is the first of the list
     bool more;       // there are rows after it: if they fit no more or not, the next page goes on
-    void *own;       // of the list's handler
+    const void *own; // of the list's handler
     int key_column;  // the column of the key, in such a list; 0: none
     int64_t limit;   // rows to read: one more than asked for, to know whether there is a next page
     char list[PAGE_LIST_SIZE]; // what is listed; a cursor is good for the same list only
@@ -37,11 +38,11 @@ struct page *page_begin (struct request *request) __attribute__ ((warn_unused_re
 // page_refuse (request): Answers that the cursor is none of this list.
 void page_refuse (struct request *request);
 
-// page_read (request, result, view, &n_r, &next_cursor_r): The messages of a page. Column 0 is the row's number. A page that would
-// be larger than PAGE_BYTES_MAX ends earlier, and so may one of which page->more. NULL: the request was answered.
-typedef ProtobufCMessage *page_view (struct row *row);
-ProtobufCMessage **page_read (struct request *request, const PGresult *result, page_view *view,
-                              size_t *n_r, char **next_cursor_r)
-    __attribute__ ((warn_unused_result));
+// page_reply (request, result, view, rest): Ends the request with a page: the messages that `view` makes of the rows are the reply's first field,
+// `rest` has the others but next_cursor, NULL for none. Column 0 of a row is its number. A page that would be larger than PAGE_BYTES_MAX ends
+// earlier, and so may one of which page->more. Where the request names an account in `account_id` and nothing of it is listed, the account
+// is looked for: NOT_FOUND when there is none.
+void page_reply (struct request *request, const PGresult *result, row_view *view,
+                 const ProtobufCMessage *rest);
 
 #endif

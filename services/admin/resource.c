@@ -3,6 +3,7 @@
 #include "services/admin/admin.h"
 #include "services/admin/change.h"
 #include "services/admin/check.h"
+#include "services/admin/reply.h"
 #include "services/admin/resource_kind.h"
 #include "services/admin/store.h"
 #include <assert.h>
@@ -54,50 +55,7 @@ resource_text (const ProtobufCMessage *message, const char *name)
     return *(char **) resource_member (message, name);
 }
 
-// An empty reply of the method that is called; NULL: the request was answered.
-static ProtobufCMessage *
-reply_new (struct request *request)
-{
-    const ProtobufCServiceDescriptor *service = &jeton__v1__admin__descriptor;
-    const ProtobufCMessage *message = request_message (request);
-    const ProtobufCMethodDescriptor *descriptor = service->methods;
-    const ProtobufCMethodDescriptor *end = descriptor + service->n_methods;
-    while (descriptor < end && descriptor->input != message->descriptor)
-        descriptor++;
-    assert (descriptor < end);
-    ProtobufCMessage *reply =
-        arena_alloc (request_arena (request), descriptor->output->sizeof_message);
-    if (!reply) {
-        change_no_memory (request);
-        return NULL;
-    }
-    protobuf_c_message_init (descriptor->output, reply);
-    return reply;
-}
-
-void
-resource_reply (struct request *request, ProtobufCMessage *object)
-{
-    ProtobufCMessage *reply = reply_new (request);
-    if (!reply)
-        return;
-    *(ProtobufCMessage **) ((char *) reply + reply->descriptor->fields[0].offset) = object;
-    request_reply (request, reply);
-}
-
 // ---- get and list ------------------------------------------------------------------------------------------------------
-
-ProtobufCMessage *
-resource_read (struct request *request, const struct resource_kind *kind, const char *id,
-               struct row *row)
-{
-    if (PQntuples (row->result) == 0) {
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no %s %s", kind->noun, id);
-        return NULL;
-    }
-    ProtobufCMessage *object = kind->view (row);
-    return row_good (request, row) ? object : NULL;
-}
 
 // What is asked for: the context of a read.
 struct resource_got {
@@ -114,9 +72,10 @@ resource_get_done (void *context, enum db_outcome outcome, PGresult *const *resu
     if (!change_read (request, outcome, error))
         return;
     struct row row = row_of (request_arena (request), results[0], 0);
-    ProtobufCMessage *object = resource_read (request, got->kind, got->id, &row);
+    const ProtobufCMessage *object =
+        row_object (request, got->kind->noun, got->id, got->kind->view, &row);
     if (object)
-        resource_reply (request, object);
+        reply_object (request, object);
 }
 
 void
@@ -135,59 +94,15 @@ resource_get (struct request *request, enum resource resource, const char *id)
     store_resource_read (request, resource, number, "", 0, resource_get_done);
 }
 
-// The noun of a list's rows.
-static const struct resource_kind *
-listed_kind (const ProtobufCFieldDescriptor *rows)
-{
-    const struct resource_kind *kind = resource_kinds;
-    while (kind < resource_kinds + RESOURCES && kind->message != rows->descriptor)
-        kind++;
-    assert (kind < resource_kinds + RESOURCES);
-    return kind;
-}
-
-// Nothing was listed: because the account has none, or because there is no such account?
-static void
-resource_list_of_account (void *context, enum db_outcome outcome, PGresult *const *results,
-                          const struct db_error *error)
-{
-    struct request *request = context;
-    if (!change_read (request, outcome, error))
-        return;
-    ProtobufCMessage *reply = NULL;
-    if (PQntuples (results[0]) == 0)
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
-                      resource_text (request_message (request), "account_id"));
-    else
-        reply = reply_new (request);
-    if (reply)
-        request_reply (request, reply);
-}
-
 static void
 resource_list_done (void *context, enum db_outcome outcome, PGresult *const *results,
                     const struct db_error *error)
 {
     struct request *request = context;
-    int64_t account;
-    if (!change_read (request, outcome, error))
-        return;
-    if (PQntuples (results[0]) == 0 &&
-        id_parse ("ACC", resource_text (request_message (request), "account_id"), &account)) {
-        store_account_get (request, account, resource_list_of_account);
-        return;
-    }
-    ProtobufCMessage *reply = reply_new (request);
-    if (!reply)
-        return;
-    const ProtobufCFieldDescriptor *rows = &reply->descriptor->fields[0];
-    size_t *n = (size_t *) ((char *) reply + rows->quantifier_offset);
-    ProtobufCMessage **objects = page_read (request, results[0], listed_kind (rows)->view, n,
-                                            (char **) resource_member (reply, "next_cursor"));
-    if (!objects)
-        return;
-    *(ProtobufCMessage ***) ((char *) reply + rows->offset) = objects;
-    request_reply (request, reply);
+    const struct page *page = request_context (request);
+    const struct resource_kind *kind = page->own;
+    if (change_read (request, outcome, error))
+        page_reply (request, results[0], kind->view, NULL);
 }
 
 // Where the page begins in the list's order. False: the request was answered.
@@ -195,10 +110,9 @@ static bool
 page_order (struct request *request, struct page *page, const struct resource_list *list)
 {
     static char lowest[] = "", highest[] = "\x7f"; // emails are of printable ASCII
-    bool first = !list->page || !*list->page->cursor;
-    if (first && list->by_email)
+    if (page->first && list->by_email)
         page->key = list->descending ? highest : lowest;
-    else if (first)
+    else if (page->first)
         page->after = list->descending ? INT64_MAX : 0;
     if (list->by_email != (page->key != NULL) ||
         (page->key && !check_characters (page->key).valid)) {
@@ -228,6 +142,8 @@ resource_list (struct request *request, enum resource resource, const struct res
         return;
     }
     struct page *page = page_begin (request);
-    if (page && page_order (request, page, list))
-        store_resource_list (request, resource, page, &filter, resource_list_done);
+    if (!page || !page_order (request, page, list))
+        return;
+    page->own = kind;
+    store_resource_list (request, resource, page, &filter, resource_list_done);
 }

@@ -47,7 +47,6 @@ struct resource_edit {
 
 struct resource_list {
     const char *account_id;
-    const Jeton__V1__PageRequest *page;
     Jeton__V1__ResourceStatus status; // 0: all but deleted
     const char *reference;            // those that refer to it; "": all
     // Of customers only:
@@ -60,20 +59,18 @@ struct resource_list {
 // False: the request asks for what this object cannot become, and was answered.
 typedef bool resource_fill (struct request *request, ProtobufCMessage *object);
 
-typedef void resource_handler (struct request *request);
-
 // resource_create (request, resource, new, fill, again): `again` is the handler: it is called again when another change came first.
 void resource_create (struct request *request, enum resource resource,
-                      const struct resource_new *new, resource_fill *fill, resource_handler *again);
+                      const struct resource_new *new, resource_fill *fill, request_callback *again);
 void resource_edit (struct request *request, enum resource resource,
-                    const struct resource_edit *edit, resource_fill *fill, resource_handler *again);
+                    const struct resource_edit *edit, resource_fill *fill, request_callback *again);
 void resource_get (struct request *request, enum resource resource, const char *id);
 void resource_list (struct request *request, enum resource resource,
                     const struct resource_list *list);
 
 // resource_set_status (request, resource, id, status, again): Activate, deactivate or delete.
 void resource_set_status (struct request *request, enum resource resource, const char *id,
-                          Jeton__V1__ResourceStatus status, resource_handler *again);
+                          Jeton__V1__ResourceStatus status, request_callback *again);
 
 // resource_sets (n_fields, fields, field): Is the field among those that an edit sets?
 bool resource_sets (size_t n_fields, char *const *fields, const char *field);

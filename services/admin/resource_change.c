@@ -20,7 +20,7 @@ struct resource_job {
     int64_t reference_number; // 0: none
     int64_t revision;         // that the caller of an edit has seen
     resource_fill *fill;
-    resource_handler *again;
+    request_callback *again;
     size_t n_fields; // of an edit: names of what is set
     char *const *fields;
     ProtobufCMessage *before; // NULL when it is made
@@ -75,7 +75,7 @@ check_reference (struct request *request, struct resource_job *job)
 
 void
 resource_create (struct request *request, enum resource resource, const struct resource_new *new,
-                 resource_fill *fill, resource_handler *again)
+                 resource_fill *fill, request_callback *again)
 {
     const struct resource_kind *kind = &resource_kinds[resource];
     struct resource_job job = {.kind = kind,
@@ -144,7 +144,7 @@ resource_check_fields (struct request *request, const char *noun, const char *co
 
 void
 resource_edit (struct request *request, enum resource resource, const struct resource_edit *edit,
-               resource_fill *fill, resource_handler *again)
+               resource_fill *fill, request_callback *again)
 {
     const struct resource_kind *kind = &resource_kinds[resource];
     struct resource_job job = {.kind = kind,
@@ -180,7 +180,7 @@ resource_edit (struct request *request, enum resource resource, const struct res
 
 void
 resource_set_status (struct request *request, enum resource resource, const char *id,
-                     Jeton__V1__ResourceStatus status, resource_handler *again)
+                     Jeton__V1__ResourceStatus status, request_callback *again)
 {
     struct resource_job job = {.kind = &resource_kinds[resource],
                                .resource = resource,
@@ -365,7 +365,7 @@ resource_change_read (void *context, enum db_outcome outcome, PGresult *const *r
         }
         change->number = row_int (&row);
     } else {
-        before = resource_read (request, job->kind, job->id, &row);
+        before = row_object (request, job->kind->noun, job->id, job->kind->view, &row);
         if (!before)
             return;
     }
@@ -385,17 +385,7 @@ resource_change_written (void *context, enum db_outcome outcome, PGresult *const
     struct request *request = context;
     const struct change *change = request_context (request);
     const struct resource_job *job = change->own;
-    char text[64];
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        snprintf (text, sizeof text, "%s %s", job->kind->noun, done[job->verb]);
-        change_log (request, text, job->kind->type, resource_text (change->after, "id"));
-        resource_reply (request, change->after);
-        break;
-    case CHANGE_OVERTAKEN:
-        job->again (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    char msg[64];
+    snprintf (msg, sizeof msg, "%s %s", job->kind->noun, done[job->verb]);
+    change_finish (request, outcome, results, error, msg, job->again);
 }

@@ -17,7 +17,7 @@ struct resource_kind {
     bool reference_required;
     const char *const *fields; // that an edit may name
     const ProtobufCMessageDescriptor *message;
-    page_view *view;
+    row_view *view;
 };
 
 extern const struct resource_kind resource_kinds[];
@@ -26,14 +26,5 @@ extern const struct resource_kind resource_kinds[];
 void *resource_member (const ProtobufCMessage *message, const char *name);
 // resource_text (message, name): A text of those.
 char *resource_text (const ProtobufCMessage *message, const char *name);
-
-// resource_read (request, kind, id, row): The object in the next columns of a read's only row; NULL: the request was answered. What was deleted
-// is as if it had never been.
-ProtobufCMessage *resource_read (struct request *request, const struct resource_kind *kind,
-                                 const char *id, struct row *row)
-    __attribute__ ((warn_unused_result));
-
-// resource_reply (request, object): Replies of one object have it as their only field.
-void resource_reply (struct request *request, ProtobufCMessage *object);
 
 #endif

@@ -5,6 +5,7 @@
 #include "services/admin/admin.h"
 #include "services/admin/change.h"
 #include "services/admin/check.h"
+#include "services/admin/reply.h"
 #include "services/admin/store.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,14 +20,8 @@ token_read (struct request *request, const char *id, enum db_outcome outcome,
 {
     if (!change_read (request, outcome, error))
         return NULL;
-    if (PQntuples (results[0]) == 0) {
-        // What was deleted is as if it had never been (R4).
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no token %s", id);
-        return NULL;
-    }
     *row_r = row_of (request_arena (request), results[0], 0);
-    Jeton__V1__Token *token = (Jeton__V1__Token *) view_token (row_r);
-    return row_good (request, row_r) ? token : NULL;
+    return row_object (request, "token", id, view_token, row_r);
 }
 
 Jeton__V1__Token *
@@ -94,11 +89,11 @@ admin_get_token_done (void *context, enum db_outcome outcome, PGresult *const *r
 {
     struct request *request = context;
     const Jeton__V1__GetTokenRequest *message = request_message (request);
-    Jeton__V1__GetTokenReply reply = JETON__V1__GET_TOKEN_REPLY__INIT;
     struct row row;
-    reply.token = token_read (request, message->id, outcome, results, &row, error);
-    if (reply.token)
-        request_reply (request, &reply.base);
+    const Jeton__V1__Token *token =
+        token_read (request, message->id, outcome, results, &row, error);
+    if (token)
+        reply_object (request, &token->base);
 }
 
 // Begins, or begins again, what disable, enable and delete have in common: a read, for the guard.
@@ -164,21 +159,7 @@ static void
 admin_disable_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
                           const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__DisableTokenReply reply = JETON__V1__DISABLE_TOKEN_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.token = change->after;
-        change_log (request, "token disabled", "token", reply.token->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_disable_token (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "token disabled", admin_disable_token);
 }
 
 static void admin_enable_token_read (void *context, enum db_outcome outcome,
@@ -214,21 +195,7 @@ static void
 admin_enable_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__EnableTokenReply reply = JETON__V1__ENABLE_TOKEN_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.token = change->after;
-        change_log (request, "token enabled", "token", reply.token->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_enable_token (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "token enabled", admin_enable_token);
 }
 
 static void admin_delete_token_read (void *context, enum db_outcome outcome,
@@ -259,19 +226,5 @@ static void
 admin_delete_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__DeleteTokenReply reply = JETON__V1__DELETE_TOKEN_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.token = change->after;
-        change_log (request, "token deleted", "token", reply.token->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_delete_token (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "token deleted", admin_delete_token);
 }

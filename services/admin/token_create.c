@@ -203,20 +203,5 @@ static void
 admin_create_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    struct creation *creation = change->own;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        creation->reply.token = change->after;
-        change_log (request, "token created", "token", creation->reply.token->id);
-        request_reply (
-            request, &creation->reply.base); // the arena, and the value in it, are wiped with this
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_create_token (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "token created", admin_create_token);
 }

@@ -187,19 +187,5 @@ static void
 admin_edit_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
                        const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__EditTokenReply reply = JETON__V1__EDIT_TOKEN_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.token = change->after;
-        change_log (request, "token edited", "token", reply.token->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN: // which the next read will find, and tell
-        admin_edit_token (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "token edited", admin_edit_token);
 }

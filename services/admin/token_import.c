@@ -67,9 +67,11 @@ import_begin (struct request *request)
         request_fail_field (request, "tokens", "must be 1 to %d", IMPORT_TOKENS_MAX);
         return NULL;
     }
-    if (import)
+    if (import) {
         import->lines = arena_alloc (arena, message->n_tokens * sizeof *import->lines);
-    if (!import || !import->lines) {
+        import->results = arena_alloc (arena, message->n_tokens * sizeof (void *));
+    }
+    if (!import || !import->lines || !import->results) {
         change_no_memory (request);
         return NULL;
     }
@@ -78,6 +80,7 @@ import_begin (struct request *request)
     import->n = message->n_tokens;
     for (size_t i = 0; i < import->n; i++) {
         import->lines[i].asked = message->tokens[i];
+        import->results[i] = &import->lines[i].result;
         if (!import_line_check (request, &import->lines[i]))
             return NULL;
     }
@@ -326,17 +329,11 @@ records_make (struct request *request, struct import *import)
 }
 
 static void
-import_reply (struct request *request, struct import *import)
+import_reply (struct request *request, const struct import *import)
 {
     Jeton__V1__ImportTokensReply reply = JETON__V1__IMPORT_TOKENS_REPLY__INIT;
-    reply.results = arena_alloc (request_arena (request), import->n * sizeof *reply.results);
+    reply.results = import->results;
     reply.n_results = import->n;
-    if (!reply.results) {
-        change_no_memory (request);
-        return;
-    }
-    for (size_t i = 0; i < import->n; i++)
-        reply.results[i] = &import->lines[i].result;
     request_reply (request, &reply.base);
 }
 

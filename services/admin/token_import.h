@@ -41,7 +41,8 @@ struct import {
     bool dry_run;
     size_t n;
     struct import_line *lines;
-    char *module_names; // of all lines together, comma-separated
+    Jeton__V1__ImportResult **results; // of the lines: what the reply holds
+    char *module_names;                // of all lines together, comma-separated
     // What will be written.
     size_t accepted;
     size_t n_prefixes;

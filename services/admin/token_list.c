@@ -129,16 +129,14 @@ extreme (struct request *request, const struct list *list, bool highest, int64_t
 static bool
 list_from (struct request *request, const struct list *list, struct page *page)
 {
-    const Jeton__V1__ListTokensRequest *message = request_message (request);
-    bool first = !message->page || !*message->page->cursor;
-    if (!first && !check_key (page, list->sort)) {
+    if (!page->first && !check_key (page, list->sort)) {
         page_refuse (request);
         return false;
     }
     // Of one token there is no next page.
     page->key_column =
         list->sort == STORE_SORT_CREATED || list->filter.number != 0 ? 0 : STORE_TOKEN_KEY_COLUMN;
-    return (!first || extreme (request, list, list->descending, &page->after, &page->key)) &&
+    return (!page->first || extreme (request, list, list->descending, &page->after, &page->key)) &&
            extreme (request, list, !list->descending, &page->until, &page->until_key);
 }
 
@@ -152,8 +150,6 @@ unfiltered (const struct store_token_filter *filter)
 
 static void admin_list_tokens_bounded (void *context, enum db_outcome outcome,
                                        PGresult *const *results, const struct db_error *error);
-static void admin_list_tokens_of_account (void *context, enum db_outcome outcome,
-                                          PGresult *const *results, const struct db_error *error);
 static void admin_list_tokens_done (void *context, enum db_outcome outcome,
                                     PGresult *const *results, const struct db_error *error);
 
@@ -212,39 +208,12 @@ admin_list_tokens_done (void *context, enum db_outcome outcome, PGresult *const 
     if (!change_read (request, outcome, error))
         return;
     const Jeton__V1__ListTokensRequest *message = request_message (request);
-    Jeton__V1__ListTokensReply reply = JETON__V1__LIST_TOKENS_REPLY__INIT;
-    int64_t account;
-    const struct page *page = request_context (request);
-    if (PQntuples (results[0]) == 0 && (!message->page || !*message->page->cursor) && !page->more &&
-        id_parse ("ACC", message->account_id, &account)) {
-        store_account_get (request, account, admin_list_tokens_of_account);
-        return;
-    }
+    Jeton__V1__ListTokensReply rest = JETON__V1__LIST_TOKENS_REPLY__INIT;
     if (message->count) {
         struct row row = row_of (request_arena (request), results[1], 0);
-        reply.total = row_int (&row);
+        rest.total = row_int (&row);
         if (!row_good (request, &row))
             return;
     }
-    reply.tokens = (Jeton__V1__Token **) page_read (request, results[0], view_token,
-                                                    &reply.n_tokens, &reply.next_cursor);
-    if (reply.tokens)
-        request_reply (request, &reply.base);
-}
-
-// Nothing was listed: because the account has none, or because there is no such account?
-static void
-admin_list_tokens_of_account (void *context, enum db_outcome outcome, PGresult *const *results,
-                              const struct db_error *error)
-{
-    struct request *request = context;
-    const Jeton__V1__ListTokensRequest *message = request_message (request);
-    Jeton__V1__ListTokensReply reply = JETON__V1__LIST_TOKENS_REPLY__INIT;
-    if (!change_read (request, outcome, error))
-        return;
-    if (PQntuples (results[0]) == 0)
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
-                      message->account_id);
-    else
-        request_reply (request, &reply.base);
+    page_reply (request, results[0], view_token, &rest.base);
 }

@@ -120,21 +120,7 @@ static void
 admin_set_token_logo_done (void *context, enum db_outcome outcome, PGresult *const *results,
                            const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__SetTokenLogoReply reply = JETON__V1__SET_TOKEN_LOGO_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.token = change->after;
-        change_log (request, "token's logo changed", "token", reply.token->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN: // which the next read will find, and tell
-        admin_set_token_logo (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "token's logo changed", admin_set_token_logo);
 }
 
 static void admin_get_token_logo_done (void *context, enum db_outcome outcome,

@@ -21,6 +21,7 @@ struct batch {
     int rows;
     char *lists[3]; // numbers, old and new sealed values: of those that were opened
     char next[24];  // cursor
+    char key[32];   // the id of the key in the trail
 };
 
 static bool
@@ -148,15 +149,15 @@ admin_reseal_tokens_read (void *context, enum db_outcome outcome, PGresult *cons
         batch_reply (request, batch, 0);
         return;
     }
-    char id[32];
-    snprintf (id, sizeof id, "seal-key-%" PRIu32, seal_keys_newest (admin->seal_keys));
+    snprintf (batch->key, sizeof batch->key, "seal-key-%" PRIu32,
+              seal_keys_newest (admin->seal_keys));
     struct audit_change audit = {.event = "platform.keys.seal_key.resealed",
                                  .object_type = "seal_key",
-                                 .object_id = id,
-                                 .object_name = id,
+                                 .object_id = batch->key,
+                                 .object_name = batch->key,
                                  .account_id = "",
                                  .visibility = JETON__V1__VISIBILITY__VISIBILITY_PRIVATE};
-    if (change_record (request, &audit, "Values of tokens were sealed under key %s.", id))
+    if (change_record (request, &audit, "Values of tokens were sealed under key %s.", batch->key))
         store_token_reseal (request, change, batch->lists, admin_reseal_tokens_done);
 }
 

@@ -120,21 +120,5 @@ static void
 admin_reveal_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    struct reveal *reveal = change->own;
-    Jeton__V1__RevealTokenReply *reply = &reveal->reply;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply->token = change->after;
-        change_log (request, "token revealed", "token", reply->token->id);
-        request_reply (request,
-                       &reply->base); // the arena, and the value in it, are wiped with this
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_reveal_token (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "token revealed", admin_reveal_token);
 }

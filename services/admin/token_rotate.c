@@ -105,20 +105,5 @@ static void
 admin_rotate_token_done (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    struct rotation *rotation = change->own;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        rotation->reply.token = change->after;
-        change_log (request, "token rotated", "token", rotation->reply.token->id);
-        request_reply (
-            request, &rotation->reply.base); // the arena, and the value in it, are wiped with this
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_rotate_token (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "token rotated", admin_rotate_token);
 }

@@ -6,6 +6,7 @@
 #include "services/admin/change.h"
 #include "services/admin/check.h"
 #include "services/admin/page.h"
+#include "services/admin/reply.h"
 #include "services/admin/secret.h"
 #include "services/admin/store.h"
 #include <inttypes.h>
@@ -142,32 +143,13 @@ static void
 admin_create_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
                         const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__CreateUserReply reply = JETON__V1__CREATE_USER_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.user = change->after;
-        change_log (request, "user created", "user", reply.user->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_create_user (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "user created", admin_create_user);
 }
 
 Jeton__V1__User *
 user_row (struct request *request, const char *id, struct row *row)
 {
-    if (PQntuples (row->result) == 0) {
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no user %s", id);
-        return NULL;
-    }
-    Jeton__V1__User *user = (Jeton__V1__User *) view_user (row);
-    return row_good (request, row) ? user : NULL;
+    return row_object (request, "user", id, view_user, row);
 }
 
 // What a read of one user gave; NULL: the request was answered.
@@ -199,14 +181,11 @@ admin_get_user_done (void *context, enum db_outcome outcome, PGresult *const *re
 {
     struct request *request = context;
     const Jeton__V1__GetUserRequest *message = request_message (request);
-    Jeton__V1__GetUserReply reply = JETON__V1__GET_USER_REPLY__INIT;
-    reply.user = user_read (request, message->id, outcome, results, error);
-    if (reply.user)
-        request_reply (request, &reply.base);
+    const Jeton__V1__User *user = user_read (request, message->id, outcome, results, error);
+    if (user)
+        reply_object (request, &user->base);
 }
 
-static void admin_list_users_of_account (void *context, enum db_outcome outcome,
-                                         PGresult *const *results, const struct db_error *error);
 static void admin_list_users_done (void *context, enum db_outcome outcome, PGresult *const *results,
                                    const struct db_error *error);
 
@@ -228,36 +207,8 @@ admin_list_users_done (void *context, enum db_outcome outcome, PGresult *const *
                        const struct db_error *error)
 {
     struct request *request = context;
-    if (!change_read (request, outcome, error))
-        return;
-    const Jeton__V1__ListUsersRequest *message = request_message (request);
-    int64_t account;
-    if (PQntuples (results[0]) == 0 && id_parse ("ACC", message->account_id, &account)) {
-        store_account_get (request, account, admin_list_users_of_account);
-        return;
-    }
-    Jeton__V1__ListUsersReply reply = JETON__V1__LIST_USERS_REPLY__INIT;
-    reply.users = (Jeton__V1__User **) page_read (request, results[0], view_user, &reply.n_users,
-                                                  &reply.next_cursor);
-    if (reply.users)
-        request_reply (request, &reply.base);
-}
-
-// Nothing was listed: because the account has none, or because there is no such account?
-static void
-admin_list_users_of_account (void *context, enum db_outcome outcome, PGresult *const *results,
-                             const struct db_error *error)
-{
-    struct request *request = context;
-    const Jeton__V1__ListUsersRequest *message = request_message (request);
-    Jeton__V1__ListUsersReply reply = JETON__V1__LIST_USERS_REPLY__INIT;
-    if (!change_read (request, outcome, error))
-        return;
-    if (PQntuples (results[0]) == 0)
-        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no account %s",
-                      message->account_id);
-    else
-        request_reply (request, &reply.base);
+    if (change_read (request, outcome, error))
+        page_reply (request, results[0], view_user, NULL);
 }
 
 // Begins, or begins again, what disable and enable have in common: a read, for the guard.
@@ -324,21 +275,7 @@ static void
 admin_disable_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__DisableUserReply reply = JETON__V1__DISABLE_USER_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.user = change->after;
-        change_log (request, "user disabled", "user", reply.user->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_disable_user (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "user disabled", admin_disable_user);
 }
 
 static void admin_enable_user_read (void *context, enum db_outcome outcome,
@@ -373,21 +310,7 @@ static void
 admin_enable_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
                         const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__EnableUserReply reply = JETON__V1__ENABLE_USER_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.user = change->after;
-        change_log (request, "user enabled", "user", reply.user->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_enable_user (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "user enabled", admin_enable_user);
 }
 
 static void admin_delete_user_read (void *context, enum db_outcome outcome,
@@ -437,19 +360,5 @@ static void
 admin_delete_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
                         const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__DeleteUserReply reply = JETON__V1__DELETE_USER_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.user = change->after;
-        change_log (request, "user deleted", "user", reply.user->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_delete_user (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "user deleted", admin_delete_user);
 }

@@ -118,19 +118,5 @@ static void
 admin_edit_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
                       const struct db_error *error)
 {
-    struct request *request = context;
-    const struct change *change = request_context (request);
-    Jeton__V1__EditUserReply reply = JETON__V1__EDIT_USER_REPLY__INIT;
-    switch (change_end (request, outcome, results, error)) {
-    case CHANGE_DONE:
-        reply.user = change->after;
-        change_log (request, "user edited", "user", reply.user->id);
-        request_reply (request, &reply.base);
-        break;
-    case CHANGE_OVERTAKEN:
-        admin_edit_user (request);
-        break;
-    case CHANGE_ANSWERED:
-        break;
-    }
+    change_finish (context, outcome, results, error, "user edited", admin_edit_user);
 }

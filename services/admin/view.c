@@ -113,6 +113,18 @@ row_good (struct request *request, const struct row *row)
 }
 
 void *
+row_object (struct request *request, const char *noun, const char *id, row_view *view,
+            struct row *row)
+{
+    if (PQntuples (row->result) == 0) {
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no %s %s", noun, id);
+        return NULL;
+    }
+    ProtobufCMessage *object = view (row);
+    return row_good (request, row) ? object : NULL;
+}
+
+void *
 row_alloc (struct row *row, size_t size)
 {
     void *room = arena_alloc (row->arena, size);

@@ -37,6 +37,12 @@ char **row_list (struct row *row, size_t *n_r);
 // row_good (request, row): False: something was wrong: the request was answered (DATA_LOSS, RESOURCE_EXHAUSTED) and logged.
 bool row_good (struct request *request, const struct row *row) __attribute__ ((warn_unused_result));
 
+// row_object (request, noun, id, view, row): The object in the next columns of a read's only row, as `view` makes it. NULL: there was no row
+// ("no account ACC-…"; what was deleted is as if it had never been, R4), or it was wrong: the request was answered.
+typedef ProtobufCMessage *row_view (struct row *row);
+void *row_object (struct request *request, const char *noun, const char *id, row_view *view,
+                  struct row *row) __attribute__ ((warn_unused_result));
+
 // The objects, from the columns that the statements of store.c select for them; NULL when the arena is full. Ask row_good before
 // looking at one.
 ProtobufCMessage *view_account (struct row *row);
