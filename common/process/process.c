@@ -80,6 +80,7 @@ bind_server (struct process *process, struct error *error_r)
         .in_flight_limit = (uint32_t) settings->in_flight_limit,
         .peer_limit = (uint32_t) settings->peer_limit,
         .high_water_mark = (uint32_t) settings->high_water_mark,
+        .backlog_limit = (size_t) settings->backlog_limit,
         .message_limit = (uint32_t) settings->message_limit,
         .connection_limit = (uint32_t) settings->connection_limit,
         .arena_limit = (size_t) settings->arena_limit,

@@ -17,9 +17,9 @@
 // The settings that every process has; each process's struct of settings begins with it.
 struct process_settings {
     char *bind, *log_level, *peers, *key, *user, *database_url, *database_password;
-    int64_t drain_timeout_ms, in_flight_limit, peer_limit, high_water_mark, message_limit,
-        connection_limit, arena_limit, database_connections, database_queue, database_group,
-        database_timeout_ms;
+    int64_t drain_timeout_ms, in_flight_limit, peer_limit, high_water_mark, backlog_limit,
+        message_limit, connection_limit, arena_limit, database_connections, database_queue,
+        database_group, database_timeout_ms;
 };
 extern const struct config_row process_settings_table[];
 

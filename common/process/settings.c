@@ -39,6 +39,10 @@ const struct config_row process_settings_table[] = {
     NUMBER (peer_limit, "1024", 1, 1048576, false, "requests in progress of one connection"),
     NUMBER (high_water_mark, "4096", 1, 1048576, false,
             "messages queued per connection in each direction"),
+    NUMBER (
+        backlog_limit, "16777216", 65536, 1073741824, false,
+        "replies that may wait beyond that, in bytes, and as many again in number: a connection "
+        "that leaves more is closed"),
     NUMBER (message_limit, "1114112", 65536, 16777216, false,
             "size of one frame, in bytes; a larger one costs its sender the connection"),
     NUMBER (connection_limit, "4096", 0, 1048576, false, "connections; 0: no limit"),

@@ -48,7 +48,7 @@ frame_pack (const struct rpc_answer *answer, zmq_msg_t *frame_r)
 }
 
 static bool
-frame_send (zmq_msg_t *frame, void *socket, int flags)
+part_send (zmq_msg_t *frame, void *socket, int flags)
 {
     int rc;
     do
@@ -58,22 +58,38 @@ frame_send (zmq_msg_t *frame, void *socket, int flags)
 }
 
 bool
-rpc_answer_send (struct rpc_server *server, const uint8_t *routing, size_t routing_size,
-                 const struct rpc_answer *answer)
+rpc_frame_send (struct rpc_server *server, const uint8_t *routing, size_t routing_size,
+                zmq_msg_t *frame)
 {
-    zmq_msg_t frame, address;
-    if (!frame_pack (answer, &frame))
-        return false;
+    zmq_msg_t address;
     void *socket = zsock_resolve (server->socket);
-    if (zmq_msg_init_size (&address, routing_size) != 0) {
-        zmq_msg_close (&frame);
+    if (zmq_msg_init_size (&address, routing_size) != 0)
         return false;
-    }
     memcpy (zmq_msg_data (&address), routing, routing_size);
     // ROUTER tells with the first frame whether it can take the message, and never refuses the second.
-    bool sent = frame_send (&address, socket, ZMQ_SNDMORE) && frame_send (&frame, socket, 0);
+    bool sent = part_send (&address, socket, ZMQ_SNDMORE) && part_send (frame, socket, 0);
     int reason = errno;
     zmq_msg_close (&address);
+    errno = reason;
+    return sent;
+}
+
+bool
+rpc_answer_send (struct rpc_server *server, int fd, const uint8_t *routing, size_t routing_size,
+                 const struct rpc_answer *answer)
+{
+    zmq_msg_t frame;
+    bool others = rpc_backlog_size (server, fd) > 0; // which go first
+    if (others && answer->more) {
+        errno = EAGAIN;
+        return false;
+    }
+    if (!frame_pack (answer, &frame))
+        return false;
+    bool sent = !others && rpc_frame_send (server, routing, routing_size, &frame);
+    if (!sent && (others || errno == EAGAIN) && !answer->more)
+        sent = rpc_backlog_keep (server, fd, routing, routing_size, &frame);
+    int reason = errno;
     zmq_msg_close (&frame);
     if (sent) {
         server->counters.replies++;
@@ -94,6 +110,6 @@ rpc_answer_refuse (struct rpc_server *server, const struct rpc_sender *sender, u
     va_end (arguments);
     wire_text_clean (text);
     struct rpc_answer answer = {.id = id, .code = code, .message = text, .field = field};
-    if (!rpc_answer_send (server, sender->routing, sender->routing_size, &answer))
+    if (!rpc_answer_send (server, sender->fd, sender->routing, sender->routing_size, &answer))
         server->counters.lost++;
 }

@@ -84,6 +84,8 @@ counters_show (struct rpc_server *server)
         {"rpc.deadline_exceeded", &counters->deadline_exceeded},
         {"rpc.cancelled", &counters->cancelled},
         {"rpc.lost", &counters->lost},
+        {"rpc.cut", &counters->cut},
+        {"rpc.waiting", &counters->waiting},
         {"rpc.in_flight", &counters->in_flight},
         {"rpc.connections", &counters->connections},
         {"rpc.unknown_keys", &counters->unknown_keys},

@@ -116,10 +116,13 @@ server_check (struct attempt *attempt)
         return REFUSE (attempt, JETON__V1__CODE__CODE_UNAVAILABLE, NULL, "%s is not ready: %s",
                        server->service, server->reason.text);
     const char *limit = NULL;
+    int fd = attempt->sender->fd;
     if (server->counters.in_flight >= server->options.in_flight_limit)
         limit = "too many requests in progress";
-    else if (server->connections[attempt->sender->fd].in_flight >= server->options.peer_limit)
-        limit = "too many requests of this connection in progress";
+    else if (server->connections[fd].in_flight + rpc_backlog_size (server, fd) >=
+             server->options.peer_limit)
+        limit =
+            "too many requests of this connection in progress, or replies that it has not taken";
     if (limit == NULL)
         return true;
     server->counters.exhausted++;

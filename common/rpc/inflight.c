@@ -12,6 +12,7 @@ rpc_inflight_init (struct rpc_server *server)
     node_init (&server->due);
     node_init (&server->stalled);
     node_init (&server->pool);
+    node_init (&server->backlogs);
     size_t buckets = 64;
     while (buckets < server->options.in_flight_limit && buckets < 1 << 20)
         buckets *= 2;
@@ -38,6 +39,8 @@ rpc_inflight_free (struct rpc_server *server)
     requests_free (&server->pool);
     deadlines_free (&server->deadlines);
     free (server->by_id);
+    for (size_t i = 0; i < server->nconnections; i++)
+        rpc_backlog_drop (server, &server->connections[i]);
     free (server->connections);
 }
 
@@ -176,6 +179,7 @@ rpc_connection_gone (struct rpc_server *server, int fd)
     if (connection == NULL)
         return;
     connection->open = connection->known = false;
+    rpc_backlog_drop (server, connection);
     if (connection->in_flight == 0)
         return;
     connection->in_flight = 0;
@@ -246,6 +250,7 @@ rpc_inflight_turn (void *context)
     struct node now;
     node_init (&now);
     deadlines_pass (server);
+    rpc_backlogs_send (server);
     list_move (&server->stalled, &now);
     list_move (&server->due, &now);
     while (!list_empty (&now)) {
@@ -253,7 +258,8 @@ rpc_inflight_turn (void *context)
         node_remove (&request->due);
         stream_tell (request);
     }
-    if (server->draining && server->counters.in_flight == 0 && server->drained != NULL) {
+    if (server->draining && server->counters.in_flight == 0 && list_empty (&server->backlogs) &&
+        server->drained != NULL) {
         void (*drained) (void *context) = server->drained;
         server->drained = NULL;
         drained (server->drained_context); // may destroy the server

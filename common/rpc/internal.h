@@ -1,5 +1,5 @@
 // How the files of the server share its state: server.c (life), receive.c (socket to requests), dispatch.c (checks), request.c (what
-// handlers call), inflight.c (requests in progress), answer.c (replies), zap.c (who may connect), builtin.c (Health, Stats).
+// handlers call), inflight.c (requests in progress), answer.c (replies), backlog.c (replies that wait), zap.c (who may connect), builtin.c (Health, Stats).
 #ifndef JETON_RPC_INTERNAL_H
 #define JETON_RPC_INTERNAL_H
 
@@ -23,6 +23,7 @@ enum {
     RPC_BATCH = 64,            // messages taken from a socket in one turn of the loop
     RPC_CREDIT_MAX = 1 << 20,
     RPC_STALLED_MS = 20, // until a stream whose peer's queue was full is tried again
+    RPC_WAITING_MS = 1,  // until replies that wait are tried again
 };
 
 // One method, found by name.
@@ -40,6 +41,7 @@ struct rpc_connection {
     bool known; // has sent a message: `routing` is set
     uint8_t routing[RPC_ROUTING_SIZE];
     unsigned in_flight;
+    struct rpc_backlog *backlog; // replies that wait; NULL: none
 };
 
 struct rpc_counters {
@@ -47,6 +49,7 @@ struct rpc_counters {
     uint64_t malformed, denied, exhausted;         // refused: envelope or body; role; limits
     uint64_t deadline_exceeded, cancelled, lost;   // ended early; lost: replies that nobody took
     uint64_t in_flight, connections, unknown_keys; // two gauges; connections refused for their key
+    uint64_t waiting, cut; // replies that wait (a gauge); connections closed for not taking theirs
 };
 
 struct rpc_stat {
@@ -96,6 +99,7 @@ struct rpc_server {
     struct node due;       // struct request.due: streams with something to be told
     struct node stalled;   // struct request.due: streams whose peer's queue is full
     struct node pool;      // struct request.link: not in use
+    struct node backlogs;  // struct rpc_backlog.link
     struct deadlines deadlines;
 };
 
@@ -151,14 +155,29 @@ struct rpc_answer {
     bool more;
 };
 
-// answer.c. rpc_answer_send (server, routing, size, answer): False, with errno: EAGAIN (the peer's queue is full), EHOSTUNREACH (gone),
-// EMSGSIZE (the body is larger than RPC_REPLY_LIMIT).
-bool rpc_answer_send (struct rpc_server *server, const uint8_t *routing, size_t routing_size,
-                      const struct rpc_answer *answer) __attribute__ ((warn_unused_result));
+// answer.c. rpc_answer_send (server, fd, routing, size, answer): It has been sent, or waits until the peer's queue has room, unless it is an item of a stream.
+// False, with errno: EAGAIN (an item, and the queue is full), EHOSTUNREACH (gone), EMSGSIZE (the body is larger than RPC_REPLY_LIMIT).
+bool rpc_answer_send (struct rpc_server *server, int fd, const uint8_t *routing,
+                      size_t routing_size, const struct rpc_answer *answer)
+    __attribute__ ((warn_unused_result));
+// rpc_frame_send (server, routing, size, frame): To the peer's queue. False, with errno: EAGAIN, EHOSTUNREACH; then the frame is still the caller's.
+bool rpc_frame_send (struct rpc_server *server, const uint8_t *routing, size_t routing_size,
+                     zmq_msg_t *frame) __attribute__ ((warn_unused_result));
 // rpc_answer_refuse (server, sender, id, code, field, format, …): For what does not become a request.
 void rpc_answer_refuse (struct rpc_server *server, const struct rpc_sender *sender, uint64_t id,
                         int code, const char *field, const char *format, ...)
     __attribute__ ((format (printf, 6, 7)));
+
+// backlog.c. rpc_backlog_keep (server, fd, routing, size, frame): Take over a reply that has to wait. False, with errno EHOSTUNREACH: the connection is gone;
+// or it left too many behind, and has been closed.
+bool rpc_backlog_keep (struct rpc_server *server, int fd, const uint8_t *routing,
+                       size_t routing_size, zmq_msg_t *frame) __attribute__ ((warn_unused_result));
+// rpc_backlog_size (server, fd): Replies to this connection that wait.
+size_t rpc_backlog_size (const struct rpc_server *server, int fd);
+// rpc_backlog_drop (server, connection): Nobody is there to take them.
+void rpc_backlog_drop (struct rpc_server *server, struct rpc_connection *connection);
+// rpc_backlogs_send (server): As many as there is room for now.
+void rpc_backlogs_send (struct rpc_server *server);
 
 // receive.c
 int rpc_receive_readable (zloop_t *loop, zsock_t *reader, void *context);

@@ -157,6 +157,8 @@ rpc_receive_readable (zloop_t *loop, zsock_t *reader, void *context)
     (void) loop;
     struct rpc_server *server = context;
     void *socket = zsock_resolve (reader);
+    if (!list_empty (&server->backlogs))
+        rpc_backlogs_send (server);
     for (int i = 0; i < RPC_BATCH; i++)
         if (!message_receive (server, socket))
             return errno == ETERM ? -1 : 0;

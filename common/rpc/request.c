@@ -162,16 +162,18 @@ rpc_request_answer (struct request *request, const struct rpc_answer *answer)
         return;
     struct rpc_answer addressed = *answer;
     addressed.id = request->id;
-    bool sent = rpc_answer_send (server, request->routing, RPC_ROUTING_SIZE, &addressed);
+    bool sent =
+        rpc_answer_send (server, request->fd, request->routing, RPC_ROUTING_SIZE, &addressed);
     if (!sent && errno == EMSGSIZE) {
         addressed = (struct rpc_answer){
             .id = request->id,
             .code = JETON__V1__CODE__CODE_INTERNAL,
             .message = "the reply would be larger than a reply may be",
         };
-        sent = rpc_answer_send (server, request->routing, RPC_ROUTING_SIZE, &addressed);
+        sent =
+            rpc_answer_send (server, request->fd, request->routing, RPC_ROUTING_SIZE, &addressed);
     }
-    if (!sent) // the peer is gone, or takes nothing off its queue: it will miss one reply more
+    if (!sent) // the peer is gone, or was cut off because it takes nothing off its queue
         server->counters.lost++;
     rpc_request_settle (request);
 }
@@ -284,7 +286,8 @@ request_send (struct request *request, const ProtobufCMessage *reply)
         return false;
     struct rpc_answer answer = {
         .id = request->id, .code = JETON__V1__CODE__CODE_OK, .body = reply, .more = true};
-    if (rpc_answer_send (request->server, request->routing, RPC_ROUTING_SIZE, &answer)) {
+    if (rpc_answer_send (request->server, request->fd, request->routing, RPC_ROUTING_SIZE,
+                         &answer)) {
         request->credit--;
         return true;
     }

@@ -29,6 +29,8 @@ options_copy (struct rpc_server *server, const struct rpc_server_options *option
     *peer = *peer != 0 ? *peer : *in_flight;
     if (server->options.high_water_mark == 0)
         server->options.high_water_mark = 1000;
+    if (server->options.backlog_limit == 0)
+        server->options.backlog_limit = 16 << 20;
     if (server->options.message_limit == 0)
         server->options.message_limit = 128 * 1024;
     if (server->options.arena_limit == 0)

@@ -51,6 +51,8 @@ struct rpc_server_options {
     uint32_t peer_limit;      // requests in progress of one connection
     // Messages per connection in each direction (ZMQ_SNDHWM, ZMQ_RCVHWM).
     uint32_t high_water_mark;
+    // Bytes of replies that may wait beyond that, for room; as many again in number. With more the connection is closed. 0: 16 MiB.
+    size_t backlog_limit;
     // Bytes of one frame (ZMQ_MAXMSGSIZE); a larger one costs its sender the connection.
     uint32_t message_limit;
     uint32_t connection_limit; // connections at most that pass the key check; 0: no limit

@@ -10,8 +10,9 @@
 
 struct drive_settings {
     char *work, *peers, *key, *endpoints, *token_keys, *order, *value;
-    int64_t in_flight, rate, batch, tokens, first, accounts, seconds, warm_ms, seed, timeout_ms;
-    bool poisson;
+    int64_t in_flight, rate, limit, batch, tokens, first, accounts, seconds, warm_ms, seed,
+        timeout_ms;
+    bool poisson, scheduled;
 };
 
 enum { DRIVE_VALUE_SIZE = 4096 };

@@ -180,12 +180,12 @@ static void
 clients_open (struct revoke *revoke, const char *admin, char *validators)
 {
     char *rest = NULL;
-    revoke->admin = session_client (&revoke->session, "admin", admin);
+    revoke->admin = session_client (&revoke->session, "admin", admin, 0);
     for (char *one = strtok_r (validators, ",", &rest); one && revoke->n < VALIDATORS_MAX;
          one = strtok_r (NULL, ",", &rest)) {
         struct prober *prober = &revoke->probers[revoke->n++];
         prober->revoke = revoke;
-        prober->client = session_client (&revoke->session, "validator", one);
+        prober->client = session_client (&revoke->session, "validator", one, 0);
     }
 }
 

@@ -53,7 +53,7 @@ session_server_key (const struct session *session, const char *service)
 }
 
 struct rpc_client *
-session_client (struct session *session, const char *service, const char *endpoints)
+session_client (struct session *session, const char *service, const char *endpoints, uint32_t limit)
 {
     struct error error;
     struct rpc_client_options options = {
@@ -61,7 +61,7 @@ session_client (struct session *session, const char *service, const char *endpoi
         .server_key = session_server_key (session, service),
         .certificate = session->certificate,
         .timeout_ms = TIMEOUT_MS,
-        .in_flight_limit = IN_FLIGHT_MAX,
+        .in_flight_limit = limit != 0 ? limit : IN_FLIGHT_MAX,
         .by_home = strcmp (service, "validator") == 0,
     };
     struct rpc_client *client = rpc_client_new (session->loop, session->resolver, &options, &error);

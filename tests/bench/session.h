@@ -17,10 +17,11 @@ void session_open (struct session *session, const char *program, const char *pee
                    const char *key);
 void session_close (struct session *session);
 
-// session_client (session, service, endpoints): A client of "validator" or "admin", that may have as many calls in flight as
-// one wants. Ends the program when the endpoints are none.
+// session_client (session, service, endpoints, limit): A client of "validator" or "admin", that refuses to have more than `limit` calls in
+// flight; 0: as many as one wants. Ends the program when the endpoints are none.
 struct rpc_client *session_client (struct session *session, const char *service,
-                                   const char *endpoints) __attribute__ ((returns_nonnull));
+                                   const char *endpoints, uint32_t limit)
+    __attribute__ ((returns_nonnull));
 // session_server_key (session, service): Its public key, Z85. Ends the program when it is not among the peers.
 const char *session_server_key (const struct session *session, const char *service)
     __attribute__ ((returns_nonnull));
