@@ -1,4 +1,4 @@
-// Replies to a peer that takes its time: none is dropped while it takes them at all, and what waits for it is bounded.
+// Replies to a peer that takes its time (R28): none is dropped while it takes them at all, and what waits for it is bounded.
 // objects: tests/unit/rpc_fixture.o
 #include "tests/unit/rpc_fixture.h"
 
@@ -87,7 +87,9 @@ static bool
 all_handled (void *context)
 {
     (void) context;
-    return fixture.server->counters.requests + fixture.server->counters.lost >= asked;
+    const struct rpc_counters *counters = &fixture.server->counters;
+    // What was on its way when its connection was closed is gone.
+    return counters->requests + counters->lost >= asked || counters->cut > 0;
 }
 
 static void
