@@ -82,6 +82,21 @@ enum statement {
     STATEMENTS_END = FEED_BEGIN + FEED_N,
 };
 
+// Parameters hold pointers into themselves: they are filled in where they are, never copied.
+
+// store_param_new (params, change): What the creation of an object begins with. store_param_change (params, change): What a change of one begins
+// with, in the order of the accounts' locks.
+void store_param_new (struct db_params *params, const struct change *change);
+void store_param_change (struct db_params *params, const struct change *change);
+// store_param_page (params, page): What a list begins with.
+void store_param_page (struct db_params *params, const struct page *page);
+// store_param_rate_limit (params, limit): `limit` NULL: none.
+void store_param_rate_limit (struct db_params *params, const Jeton__V1__RateLimit *limit);
+
+// store_get (request, statement, number, callback): One object by its number.
+void store_get (struct request *request, enum statement statement, int64_t number,
+                db_callback *callback);
+
 // store_db (request): The database of the request's process.
 static inline struct db *
 store_db (const struct request *request)

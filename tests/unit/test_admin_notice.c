@@ -1,5 +1,5 @@
 // Notices of tokens that expire (R9), against PostgreSQL, with two admin processes' worth of them: 30, 7 and 1 days ahead, each exactly once.
-// objects: tests/unit/support_postgres.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/admin/notice.o services/admin/store.o services/admin/statements.o
+// objects: tests/unit/support_postgres.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/admin/notice.o services/admin/store.o services/admin/store_token.o services/admin/statements.o
 // objects: services/admin/view.o services/admin/change.o services/admin/idempotency.o services/admin/reply.o services/admin/secret.o
 #include "audit.pb-c.h"
 #include "common/crypto/crypto.h"
