@@ -24,6 +24,31 @@ print_pair (const char *title, const char *text)
 }
 
 static void
+print_number (const char *title, const json_t *object, const char *name, const char *unit)
+{
+    printf ("  %s %d%s", title, (int) json_integer_value (json_object_get (object, name)), unit);
+}
+
+static void
+print_allowance (const json_t *allowance)
+{
+    const json_t *limit = json_object_get (allowance, "limit");
+
+    if (!json_is_object (allowance)) {
+        return;
+    }
+    print_number (json_is_true (json_object_get (allowance, "account")) ? "account's limit"
+                                                                        : "limit",
+                  limit, "per_minute", " a minute");
+    print_number ("burst", limit, "burst", "");
+    print_number ("remaining", allowance, "remaining", "");
+    print_number ("reset", allowance, "reset_s", " s");
+    if (json_integer_value (json_object_get (allowance, "retry_after_s")) > 0) {
+        print_number ("retry after", allowance, "retry_after_s", " s");
+    }
+}
+
+static void
 print_decision (const struct cli *cli, const json_t *reply)
 {
     bool allow = strcmp (member (reply, "decision"), "allow") == 0;
@@ -42,6 +67,7 @@ print_decision (const struct cli *cli, const json_t *reply)
     print_pair ("account", member (reply, "account"));
     print_pair ("user", member (reply, "user"));
     print_pair ("access", member (reply, "granted_access"));
+    print_allowance (json_object_get (reply, "allowance"));
     putchar ('\n');
 }
 

@@ -5,6 +5,7 @@
 #include "common/log/log.h"
 #include "services/validator/cache.h"
 #include "services/validator/foreign.h"
+#include "services/validator/limit.h"
 #include "services/validator/lookup.h"
 #include "services/validator/policy.h"
 #include "services/validator/store.h"
@@ -49,6 +50,9 @@ static const struct config_row validator_settings_table[] = {
      false, "bytes that this directory may hold"},
     {"journal_full", CONFIG_TEXT, FIELD (journal_full), "refuse", 0, 0, false,
      "when it holds so many: refuse (to validate: 503), or drop (what was counted)"},
+    {"limit_entries", CONFIG_NUMBER, FIELD (limit_entries), "262144", 1024, 1LL << 28, false,
+     "tokens and accounts whose rate is metered at the same time, at least (16 bytes each); with "
+     "more, some are forgotten and begin anew"},
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
 };
 static const struct config_row *const tables[] = {process_settings_table, validator_settings_table,
@@ -85,6 +89,10 @@ validator_stats_show (struct validator *validator)
     rpc_server_stat (server, "validator.allowed", &validator->stats.allowed);
     rpc_server_stat (server, "validator.denied", &validator->stats.denied);
     rpc_server_stat (server, "validator.undecided", &validator->stats.undecided);
+    rpc_server_stat (server, "validator.limited", &validator->stats.limited);
+    const struct meter_stats *meters = limits_stats (validator->limits);
+    rpc_server_stat (server, "validator.meters", &meters->entries);
+    rpc_server_stat (server, "validator.meters_forgotten", &meters->forgotten);
     rpc_server_stat (server, "validator.refused_unread", &validator->stats.refused_unread);
     const struct cache_stats *cache = cache_stats (validator->cache);
     rpc_server_stat (server, "validator.cache_entries", &cache->entries);
@@ -136,6 +144,7 @@ main (int argc, char **argv)
     struct cache_bounds bounds = {.entries = (size_t) validator.settings.cache_entries,
                                   .bytes = (size_t) validator.settings.cache_bytes};
     validator.cache = cache_new (validator.policies, &bounds);
+    validator.limits = limits_new (&validator);
     validator.lookup = lookup_new (&validator);
     validator.keys = keys_new (process->loop, process->db, STORE_PUBLIC_KEYS,
                                &validator.settings.keys_interval_ms);
@@ -156,6 +165,7 @@ main (int argc, char **argv)
     truth_destroy (&validator.truth);
     use_stop (&validator);
     lookup_destroy (&validator.lookup);
+    limits_destroy (&validator.limits);
     cache_destroy (&validator.cache);
     policies_destroy (&validator.policies);
     modules_destroy (&validator.modules);

@@ -65,6 +65,7 @@ void
 policy_draft_start (struct policy_draft *draft)
 {
     draft->rate_per_minute = draft->rate_burst = 0;
+    draft->account_per_minute = draft->account_burst = 0;
     draft->ngrants = draft->nallowed = 0;
 }
 
@@ -118,7 +119,8 @@ static uint32_t
 draft_hash (const struct policies *policies, const struct policy_draft *draft)
 {
     uint8_t hashes[3][crypto_shorthash_BYTES], all[crypto_shorthash_BYTES];
-    const uint32_t rates[2] = {draft->rate_per_minute, draft->rate_burst};
+    const uint32_t rates[] = {draft->rate_per_minute, draft->rate_burst, draft->account_per_minute,
+                              draft->account_burst};
     crypto_shorthash (hashes[0], (const uint8_t *) rates, sizeof rates, policies->key);
     crypto_shorthash (hashes[1], (const uint8_t *) draft->grants,
                       draft->ngrants * sizeof draft->grants[0], policies->key);
@@ -136,6 +138,8 @@ draft_equals (const struct policy_draft *draft, const struct policy *policy)
     return policy->ngrants == draft->ngrants && policy->nallowed == draft->nallowed &&
            policy->rate_per_minute == draft->rate_per_minute &&
            policy->rate_burst == draft->rate_burst &&
+           policy->account_per_minute == draft->account_per_minute &&
+           policy->account_burst == draft->account_burst &&
            memcmp (policy->grants, draft->grants, draft->ngrants * sizeof draft->grants[0]) == 0 &&
            memcmp (policy_allowed (policy), draft->allowed,
                    draft->nallowed * sizeof draft->allowed[0]) == 0;
@@ -156,6 +160,8 @@ policy_new (struct policies *policies, const struct policy_draft *draft, uint32_
     policy->hash = hash;
     policy->rate_per_minute = draft->rate_per_minute;
     policy->rate_burst = draft->rate_burst;
+    policy->account_per_minute = draft->account_per_minute;
+    policy->account_burst = draft->account_burst;
     policy->ngrants = (uint16_t) draft->ngrants;
     policy->nallowed = (uint16_t) draft->nallowed;
     memcpy (policy->grants, draft->grants, draft->ngrants * sizeof draft->grants[0]);

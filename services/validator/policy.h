@@ -20,11 +20,12 @@ struct policy_grant {
 
 // Never changes. Only `references` does, which are this module's.
 struct policy {
-    struct policy *next;                  // in its bucket
-    uint32_t hash, references;            // of what follows; holders
-    uint32_t rate_per_minute, rate_burst; // both 0: no limit
-    uint16_t ngrants, nallowed;           // nallowed 0: from anywhere
-    struct policy_grant grants[];         // by module; behind them policy_allowed
+    struct policy *next;                        // in its bucket
+    uint32_t hash, references;                  // of what follows; holders
+    uint32_t rate_per_minute, rate_burst;       // of each token; both 0: no limit
+    uint32_t account_per_minute, account_burst; // of all tokens of the account; both 0: no limit
+    uint16_t ngrants, nallowed;                 // nallowed 0: from anywhere
+    struct policy_grant grants[];               // by module; behind them policy_allowed
 };
 
 // policy_allowed (policy): The networks that it may be used from.
@@ -34,12 +35,19 @@ policy_allowed (const struct policy *policy)
     return (const struct cidr *) (policy->grants + policy->ngrants);
 }
 
+// policy_limited (policy): Is there any limit to how often it may be used?
+static inline bool
+policy_limited (const struct policy *policy)
+{
+    return (policy->rate_per_minute | policy->account_per_minute) != 0;
+}
+
 // policy_grant (policy, module): The grant of the module, or NULL. A module 0 is granted by none.
 const struct policy_grant *policy_grant (const struct policy *policy, uint16_t module);
 
 // A policy that is being put together.
 struct policy_draft {
-    uint32_t rate_per_minute, rate_burst;
+    uint32_t rate_per_minute, rate_burst, account_per_minute, account_burst;
     size_t ngrants, nallowed;
     struct policy_grant grants[POLICY_GRANTS_MAX]; // each holds its module's name
     struct cidr allowed[POLICY_ALLOWED_MAX];

@@ -50,11 +50,13 @@ allowed_parse (const char *text, struct policy_draft *draft)
     return true;
 }
 
+enum { RATE_MAX = 6000000 }; // of the schema
+
 static bool
 get_rate (const PGresult *result, int column, uint32_t *value_r)
 {
     int64_t value;
-    if (!db_get_int (result, 0, column, &value) || value < 0 || value > UINT32_MAX)
+    if (!db_get_int (result, 0, column, &value) || value < 0 || value > RATE_MAX)
         return false;
     *value_r = (uint32_t) value;
     return true;
@@ -71,7 +73,10 @@ policy_from_row (const PGresult *result, struct policies *policies)
         grants_parse (grants, policies, &draft) && db_get_text (result, 0, 10, &allowed) &&
         allowed_parse (allowed, &draft) && get_rate (result, 12, &draft.rate_per_minute) &&
         get_rate (result, 13, &draft.rate_burst) &&
-        (draft.rate_per_minute == 0) == (draft.rate_burst == 0))
+        (draft.rate_per_minute == 0) == (draft.rate_burst == 0) &&
+        get_rate (result, 14, &draft.account_per_minute) &&
+        get_rate (result, 15, &draft.account_burst) &&
+        (draft.account_per_minute == 0) == (draft.account_burst == 0))
         return policies_intern (policies, &draft);
     policy_draft_drop (policies, &draft);
     return NULL;

@@ -17,6 +17,7 @@ enum { TOKEN_FACTS, USER_FACTS };
 #define ACCOUNT_GRANTS(account)                                                                    \
     "(SELECT string_agg(" GRANT_TEXT ("'2'") ", ',') FROM account_modules am"                      \
     "  JOIN modules m ON m.number = am.module WHERE am.account = " account ")"
+#define ACCOUNT_RATE "coalesce(a.rate_per_minute, 0), coalesce(a.rate_burst, 0)"
 
 const struct db_statement store_statements[] = {
 [TOKEN_FACTS] = {"token_facts",
@@ -34,7 +35,9 @@ const struct db_statement store_statements[] = {
     " array_to_string(t.allow_list, ','),"
     " CASE WHEN t.digest = $1 THEN 0"
     "  ELSE greatest(floor(extract(epoch FROM t.grace_until)), 1)::bigint END,"
-    " coalesce(t.rate_per_minute, 0), coalesce(t.rate_burst, 0)"
+    // A base token without a limit of its own has the account's for such.
+    " coalesce(t.rate_per_minute, CASE t.kind WHEN 3 THEN a.base_rate_per_minute END, 0),"
+    " coalesce(t.rate_burst, CASE t.kind WHEN 3 THEN a.base_rate_burst END, 0), " ACCOUNT_RATE
     " FROM tokens t JOIN accounts a ON a.number = t.account"
     " LEFT JOIN users u ON u.number = t.owner"
     // The current value, else the one before: two looks at an index each.
@@ -43,7 +46,7 @@ const struct db_statement store_statements[] = {
 
 [USER_FACTS] = {"user_facts",
     "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
-    " '', 0, 0, 0 FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = $1"
+    " '', 0, 0, 0, " ACCOUNT_RATE " FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = $1"
     " AND u.status <> 3", false},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},

@@ -7,6 +7,7 @@
 #include "services/validator/cache.h"
 #include "services/validator/decide.h"
 #include "services/validator/foreign.h"
+#include "services/validator/limit.h"
 #include "services/validator/lookup.h"
 #include "services/validator/truth.h"
 #include "services/validator/use.h"
@@ -131,6 +132,19 @@ jti_text (struct check *check, const char *jti)
     return text_or_empty (arena_strdup (request_arena (check->batch->request), jti));
 }
 
+// Allowed otherwise: may it be used so often?
+static void
+check_limit (struct check *check, const struct facts *facts)
+{
+    struct batch *batch = check->batch;
+    struct limit_result result;
+    limits_take (batch->validator->limits, facts, (unsigned) check->wanted.environment, &result);
+    limit_show (&result, request_arena (batch->request), check->reply);
+    batch->validator->stats.limited += !result.allowed;
+    check_end (check, result.allowed ? JETON__V1__REASON__REASON_OK
+                                     : JETON__V1__REASON__REASON_RATE_LIMITED);
+}
+
 static void
 check_decide (struct check *check, const struct facts *facts)
 {
@@ -144,7 +158,11 @@ check_decide (struct check *check, const struct facts *facts)
     reply->kind = facts->kind;
     reply->expires_at = facts->expires_at;
     check->wanted.module = modules_find (check->batch->validator->modules, check->request->module);
-    check_end (check, decide (facts, &check->wanted, time (NULL), &reply->granted_access));
+    Jeton__V1__Reason reason = decide (facts, &check->wanted, time (NULL), &reply->granted_access);
+    if (reason == JETON__V1__REASON__REASON_OK && policy_limited (facts->policy))
+        check_limit (check, facts);
+    else
+        check_end (check, reason);
 }
 
 // ---- API tokens ----------------------------------------------------------------------------------------------------

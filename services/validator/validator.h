@@ -12,6 +12,7 @@ struct cache;
 struct delivery;
 struct foreign;
 struct journal;
+struct limits;
 struct lookup;
 struct modules;
 struct policies;
@@ -32,11 +33,13 @@ struct validator_settings {
     char *auditor;         // endpoints, for what was counted
     char *journal_directory, *journal_full;
     int64_t journal_limit;
+    int64_t limit_entries; // tokens and accounts whose rate is metered here
 };
 
 struct validator_stats {
     uint64_t allowed, denied, undecided; // decisions
     uint64_t refused_unread;             // of the denied: refused without a query
+    uint64_t limited;                    // of the denied: by a rate limit
     uint64_t lookups,
         lookups_shared; // asked of the database, and spared because an equal one was under way
     uint64_t readings, changes; // of the table of changes; what was found in it
@@ -58,6 +61,7 @@ struct validator {
     struct foreign *foreign;
     struct journal *journal; // of use; NULL: it is not counted
     struct delivery *delivery;
+    struct limits *limits;
 };
 
 // The methods of jeton.v1.Validator, with one row each.

@@ -83,7 +83,7 @@ END_TEST
 
 // "orders stock", each to read.
 static struct policy *
-policy_make (const char *names, const char *network, uint32_t rate)
+policy_make (const char *names, const char *network, uint32_t rate, uint32_t account_rate)
 {
     struct policy_draft draft;
     struct cidr cidr;
@@ -98,26 +98,28 @@ policy_make (const char *names, const char *network, uint32_t rate)
         ck_assert (policy_draft_allow (&draft, &cidr));
     }
     draft.rate_per_minute = rate;
+    draft.account_per_minute = account_rate;
     return policies_intern (policies, &draft);
 }
 
 START_TEST (test_one_of_each)
 {
     size_t empty = policies_bytes (policies);
-    struct policy *one = policy_make ("orders stock", "192.0.2.0/24", 60);
+    struct policy *one = policy_make ("orders stock", "192.0.2.0/24", 60, 0);
     size_t bytes = policies_bytes (policies);
-    ck_assert_ptr_eq (policy_make ("stock orders", "192.0.2.0/24", 60), one);
+    ck_assert_ptr_eq (policy_make ("stock orders", "192.0.2.0/24", 60, 0), one);
     ck_assert_uint_eq (policies_bytes (policies), bytes);
     ck_assert_uint_eq (policies_count (policies), 1);
 
-    struct policy *others[] = {policy_make ("orders stock", "192.0.2.0/25", 60),
-                               policy_make ("orders stock", NULL, 60),
-                               policy_make ("orders stock", "192.0.2.0/24", 61),
-                               policy_make ("orders", "192.0.2.0/24", 60),
-                               policy_make ("orders prices", "192.0.2.0/24", 60),
-                               policy_make ("", NULL, 0)};
-    ck_assert_uint_eq (policies_count (policies), 7);
-    for (size_t i = 0; i < 6; i++) {
+    struct policy *others[] = {policy_make ("orders stock", "192.0.2.0/25", 60, 0),
+                               policy_make ("orders stock", NULL, 60, 0),
+                               policy_make ("orders stock", "192.0.2.0/24", 61, 0),
+                               policy_make ("orders stock", "192.0.2.0/24", 60, 1),
+                               policy_make ("orders", "192.0.2.0/24", 60, 0),
+                               policy_make ("orders prices", "192.0.2.0/24", 60, 0),
+                               policy_make ("", NULL, 0, 0)};
+    ck_assert_uint_eq (policies_count (policies), 8);
+    for (size_t i = 0; i < 7; i++) {
         ck_assert_ptr_ne (others[i], one);
         policy_release (policies, others[i]);
     }
@@ -167,7 +169,7 @@ END_TEST
 
 // ---- rows ----------------------------------------------------------------------------------------------------------
 
-enum { COLUMNS = 14 };
+enum { COLUMNS = 16 };
 static const char *const good_row[COLUMNS] = {"7",
                                               "8",
                                               "9",
@@ -181,7 +183,9 @@ static const char *const good_row[COLUMNS] = {"7",
                                               "192.0.2.0/24,2001:db8::/32",
                                               "0",
                                               "600",
-                                              "60"};
+                                              "60",
+                                              "6000",
+                                              "100"};
 
 // Are the good row's facts read with another text in one column (NULL: a null)? facts_r->policy is to be released.
 static bool
@@ -223,6 +227,8 @@ START_TEST (test_row)
     ck_assert_uint_eq (facts.policy->nallowed, 2);
     ck_assert_uint_eq (facts.policy->rate_per_minute, 600);
     ck_assert_uint_eq (facts.policy->rate_burst, 60);
+    ck_assert_uint_eq (facts.policy->account_per_minute, 6000);
+    ck_assert_uint_eq (facts.policy->account_burst, 100);
     ck_assert_int_eq (policy_allowed (facts.policy)[1].family, 6);
     policy_release (policies, facts.policy);
 
@@ -280,7 +286,13 @@ START_TEST (test_row_hostile)
         {12, "-1"},
         {12, "0"},
         {12, "4294967296"},
+        {12, "6000001"},
         {13, "0"},
+        {14, NULL},
+        {14, "-1"},
+        {14, "0"},
+        {15, "0"},
+        {15, "6000001"},
         {13, "x"},
     };
     struct facts facts;
