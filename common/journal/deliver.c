@@ -42,7 +42,8 @@ struct columns {
         user[JOURNAL_ROWS_MAX], count[JOURNAL_ROWS_MAX];
     uint32_t module[JOURNAL_ROWS_MAX], peer[JOURNAL_ROWS_MAX], jti[JOURNAL_ROWS_MAX],
         access[JOURNAL_ROWS_MAX], environment[JOURNAL_ROWS_MAX], decision[JOURNAL_ROWS_MAX],
-        reason[JOURNAL_ROWS_MAX];
+        reason[JOURNAL_ROWS_MAX], client[JOURNAL_ROWS_MAX], customer[JOURNAL_ROWS_MAX],
+        grant_type[JOURNAL_ROWS_MAX];
     uint8_t addresses[JOURNAL_ROWS_MAX * ADDRESS_SIZE];
     char *texts[TEXTS_MAX];
     size_t n_texts;
@@ -87,8 +88,21 @@ row_put (struct columns *columns, size_t i, const struct journal_row *row)
     columns->environment[i] = use->environment;
     columns->decision[i] = use->decision;
     columns->reason[i] = use->reason;
+    columns->client[i] = use->client;
+    columns->customer[i] = use->customer;
+    columns->grant_type[i] = use->grant_type;
     columns->addresses[i * ADDRESS_SIZE] = use->family;
     memcpy (&columns->addresses[i * ADDRESS_SIZE + 1], use->address, sizeof use->address);
+}
+
+// A column that may be left out where it says nothing.
+static size_t
+column_size (const uint32_t *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (values[i] != 0)
+            return n;
+    return 0;
 }
 
 static void
@@ -114,6 +128,12 @@ message_set (Jeton__V1__TakeSegmentRequest *m, struct journal_segment *segment, 
     m->environment = c->environment;
     m->decision = c->decision;
     m->reason = c->reason;
+    m->n_client = column_size (c->client, n);
+    m->client = c->client;
+    m->n_customer = column_size (c->customer, n);
+    m->customer = c->customer;
+    m->n_grant_type = column_size (c->grant_type, n);
+    m->grant_type = c->grant_type;
     m->addresses = (ProtobufCBinaryData){n * ADDRESS_SIZE, c->addresses};
 }
 

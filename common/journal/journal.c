@@ -88,8 +88,8 @@ journal_seal (struct journal *journal)
 static void
 full_tell (const struct journal *journal)
 {
-    log_error (journal->drop ? "use is not counted" : "validations are refused", "directory",
-               journal->spool.path, "reason", journal->why.text, NULL);
+    log_error (journal->drop ? "use is not counted" : "what would be counted is refused",
+               "directory", journal->spool.path, "reason", journal->why.text, NULL);
 }
 
 static bool
@@ -205,6 +205,9 @@ void
 journal_tick (struct journal *journal, int64_t now_ms)
 {
     journal->full = false;
+    // Who is asked for nothing while it is full must not wait for somebody to ask.
+    if (journal->open == NULL && journal->why.text[0] != '\0' && !segment_open (journal))
+        return;
     if (journal->open == NULL || journal->n == 0)
         return;
     if (journal->seal_at_ms == 0)
@@ -269,7 +272,8 @@ journal_good (const struct journal *journal, struct error *reason_r)
 {
     if (journal->why.text[0] == '\0')
         return true;
-    error_set (reason_r, "%s: %s", journal->drop ? "use is not counted" : "validations are refused",
+    error_set (reason_r, "%s: %s",
+               journal->drop ? "use is not counted" : "what would be counted is refused",
                journal->why.text);
     return false;
 }

@@ -22,7 +22,7 @@ enum {
     JOURNAL_ROWS_MAX = 8192,  // of a segment
 };
 
-// What was used, by whom, how it ended: what is equal in all of that is counted in one row. Zeroed before it is filled in: it is compared and digested
+// What was used or asked for, by whom, how it ended: what is equal in all of that is counted in one row. Zeroed before it is filled in: it is compared and digested
 // as bytes.
 struct journal_use {
     int64_t second;                 // since the epoch
@@ -33,7 +33,10 @@ struct journal_use {
     char id[JOURNAL_ID_SIZE];       // of a token that is no number (a JWT's jti)
     uint8_t family;                 // of the address: 4, 6 or 0 (not known)
     uint8_t access, environment, decision, reason; // numbers of enums of proto/
-    uint8_t unused[11];
+    uint8_t
+        grant_type; // 0: a validation; otherwise a token was asked for, and reason is a GrantReason's
+    uint8_t unused[2];         // of the layout: the next is aligned
+    uint32_t client, customer; // numbers; 0: none
 };
 
 // One row as it is in the file. `check` digests `use` with the segment's key. A row is there when its count is not 0.

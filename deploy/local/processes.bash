@@ -73,7 +73,9 @@ service_configure() {
         case $name in
         admin | issuer) printf 'seal_keys = %s\n' "$keys/seal.keys" ;;
         auditor) printf 'checkpoint_key = %s\n' "$keys/checkpoint.key" ;;
-        validator) printf 'journal_directory = %s\nauditor = tcp://127.0.0.1:%s\n' "$var/use-$name" "${port[auditor]}" ;;
+        esac
+        case $name in
+        issuer | validator) printf 'journal_directory = %s\nauditor = tcp://127.0.0.1:%s\n' "$var/use-$name" "${port[auditor]}" ;;
         esac
     } | write_if_changed "$var/$name.conf"
 }

@@ -195,11 +195,15 @@ void changes_step (struct changes *changes);
 struct use_keep *use_keep_new (struct auditor *auditor) __attribute__ ((returns_nonnull));
 void use_keep_destroy (struct use_keep **keep);
 
-// use_filter (request, token, account_id, module, decision, filter_r): The filter of a request, whose texts must live as long as it does. False: one
-// is none; it has been answered.
-bool use_filter (struct request *request, const char *token, const char *account_id,
-                 const char *module, int decision, struct store_use_filter *filter_r)
-    __attribute__ ((warn_unused_result));
+// The filters of a request, as ListUseRequest and TailUseRequest have them: "" or 0 is none.
+struct use_wanted {
+    const char *token, *account_id, *module, *user, *client;
+    int decision, kind;
+};
+// use_filter (request, wanted, filter_r): The same as the store needs it; its texts live as long as the request's. False: one of them is none; it has been
+// answered.
+bool use_filter (struct request *request, const struct use_wanted *wanted,
+                 struct store_use_filter *filter_r) __attribute__ ((warn_unused_result));
 // use_message (arena, row): NULL: the arena is full.
 Jeton__V1__Use *use_message (struct arena *arena, const struct store_use *row)
     __attribute__ ((warn_unused_result));

@@ -45,17 +45,23 @@
     ", false) AS matches, row_number () OVER (ORDER BY " order                                     \
     ") AS row, count (*) OVER () AS rows FROM page p)"                                             \
     " SELECT id, second, count, account, token, \"user\", coalesce (jti, ''), module, peer,"       \
-    " coalesce (host (address), ''), access, environment, decision, reason, matches, rows"         \
+    " coalesce (host (address), ''), access, environment, decision, reason, client, customer,"     \
+    " grant_type, matches, rows"                                                                   \
     " FROM marked WHERE matches OR row = rows ORDER BY row"
-// $1 and $2 second and id of the row before, $3 rows to look at, $4 rows wanted, $5 the leading filter, $6 from, $7 until, $8 module, $9 decision,
-// $10 account.
+// Filters that no index leads, by the parameters from the first one on: account, module, decision, whether grants are wanted, user, client.
+#define USE_MATCHES(account, module, decision, grants, user, client)                               \
+    "(" account "::bigint IS NULL OR p.account = " account ")"                                     \
+    " AND (" module "::text IS NULL OR p.module = " module ")"                                     \
+    " AND (" decision "::smallint IS NULL OR p.decision = " decision ")"                           \
+    " AND (" grants "::boolean IS NULL OR (p.grant_type <> 0) = " grants ")"                       \
+    " AND (" user "::bigint IS NULL OR p.\"user\" = " user ")"                                     \
+    " AND (" client "::integer IS NULL OR p.client = " client ")"
+// $1 and $2 second and id of the row before, $3 rows to look at, $4 rows wanted, $5 the leading filter, $6 from, $7 until, then those of USE_MATCHES.
 // What leads is a range, as in the lists of the trail, and for the same reason. As rows, the ranges begin and end where the page does.
 #define USE_LIST_OF(where, order)                                                                  \
     USE_PAGE ("SELECT * FROM use_log l WHERE " where " AND l.second < $7::bigint ORDER BY " order  \
               " l.second DESC, l.id DESC LIMIT $3::bigint",                                        \
-              "($8::text IS NULL OR p.module = $8) AND ($9::smallint IS NULL OR p.decision = $9)"  \
-              " AND ($10::bigint IS NULL OR p.account = $10)",                                     \
-              "p.second DESC, p.id DESC")                                                          \
+              USE_MATCHES ("$8", "$9", "$10", "$11", "$12", "$13"), "p.second DESC, p.id DESC")    \
     " LIMIT $4::bigint"
 #define USE_LIST_BY(column, type, there)                                                           \
     USE_LIST_OF (column there " AND (" column ", l.second, l.id) < ($5::" type                     \
@@ -190,15 +196,17 @@ const struct db_statement store_statements[] = {
          "  WHERE EXISTS (SELECT FROM taken) RETURNING last - $3 AS base),"
          " logged AS (INSERT INTO use_log (id, second, count, account, token, \"user\", jti, "
          "module,"
-         "   peer, address, access, environment, decision, reason)"
+         "   peer, address, access, environment, decision, reason, client, customer, grant_type)"
          "  SELECT head.base + r.n, r.second, r.count, r.account, r.token, r.owner, r.jti, "
          "r.module,"
-         "   r.peer, r.address, r.access, r.environment, r.decision, r.reason"
+         "   r.peer, r.address, r.access, r.environment, r.decision, r.reason, r.client,"
+         "   r.customer, r.grant_type"
          "  FROM head, unnest ($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
          "   $8::bigint[], $9::text[], $10::text[], $11::text[], $12::inet[], $13::smallint[],"
-         "   $14::smallint[], $15::smallint[], $16::smallint[]) WITH ORDINALITY"
+         "   $14::smallint[], $15::smallint[], $16::smallint[], $17::integer[], $18::integer[],"
+         "   $19::smallint[]) WITH ORDINALITY"
          "   r (second, count, account, token, owner, jti, module, peer, address, access,"
-         "    environment, decision, reason, n))"
+         "    environment, decision, reason, client, customer, grant_type, n))"
          " SELECT count (*) FROM head",
          true},
     [USE_LIST] = {"auditor_use_list",
@@ -215,9 +223,7 @@ const struct db_statement store_statements[] = {
                     USE_PAGE (
                         "SELECT * FROM use_log WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint",
                         "($3::bigint IS NULL OR p.token = $3) AND ($4::text IS NULL OR p.jti = $4)"
-                        " AND ($5::bigint IS NULL OR p.account = $5)"
-                        " AND ($6::text IS NULL OR p.module = $6)"
-                        " AND ($7::smallint IS NULL OR p.decision = $7)",
+                        " AND " USE_MATCHES ("$5", "$6", "$7", "$8", "$9", "$10"),
                         "id"),
                     false},
     [USE_HEAD] = {"auditor_use_head", "SELECT last FROM use_head", false},
@@ -225,7 +231,7 @@ const struct db_statement store_statements[] = {
     [USE_DAYS_TOKEN] = {"auditor_use_days_token", USE_DAYS_BY ("token = $6::bigint AND"), false},
     [USE_DAYS_ACCOUNT] = {"auditor_use_days_account", USE_DAYS_BY ("account = $6::bigint AND"),
                           false},
-    // $1 rows at most. A clock that was ahead must not keep later uses from showing.
+    // $1 rows at most. To be given a token is no use of it. A clock that was ahead must not keep later uses from showing.
     [USE_FOLD] = {"auditor_use_fold",
                   "WITH step AS (SELECT f.folded, s.last FROM"
                   "  (SELECT folded FROM use_fold FOR UPDATE) f CROSS JOIN LATERAL"
@@ -238,12 +244,14 @@ const struct db_statement store_statements[] = {
                   "  SELECT token, second / 86400, max (account),"
                   "   coalesce (sum (count) FILTER (WHERE decision = 1), 0),"
                   "   coalesce (sum (count) FILTER (WHERE decision <> 1), 0)"
-                  "  FROM rows WHERE token <> 0 GROUP BY token, second / 86400 ORDER BY 1, 2"
+                  "  FROM rows WHERE token <> 0 AND grant_type = 0"
+                  "  GROUP BY token, second / 86400 ORDER BY 1, 2"
                   "  ON CONFLICT (token, day) DO UPDATE SET allowed = d.allowed + excluded.allowed,"
                   "   denied = d.denied + excluded.denied),"
                   " used AS (INSERT INTO token_use AS u (token, last_second)"
                   "  SELECT token, least (max (second), extract (epoch FROM now ())::bigint)"
-                  "  FROM rows WHERE token <> 0 AND decision = 1 GROUP BY token ORDER BY 1"
+                  "  FROM rows WHERE token <> 0 AND grant_type = 0 AND decision = 1"
+                  "  GROUP BY token ORDER BY 1"
                   "  ON CONFLICT (token) DO UPDATE"
                   "  SET last_second = greatest (u.last_second, excluded.last_second))"
                   " SELECT count (*) FROM rows",

@@ -118,6 +118,7 @@ struct store_use {
     int64_t id, second, count, account, token, user;
     const char *jti, *module, *peer, *address;
     int64_t access, environment, decision, reason;
+    int64_t client, customer, grant_type; // grant_type 0: a validation
     bool matches; // otherwise it is the last one that was looked at, and only that is of interest
 };
 struct store_use_filter {
@@ -125,8 +126,10 @@ struct store_use_filter {
     const char *jti; // NULL: any
     int64_t account; // 0: any
     const char *module;
-    int64_t decision;    // 0: any
-    int64_t from, until; // seconds; both are always there
+    int64_t decision;     // 0: any
+    int64_t kind;         // Jeton__V1__UseKind; 0: any
+    int64_t user, client; // numbers; 0: any
+    int64_t from, until;  // seconds; both are always there
 };
 // `looked`: how many rows were looked at.
 typedef void store_use_callback (void *context, enum db_outcome outcome,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 // Of pg_type.
-enum { TYPE_INT8 = 20, TYPE_INT2 = 21, TYPE_TEXT = 25, TYPE_INET = 869 };
-enum { COLUMNS = 13, HEAD_SIZE = 20, INET4 = 2, INET6 = 3 };
+enum { TYPE_INT8 = 20, TYPE_INT2 = 21, TYPE_INT4 = 23, TYPE_TEXT = 25, TYPE_INET = 869 };
+enum { COLUMNS = 16, HEAD_SIZE = 20, INET4 = 2, INET6 = 3 };
 
 struct array {
     uint8_t *data, *at;
@@ -61,12 +61,25 @@ array_of_int8 (const int64_t *values, size_t n)
     return array;
 }
 
+// A column that was left out is of zeros: `there` is how many of its values there are.
 static struct array
-array_of_int2 (const uint32_t *values, size_t n)
+array_of_int4 (const uint32_t *values, size_t there, size_t n)
+{
+    struct array array = array_new (TYPE_INT4, n, n * 4);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t value = htonl (i < there ? values[i] : 0);
+        put (&array, &value, sizeof value);
+    }
+    return array;
+}
+
+// As array_of_int4, of numbers up to 255.
+static struct array
+array_of_int2 (const uint32_t *values, size_t there, size_t n)
 {
     struct array array = array_new (TYPE_INT2, n, n * 2);
     for (size_t i = 0; i < n; i++) {
-        const uint8_t bytes[2] = {(uint8_t) (values[i] >> 8), (uint8_t) values[i]};
+        const uint8_t bytes[2] = {0, i < there ? (uint8_t) values[i] : 0};
         put (&array, bytes, sizeof bytes);
     }
     return array;
@@ -114,13 +127,22 @@ store_take (struct db *db, const Jeton__V1__TakeSegmentRequest *segment,
     const Jeton__V1__TakeSegmentRequest *s = segment;
     size_t n = s->n_count;
     struct array columns[COLUMNS] = {
-        array_of_int8 (s->second, n),         array_of_int8 (s->count, n),
-        array_of_int8 (s->account, n),        array_of_int8 (s->token, n),
-        array_of_int8 (s->user, n),           array_of_text (s, s->jti, true),
-        array_of_text (s, s->module, false),  array_of_text (s, s->peer, false),
-        array_of_inet (s->addresses.data, n), array_of_int2 (s->access, n),
-        array_of_int2 (s->environment, n),    array_of_int2 (s->decision, n),
-        array_of_int2 (s->reason, n),
+        array_of_int8 (s->second, n),
+        array_of_int8 (s->count, n),
+        array_of_int8 (s->account, n),
+        array_of_int8 (s->token, n),
+        array_of_int8 (s->user, n),
+        array_of_text (s, s->jti, true),
+        array_of_text (s, s->module, false),
+        array_of_text (s, s->peer, false),
+        array_of_inet (s->addresses.data, n),
+        array_of_int2 (s->access, n, n),
+        array_of_int2 (s->environment, n, n),
+        array_of_int2 (s->decision, n, n),
+        array_of_int2 (s->reason, n, n),
+        array_of_int4 (s->client, s->n_client, n),
+        array_of_int4 (s->customer, s->n_customer, n),
+        array_of_int2 (s->grant_type, s->n_grant_type, n),
     };
     struct call *call = call_new (context);
     // One after the other on one connection: they would wait for each other's use_head.

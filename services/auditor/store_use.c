@@ -11,7 +11,8 @@ use_read (const PGresult *result, int row, struct store_use *use_r, int64_t *loo
     struct store_use *u = use_r;
     int64_t *const numbers[] = {&u->id, &u->second, &u->count, &u->account, &u->token, &u->user};
     const char **const texts[] = {&u->jti, &u->module, &u->peer, &u->address};
-    int64_t *const enums[] = {&u->access, &u->environment, &u->decision, &u->reason};
+    int64_t *const more[] = {&u->access, &u->environment, &u->decision,  &u->reason,
+                             &u->client, &u->customer,    &u->grant_type};
     int column = 0;
     for (size_t i = 0; i < 6; i++)
         if (!db_get_int (result, row, column++, numbers[i]))
@@ -19,8 +20,8 @@ use_read (const PGresult *result, int row, struct store_use *use_r, int64_t *loo
     for (size_t i = 0; i < 4; i++)
         if (!db_get_text (result, row, column++, texts[i]))
             return false;
-    for (size_t i = 0; i < 4; i++)
-        if (!db_get_int (result, row, column++, enums[i]))
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        if (!db_get_int (result, row, column++, more[i]))
             return false;
     return db_get_bool (result, row, column, &u->matches) &&
            db_get_int (result, row, column + 1, looked_r);
@@ -51,6 +52,21 @@ param_filter (struct db_params *params, int64_t value)
         db_param_null (params);
 }
 
+// Those of USE_MATCHES.
+static void
+param_matches (struct db_params *params, const struct store_use_filter *filter)
+{
+    param_filter (params, filter->account);
+    db_param_text (params, filter->module);
+    param_filter (params, filter->decision);
+    if (filter->kind != 0)
+        db_param_bool (params, filter->kind == JETON__V1__USE_KIND__USE_KIND_GRANT);
+    else
+        db_param_null (params);
+    param_filter (params, filter->user);
+    param_filter (params, filter->client);
+}
+
 void
 store_use_list (struct db *db, const struct store_use_filter *filter, int64_t second, int64_t id,
                 int64_t look, int64_t limit, store_use_callback *callback, void *context)
@@ -74,9 +90,7 @@ store_use_list (struct db *db, const struct store_use_filter *filter, int64_t se
     }
     db_param_int (&params, filter->from);
     db_param_int (&params, filter->until);
-    db_param_text (&params, filter->module);
-    param_filter (&params, filter->decision);
-    param_filter (&params, filter->account);
+    param_matches (&params, filter);
     db_call (db, statement, &params, use_done, call);
 }
 
@@ -91,9 +105,7 @@ store_use_follow (struct db *db, const struct store_use_filter *filter, int64_t 
     db_param_int (&params, look);
     param_filter (&params, filter->token);
     db_param_text (&params, filter->jti);
-    param_filter (&params, filter->account);
-    db_param_text (&params, filter->module);
-    param_filter (&params, filter->decision);
+    param_matches (&params, filter);
     db_call (db, USE_FOLLOW, &params, use_done, call);
 }
 

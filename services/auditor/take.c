@@ -70,13 +70,17 @@ segment_bad (const Jeton__V1__TakeSegmentRequest *message)
         size_t n;
         const uint32_t *values;
         size_t maximum;
-    } words[] = {{"module", m->n_module, m->module, m->n_texts},
-                 {"peer", m->n_peer, m->peer, m->n_texts},
-                 {"jti", m->n_jti, m->jti, m->n_texts},
-                 {"access", m->n_access, m->access, ENUM_MAX},
-                 {"environment", m->n_environment, m->environment, ENUM_MAX},
-                 {"decision", m->n_decision, m->decision, ENUM_MAX},
-                 {"reason", m->n_reason, m->reason, ENUM_MAX}};
+        bool optional; // may be left out: 0 in all rows
+    } words[] = {{"module", m->n_module, m->module, m->n_texts, false},
+                 {"peer", m->n_peer, m->peer, m->n_texts, false},
+                 {"jti", m->n_jti, m->jti, m->n_texts, false},
+                 {"access", m->n_access, m->access, ENUM_MAX, false},
+                 {"environment", m->n_environment, m->environment, ENUM_MAX, false},
+                 {"decision", m->n_decision, m->decision, ENUM_MAX, false},
+                 {"reason", m->n_reason, m->reason, ENUM_MAX, false},
+                 {"client", m->n_client, m->client, ID_NUMBER_MAX, true},
+                 {"customer", m->n_customer, m->customer, ID_NUMBER_MAX, true},
+                 {"grant_type", m->n_grant_type, m->grant_type, ENUM_MAX, true}};
     if (m->source.len != SOURCE_SIZE)
         return "source";
     if (m->sequence < 1)
@@ -90,7 +94,8 @@ segment_bad (const Jeton__V1__TakeSegmentRequest *message)
             outside (numbers[i].values, n, numbers[i].minimum, numbers[i].maximum))
             return numbers[i].name;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (words[i].n != n || above (words[i].values, n, words[i].maximum))
+        if (!(words[i].optional && words[i].n == 0) &&
+            (words[i].n != n || above (words[i].values, n, words[i].maximum)))
             return words[i].name;
     return addresses_bad (m, n) ? "addresses" : NULL;
 }

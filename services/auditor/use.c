@@ -44,15 +44,29 @@ cursor_make (struct arena *arena, char letter, int64_t first, int64_t second)
                          (uint64_t) second);
 }
 
-bool
-use_filter (struct request *request, const char *token, const char *account_id, const char *module,
-            int decision, struct store_use_filter *filter_r)
+// number_filter (request, field, prefix, id, number_r): "" is none. False: it has been answered.
+static bool
+number_filter (struct request *request, const char *field, const char *prefix, const char *id,
+               int64_t *number_r)
 {
+    char why[40];
+    if (id[0] == '\0' || id_parse (prefix, id, number_r))
+        return true;
+    snprintf (why, sizeof why, "is not of the form %s-dddd-dddd", prefix);
+    request_fail_field (request, field, "%s", why);
+    return false;
+}
+
+bool
+use_filter (struct request *request, const struct use_wanted *wanted,
+            struct store_use_filter *filter_r)
+{
+    const char *token = wanted->token;
     *filter_r = (struct store_use_filter){.until = INT64_MAX};
-    if (account_id[0] != '\0' && !id_parse ("ACC", account_id, &filter_r->account)) {
-        request_fail_field (request, "account_id", "is not of the form ACC-dddd-dddd");
+    if (!number_filter (request, "account_id", "ACC", wanted->account_id, &filter_r->account) ||
+        !number_filter (request, "user", "USR", wanted->user, &filter_r->user) ||
+        !number_filter (request, "client", "CLI", wanted->client, &filter_r->client))
         return false;
-    }
     if (strlen (token) > ENTRY_TEXT_MAX || strncmp (token, "TKN-", 4) == 0) {
         if (!id_parse ("TKN", token, &filter_r->token)) {
             request_fail_field (request, "token", "is neither TKN-dddd-dddd nor the id of a JWT");
@@ -61,16 +75,21 @@ use_filter (struct request *request, const char *token, const char *account_id, 
     } else if (token[0] != '\0') {
         filter_r->jti = token;
     }
-    if (strlen (module) > ENTRY_TEXT_MAX) {
+    if (strlen (wanted->module) > ENTRY_TEXT_MAX) {
         request_fail_field (request, "module", "is longer than a name");
         return false;
     }
-    if (decision < 0 || decision > JETON__V1__DECISION__DECISION_DENY) {
-        request_fail_field (request, "decision", "is none of the known values");
+    if ((unsigned) wanted->decision > JETON__V1__DECISION__DECISION_DENY ||
+        (unsigned) wanted->kind > JETON__V1__USE_KIND__USE_KIND_GRANT) {
+        request_fail_field (
+            request,
+            (unsigned) wanted->kind > JETON__V1__USE_KIND__USE_KIND_GRANT ? "kind" : "decision",
+            "is none of the known values");
         return false;
     }
-    filter_r->module = module[0] != '\0' ? module : NULL;
-    filter_r->decision = decision;
+    filter_r->module = wanted->module[0] != '\0' ? wanted->module : NULL;
+    filter_r->decision = wanted->decision;
+    filter_r->kind = wanted->kind;
     return true;
 }
 
@@ -147,8 +166,18 @@ use_message (struct arena *arena, const struct store_use *row)
     use->access = (Jeton__V1__Access) row->access;
     use->environment = (Jeton__V1__Environment) row->environment;
     use->decision = (Jeton__V1__Decision) row->decision;
-    use->reason = (Jeton__V1__Reason) row->reason;
-    return use->token && use->account && use->user && use->module && use->peer && use->address
+    use->client = id_or_empty (arena, "CLI", row->client);
+    use->customer = id_or_empty (arena, "CUS", row->customer);
+    if (row->grant_type == 0) {
+        use->kind = JETON__V1__USE_KIND__USE_KIND_VALIDATE;
+        use->reason = (Jeton__V1__Reason) row->reason;
+    } else {
+        use->kind = JETON__V1__USE_KIND__USE_KIND_GRANT;
+        use->grant_type = (Jeton__V1__GrantType) row->grant_type;
+        use->grant_reason = (Jeton__V1__GrantReason) row->reason;
+    }
+    return use->token && use->account && use->user && use->module && use->peer && use->address &&
+                   use->client && use->customer
                ? use
                : NULL;
 }
@@ -161,13 +190,20 @@ auditor_list_use (struct request *request)
 {
     const Jeton__V1__ListUseRequest *message = request_message (request);
     const struct auditor *auditor = request_owner (request);
+    const struct use_wanted wanted = {.token = message->token,
+                                      .account_id = message->account_id,
+                                      .module = message->module,
+                                      .user = message->user,
+                                      .client = message->client,
+                                      .decision = (int) message->decision,
+                                      .kind = (int) message->kind};
     struct paging p = {0};
     if (!page_begin (request, 'u', message->page, &p) ||
-        !use_filter (request, message->token, message->account_id, message->module,
-                     message->decision, &p.filter) ||
+        !use_filter (request, &wanted, &p.filter) ||
         !span_set (request, message->from, message->until, &p.filter))
         return;
-    bool filtered = p.filter.module != NULL || p.filter.decision != 0 ||
+    bool filtered = p.filter.module != NULL || p.filter.decision != 0 || p.filter.kind != 0 ||
+                    p.filter.user != 0 || p.filter.client != 0 ||
                     (p.filter.account != 0 && (p.filter.token != 0 || p.filter.jti != NULL));
     // Nothing before that moment is looked at.
     if (p.first >= p.filter.until) {
@@ -227,9 +263,14 @@ auditor_usage_per_token (struct request *request)
 {
     const Jeton__V1__UsagePerTokenRequest *message = request_message (request);
     const struct auditor *auditor = request_owner (request);
+    const struct use_wanted wanted = {.token = message->token,
+                                      .account_id = message->account_id,
+                                      .module = "",
+                                      .user = "",
+                                      .client = ""};
     struct paging p = {0};
     if (!page_begin (request, 'd', message->page, &p) ||
-        !use_filter (request, message->token, message->account_id, "", 0, &p.filter) ||
+        !use_filter (request, &wanted, &p.filter) ||
         !span_set (request, message->from, message->until, &p.filter))
         return;
     if (p.filter.jti != NULL) {

@@ -9,7 +9,8 @@ enum { LOOK = 512 }; // rows that a tail with a filter looks at at once
 static bool
 filtered (const struct store_use_filter *filter)
 {
-    return filter->token || filter->jti || filter->account || filter->module || filter->decision;
+    return filter->token || filter->jti || filter->account || filter->module || filter->decision ||
+           filter->kind || filter->user || filter->client;
 }
 
 // use_send (stream, row): False: no credit, or the stream has ended.
@@ -103,8 +104,15 @@ auditor_tail_use (struct request *request)
         request_fail_field (request, "after", "must be an id, 0 or -1 (from now on)");
         return;
     }
-    if (!use_filter (request, message->token, message->account_id, message->module,
-                     message->decision, &filter))
+    if (!use_filter (request,
+                     &(struct use_wanted){.token = message->token,
+                                          .account_id = message->account_id,
+                                          .module = message->module,
+                                          .user = message->user,
+                                          .client = message->client,
+                                          .decision = (int) message->decision,
+                                          .kind = (int) message->kind},
+                     &filter))
         return;
     stream = stream_new (request, true, use_start_step);
     if (stream == NULL)

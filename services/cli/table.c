@@ -101,6 +101,9 @@ table_cell (const struct column *column, const json_t *object)
 {
     const json_t *value = member_of (object, column->member);
 
+    if (column->other != NULL && json_is_null (value)) {
+        value = member_of (object, column->other);
+    }
     switch (column->form) {
     case COLUMN_TIME:
         return cell_time (value, 1, NO_TIME);

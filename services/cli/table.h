@@ -23,6 +23,7 @@ enum column_form {
 struct column {
     const char *title;
     const char *member; // of the object; "created_by.name" goes into an object in it
+    const char *other;  // the member that is shown where that one is null; NULL: none
     enum column_form form;
     bool detail; // shown with one object only, not in lists
     bool list;   // shown in lists only

@@ -14,9 +14,11 @@ static const struct column use_columns[] = {
     {.title = "TIME", .member = "time", .form = COLUMN_TIME},
     {.title = "COUNT", .member = "count"},
     {.title = "DECISION", .member = "decision"},
-    {.title = "REASON", .member = "reason"},
+    {.title = "REASON", .member = "reason", .other = "grant_reason"},
+    {.title = "GRANT", .member = "grant_type"},
     {.title = "TOKEN", .member = "token"},
     {.title = "ACCOUNT", .member = "account"},
+    {.title = "USER", .member = "user"},
     {.title = "MODULE", .member = "module"},
     {.title = "ACCESS", .member = "access"},
     {.title = "ADDRESS", .member = "address"},
@@ -51,16 +53,20 @@ moment (const struct cli *cli, const char *name, int64_t *seconds_r)
 }
 
 static bool
-decision (const struct cli *cli, Jeton__V1__Decision *decision_r)
+decision_and_kind (const struct cli *cli, Jeton__V1__Decision *decision_r,
+                   Jeton__V1__UseKind *kind_r)
 {
-    const char *text = option_text (cli, "decision");
-    int value = 0;
+    const char *decision = option_text (cli, "decision"), *kind = option_text (cli, "kind");
+    int of_decision = 0, of_kind = 0;
 
-    if (text != NULL &&
-        !input_enum (cli, "--decision", &jeton__v1__decision__descriptor, text, &value)) {
+    if ((decision != NULL && !input_enum (cli, "--decision", &jeton__v1__decision__descriptor,
+                                          decision, &of_decision)) ||
+        (kind != NULL &&
+         !input_enum (cli, "--kind", &jeton__v1__use_kind__descriptor, kind, &of_kind))) {
         return false;
     }
-    *decision_r = (Jeton__V1__Decision) value;
+    *decision_r = (Jeton__V1__Decision) of_decision;
+    *kind_r = (Jeton__V1__UseKind) of_kind;
     return true;
 }
 
@@ -108,7 +114,7 @@ follow (struct cli *cli)
     struct error error;
 
     request.after = -1;
-    if (!decision (cli, &request.decision) ||
+    if (!decision_and_kind (cli, &request.decision, &request.kind) ||
         !option_number (cli, "after", 0, INT64_MAX, &request.after) ||
         !option_number (cli, "count", 1, INT64_MAX, &following.left)) {
         return EX_USAGE;
@@ -116,6 +122,8 @@ follow (struct cli *cli)
     request.token = (char *) option_or (cli, "token", "");
     request.account_id = (char *) option_or (cli, "account", "");
     request.module = (char *) option_or (cli, "module", "");
+    request.user = (char *) option_or (cli, "user", "");
+    request.client = (char *) option_or (cli, "client", "");
     for (;;) {
         if (following.last > 0) {
             request.after = following.last;
@@ -154,13 +162,15 @@ show_log (struct cli *cli)
         return print_usage (cli, "--after and --count go with --follow");
     }
     if (!moment (cli, "from", &request.from) || !moment (cli, "until", &request.until) ||
-        !decision (cli, &request.decision)) {
+        !decision_and_kind (cli, &request.decision, &request.kind)) {
         return EX_USAGE;
     }
     request.page = &page;
     request.token = (char *) option_or (cli, "token", "");
     request.account_id = (char *) option_or (cli, "account", "");
     request.module = (char *) option_or (cli, "module", "");
+    request.user = (char *) option_or (cli, "user", "");
+    request.client = (char *) option_or (cli, "client", "");
     status =
         connect_pages (cli, &(struct call){SERVICE_AUDITOR, "ListUse", &request.base, NULL, NULL},
                        &page, "rows", &rows);
@@ -199,7 +209,10 @@ static const struct option_row log_options[] = {
     {.name = "token", .value = "ID", .help = "of this token: TKN-…, or the jti of a JWT"},
     {.name = "account", .value = "ACC-…", .help = "of tokens of this account"},
     {.name = "module", .value = "NAME", .help = "of this module"},
+    {.name = "user", .value = "USR-…", .help = "of this user"},
+    {.name = "client", .value = "CLI-…", .help = "of this client"},
     {.name = "decision", .value = "allow|deny", .help = "allowed, or denied"},
+    {.name = "kind", .value = "validate|grant", .help = "tokens used, or tokens asked for"},
     {.name = "from",
      .value = "WHEN",
      .help = "at or after: 2026-12-31, 2026-12-31T12:00:00Z, 2h (ago)"},
@@ -221,12 +234,14 @@ static const struct option_row usage_options[] = {
 
 const struct command log_commands[] = {
     {"log", NULL, "", 0, 0, log_options, show_log,
-     "The access log: validations, allowed and denied, newest first",
-     "Equal validations of a second are one row with a count. With --follow --json, one row a "
+     "The access log: tokens used and asked for, allowed and denied, newest first",
+     "Equal validations of a second are one row with a count; so are equal grants and refusals of "
+     "one.\nWith --follow --json, one row a "
      "line; "
      "a restart of\nthe auditor leaves no gap.",
      "jeton log --token TKN-0123-4567 --from 24h\n"
      "jeton log --decision deny --json\n"
+     "jeton log --kind grant --user USR-0123-4567\n"
      "jeton log --follow --account ACC-0123-4567\n"},
     {.noun = NULL},
 };

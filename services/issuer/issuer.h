@@ -4,6 +4,7 @@
 
 #include "common/crypto/crypto.h"
 #include "common/feed/feed.h"
+#include "common/journal/counting.h"
 #include "common/process/process.h"
 #include "common/rpc/server.h"
 #include "common/worker/worker.h"
@@ -24,6 +25,7 @@ struct issuer_settings {
     int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
     int64_t worker_threads, worker_queue;
     struct feed_settings feed;
+    struct counting_settings counting;
 };
 
 struct issuer_stats {
@@ -39,6 +41,7 @@ struct issuer {
     struct feed *feed;
     struct throttle *by_user, *by_address;
     struct worker_pool *workers;
+    struct counting counting; // of grants
 };
 
 // The methods of jeton.v1.Issuer, with one row each.

@@ -5,6 +5,7 @@
 #include "common/token/jwt.h"
 #include "envelope.pb-c.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/grant.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/store.h"
 #include "services/issuer/throttle.h"
@@ -15,12 +16,17 @@
 #include <string.h>
 #include <time.h>
 
-enum { USERNAME_MAX = 512, PASSWORD_MAX = 1024 };
+enum {
+    USERNAME_MAX = 512,
+    PASSWORD_MAX = 1024,
+    JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+};
 
 // A sign-in in progress, in the request's arena.
 struct login {
     struct request *request;
     const char *password;
+    Jeton__V1__Environment environment; // live or test
     char *hash; // what the password is verified against: the user's, or one that nobody has
     char *throttle_name; // the user name as it is counted
     const char *throttle_address;
@@ -37,6 +43,20 @@ static void issuer_login_verify (void *job);
 static void issuer_login_verified (void *job);
 static void issuer_login_refused (void *context, enum store_outcome outcome);
 
+// login_counted (login, reason, jti): False: the request has been answered.
+static bool
+login_counted (const struct login *login, Jeton__V1__GrantReason reason, const char *jti)
+{
+    return grant_count (login->request, &(struct grant){
+                                            .type = JETON__V1__GRANT_TYPE__GRANT_TYPE_LOGIN,
+                                            .reason = reason,
+                                            .environment = login->environment,
+                                            .account = login->account,
+                                            .user = login->user,
+                                            .jti = jti,
+                                        });
+}
+
 static bool
 login_throttled (struct issuer *issuer, struct login *login)
 {
@@ -50,6 +70,8 @@ login_throttled (struct issuer *issuer, struct login *login)
     if (wait == 0)
         return false;
     issuer->stats.logins_throttled++;
+    if (!login_counted (login, JETON__V1__GRANT_REASON__GRANT_REASON_THROTTLED, NULL))
+        return true;
     request_fail (login->request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
                   "too many failed sign-ins: wait %lld s before the next",
                   (long long) (wait + 999) / 1000);
@@ -110,6 +132,9 @@ issuer_login (struct request *request)
     }
     login->request = request;
     login->password = message->password;
+    login->environment = message->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
+                             ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
+                             : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
     for (char *p = login->throttle_name; *p; p++)
         *p = (char) tolower ((unsigned char) *p);
     const char *address = request_metadata (request, "client-address");
@@ -165,23 +190,21 @@ issuer_login_verify (void *job)
 // The claims of a login token, by RFC 9068 section 2.2.
 static json_t *
 login_claims (const struct issuer *issuer, const struct login *login, int64_t now,
-              int64_t expires_at)
+              int64_t expires_at, char jti_r[JTI_SIZE])
 {
-    const Jeton__V1__LoginRequest *message = request_message (login->request);
-    char subject[ID_SIZE], account[ID_SIZE],
-        jti[sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+    char subject[ID_SIZE], account[ID_SIZE];
     uint8_t random[16];
     id_format ("USR", login->user, subject);
     id_format ("ACC", login->account, account);
     randombytes_buf (random, sizeof random);
-    sodium_bin2base64 (jti, sizeof jti, random, sizeof random,
+    sodium_bin2base64 (jti_r, JTI_SIZE, random, sizeof random,
                        sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     return json_pack ("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "iss",
                       issuer->settings.issuer, "aud", issuer->settings.audience, "sub", subject,
-                      "iat", (json_int_t) now, "exp", (json_int_t) expires_at, "jti", jti,
+                      "iat", (json_int_t) now, "exp", (json_int_t) expires_at, "jti", jti_r,
                       "client_id", "login", "account", account, "environment",
-                      message->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST ? "test"
-                                                                                       : "live");
+                      login->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST ? "test"
+                                                                                     : "live");
 }
 
 static void
@@ -190,7 +213,8 @@ login_reply (struct issuer *issuer, struct login *login)
     int64_t now = time (NULL), expires_at = now + issuer->settings.login_lifetime_s;
     const struct jwt_key *key = signing_active (issuer->signing);
     struct error error = {"there is no signing key"};
-    json_t *claims = login_claims (issuer, login, now, expires_at);
+    char jti[JTI_SIZE];
+    json_t *claims = login_claims (issuer, login, now, expires_at, jti);
     char *jwt = key && claims ? jwt_sign (key, "at+jwt", claims, &error) : NULL;
     json_decref (claims);
     if (!jwt) {
@@ -199,6 +223,11 @@ login_reply (struct issuer *issuer, struct login *login)
         request_fail (login->request, JETON__V1__CODE__CODE_INTERNAL,
                       "the token could not be signed; the log has request %s",
                       request_correlation (login->request));
+        return;
+    }
+    if (!login_counted (login, JETON__V1__GRANT_REASON__GRANT_REASON_OK, jti)) {
+        sodium_memzero (jwt, strlen (jwt));
+        free (jwt);
         return;
     }
     issuer->stats.logins++;
@@ -267,6 +296,12 @@ issuer_login_refused (void *context, enum store_outcome outcome)
     struct login *login = context;
     switch (outcome) {
     case STORE_OK:
+        if (!login_counted (login,
+                            !login->known   ? JETON__V1__GRANT_REASON__GRANT_REASON_UNKNOWN_USER
+                            : !login->right ? JETON__V1__GRANT_REASON__GRANT_REASON_WRONG_PASSWORD
+                                            : JETON__V1__GRANT_REASON__GRANT_REASON_USER_DISABLED,
+                            NULL))
+            return;
         request_fail (login->request, JETON__V1__CODE__CODE_UNAUTHENTICATED,
                       "the user name or the password is wrong, or the user may not sign in");
         return;

@@ -35,6 +35,7 @@ static const struct config_row issuer_settings_table[] = {
     {"worker_queue", CONFIG_NUMBER, FIELD (worker_queue), "256", 1, 65536, false,
      "sign-ins that wait for a thread; more are refused"},
     FEED_SETTINGS (FIELD (feed)),
+    COUNTING_SETTINGS (FIELD (counting), "grants are", "to give tokens"),
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
 };
 static const struct config_row *const tables[] = {process_settings_table, issuer_settings_table,
@@ -93,6 +94,12 @@ main (int argc, char **argv)
         process_end (process);
         return 78; // EX_CONFIG
     }
+    if (!counting_start (&issuer.counting, process, &settings->counting, &error)) {
+        log_error ("cannot start", "error", error.text, NULL);
+        seal_keys_destroy (&issuer.seal_keys);
+        process_end (process);
+        return 78;
+    }
     issuer.by_user =
         throttle_new (settings->login_user_per_minute, (size_t) settings->login_throttle_entries);
     issuer.by_address = throttle_new (settings->login_address_per_minute,
@@ -106,10 +113,14 @@ main (int argc, char **argv)
     issuer.signing = signing_new (&issuer);
 
     status = process_run (process);
+    if (status == 0)
+        counting_finish (&issuer.counting);
+    counting_stop (&issuer.counting);
 
     worker_pool_destroy (&issuer.workers);
     feed_stop (issuer.feed);
     process_end (process);
+    counting_end (&issuer.counting);
     feed_destroy (&issuer.feed);
     signing_destroy (&issuer.signing);
     throttle_destroy (&issuer.by_address);

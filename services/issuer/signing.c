@@ -114,12 +114,15 @@ key_open (struct issuer *issuer, const struct store_signing_key *row, struct err
 static void
 health_show (struct issuer *issuer, const char *why)
 {
-    struct error error;
+    struct error error = {""};
     if (!why && !feed_admitted (issuer->feed, &error))
         why = error.text;
+    // Other methods than those that give tokens go on.
+    enum rpc_health health = why                                          ? RPC_STARTING
+                             : !counting_good (&issuer->counting, &error) ? RPC_STALE
+                                                                          : RPC_SERVING;
     if (rpc_server_state (issuer->process.server) != RPC_DRAINING)
-        rpc_server_health (issuer->process.server, why ? RPC_STARTING : RPC_SERVING,
-                           why ? why : "");
+        rpc_server_health (issuer->process.server, health, why ? why : error.text);
 }
 
 void

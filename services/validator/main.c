@@ -1,7 +1,6 @@
 // jeton-validator: see DESIGN.md.
 #include "common/caller/keys.h"
 #include "common/crypto/crypto.h"
-#include "common/journal/deliver.h"
 #include "common/log/log.h"
 #include "services/validator/cache.h"
 #include "services/validator/foreign.h"
@@ -10,7 +9,6 @@
 #include "services/validator/policy.h"
 #include "services/validator/store.h"
 #include "services/validator/truth.h"
-#include "services/validator/use.h"
 #include "services/validator/validator.h"
 #include "validator.pb-c.h"
 
@@ -41,15 +39,7 @@ static const struct config_row validator_settings_table[] = {
      false, "memory that they take at most, in bytes; a token takes about 90"},
     {"negative_ms", CONFIG_NUMBER, FIELD (negative_ms), "1000", 0, 60000, true,
      "how long it is believed that a token is unknown, in milliseconds; 0: each time anew"},
-    {"auditor", CONFIG_TEXT, FIELD (auditor), "tcp://127.0.0.1:7104", 0, 0, false,
-     "endpoints of the auditors that take what was counted, with commas"},
-    {"journal_directory", CONFIG_PATH, FIELD (journal_directory), "", 0, 0, false,
-     "directory of its own for what was counted and is not yet with an auditor; empty: use is not "
-     "counted"},
-    {"journal_limit", CONFIG_NUMBER, FIELD (journal_limit), "1073741824", 4194304, 1099511627776,
-     false, "bytes that this directory may hold"},
-    {"journal_full", CONFIG_TEXT, FIELD (journal_full), "refuse", 0, 0, false,
-     "when it holds so many: refuse (to validate: 503), or drop (what was counted)"},
+    COUNTING_SETTINGS (FIELD (counting), "use is", "to validate: 503"),
     {"limit_entries", CONFIG_NUMBER, FIELD (limit_entries), "262144", 1024, 1LL << 28, false,
      "tokens and accounts whose rate is metered at the same time, at least (16 bytes each); with "
      "more, some are forgotten and begin anew"},
@@ -132,7 +122,7 @@ main (int argc, char **argv)
         process_end (process);
         return 78; // EX_CONFIG
     }
-    if (!use_start (&validator, &error)) {
+    if (!counting_start (&validator.counting, process, &validator.settings.counting, &error)) {
         log_error ("cannot start", "error", error.text, NULL);
         process_end (process);
         return 78;
@@ -158,12 +148,12 @@ main (int argc, char **argv)
     status = process_run (process);
     truth_stop (validator.truth);
     if (status == 0)
-        use_finish (&validator);
-    delivery_destroy (&validator.delivery);
+        counting_finish (&validator.counting);
+    counting_stop (&validator.counting);
 
     process_end (process);
     truth_destroy (&validator.truth);
-    use_stop (&validator);
+    counting_end (&validator.counting);
     lookup_destroy (&validator.lookup);
     limits_destroy (&validator.limits);
     cache_destroy (&validator.cache);

@@ -7,7 +7,6 @@
 #include "services/validator/follow.h"
 #include "services/validator/foreign.h"
 #include "services/validator/store.h"
-#include "services/validator/use.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +111,7 @@ truth_health (const struct truth *truth)
         return;
     if (truth_sure (truth, truth_now ())) {
         struct error full = {""};
-        bool counted = use_good (truth->validator, &full);
+        bool counted = counting_good (&truth->validator->counting, &full);
         rpc_server_health (server, counted ? RPC_SERVING : RPC_STALE, full.text);
     } else if (truth->read_at != 0) {
         snprintf (why, sizeof why,

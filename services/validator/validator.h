@@ -2,6 +2,7 @@
 #ifndef JETON_VALIDATOR_H
 #define JETON_VALIDATOR_H
 
+#include "common/journal/counting.h"
 #include "common/process/process.h"
 #include "common/rpc/server.h"
 #include "common/token/value.h"
@@ -9,9 +10,7 @@
 #include <stdint.h>
 
 struct cache;
-struct delivery;
 struct foreign;
-struct journal;
 struct limits;
 struct lookup;
 struct modules;
@@ -30,9 +29,7 @@ struct validator_settings {
     int64_t cache_entries; // tokens in memory at most
     int64_t cache_bytes;   // and what they take at most
     int64_t negative_ms;   // how long it is believed that there is no such token
-    char *auditor;         // endpoints, for what was counted
-    char *journal_directory, *journal_full;
-    int64_t journal_limit;
+    struct counting_settings counting;
     int64_t limit_entries; // tokens and accounts whose rate is metered here
 };
 
@@ -59,8 +56,7 @@ struct validator {
     struct lookup *lookup;
     struct public_keys *keys;
     struct foreign *foreign;
-    struct journal *journal; // of use; NULL: it is not counted
-    struct delivery *delivery;
+    struct counting counting; // of use
     struct limits *limits;
 };
 

@@ -187,7 +187,7 @@ class Service:
             self.settings["seal_keys"] = f"{keys}/seal.keys"
             # What is killed and stays away keeps no other waiting.
             self.settings["feed_outage_limit_ms"] = "0"
-        if kind == "validator":
+        if kind in ("issuer", "validator"):
             self.settings["journal_directory"] = system.path(f"{name}.use")
         if kind == "auditor":
             self.settings["checkpoint_key"] = f"{keys}/checkpoint.key"
@@ -197,7 +197,7 @@ class Service:
     def start(self, wait=True):
         expect(not self.running(), f"{self.name} is running")
         auditors = self.system.of_kind("auditor")
-        if self.kind == "validator" and auditors:
+        if self.kind in ("issuer", "validator") and auditors:
             self.settings.setdefault("auditor", ",".join(auditor.endpoint for auditor in auditors))
         with open(self.conf_path, "w", encoding="utf-8") as f:
             f.writelines(f"{key} = {value}\n" for key, value in self.settings.items() if value is not None)

@@ -189,7 +189,7 @@ def pages(system):
     expect_equal(ids, everything)
     expect_equal(list(page(module="nothing").rows), [])
     for bad, field in (({"page": {"cursor": "x"}}, "page.cursor"), ({"page": {"size": 501}}, "page.size"), ({"token": "TKN-1"}, "token"),
-                       ({"account_id": "x"}, "account_id"), ({"decision": 9}, "decision"), ({"from": -1}, "from"), ({"module": "x" * 600}, "module")):
+                       ({"account_id": "x"}, "account_id"), ({"decision": 9}, "decision"), ({"kind": 3}, "kind"), ({"user": "USR-1"}, "user"), ({"client": "x"}, "client"), ({"from": -1}, "from"), ({"module": "x" * 600}, "module")):
         reply = dealer.call("jeton.v1.AuditLogger/ListUse", audit.ListUseRequest(**bad), timeout=20)
         expect_equal((envelope.Code.Name(reply.code), [d.field for d in reply.details]), ("CODE_INVALID_ARGUMENT", [field]))
     for method, message in (("UsagePerToken", audit.UsagePerTokenRequest(token="jti")), ("TailUse", audit.TailUseRequest(after=-2))):
@@ -232,7 +232,8 @@ def bad_segments(system):
     for field, value in (("source", b"short"), ("sequence", 0), ("count", []), ("count", [1, 0, 1]), ("count", [1 << 60] * 3), ("second", [1] * 2),
                          ("second", [-1] * 3), ("second", [1 << 50] * 3), ("account", [-1] * 3), ("token", [1 << 40] * 3), ("user", [-5] * 3),
                          ("module", [3] * 3), ("peer", [9] * 3), ("jti", [7] * 3), ("access", [70000] * 3), ("decision", [1] * 4), ("environment", []),
-                         ("reason", [999] * 3), ("addresses", b"\x05" + b"\0" * 50), ("addresses", b""), ("texts", ["x" * 65, "y"])):
+                         ("reason", [999] * 3), ("client", [1] * 2), ("client", [1 << 30] * 3), ("customer", [1 << 30] * 3), ("grant_type", [256] * 3),
+                         ("grant_type", [1] * 4), ("addresses", b"\x05" + b"\0" * 50), ("addresses", b""), ("texts", ["x" * 65, "y"])):
         reply = dealer.call(TAKE, segment(b"bad bad bad bad.", 1, **{field: value}), timeout=20)
         expect_equal((envelope.Code.Name(reply.code), [d.field for d in reply.details]), ("CODE_INVALID_ARGUMENT", [field]))
     expect_equal(number(system, "select count(*) from use_log where module in ('twice', 'x')"), before)

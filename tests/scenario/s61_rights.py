@@ -283,7 +283,17 @@ class Stream(Trail):
         self.dealer.close()
 
 
-@test("tails and exports end when whoever opened them may not have them any more, and says why (R6)")
+def both(system, login, credit=1000):
+    """A tail of the trail and one of the access log, which has the account's logins."""
+    return [Stream(system, login, method, credit) for method in ("TailRecords", "TailUse")]
+
+
+def all_end(streams, says):
+    for stream in streams:
+        stream.ends(says)
+
+
+@test("tails, of the trail and of use, and exports end when whoever opened them may not have them any more, and say why (R6)")
 def streams(system):
     a, members = system.admin, {}
     for name in ("ada", "bea", "eve", "ira"):
@@ -295,32 +305,34 @@ def streams(system):
 
     stays = Stream(system)
     also_stays = Stream(system, system.own.logins["administrator"])
-    tails = [Stream(system, login("ada")), Stream(system, login("ada"), credit=1)]  # one that waits for credit, too
+    use_stays = Stream(system, system.own.logins["member"], "TailUse")
+    tails = both(system, login("ada")) + both(system, login("ada"), credit=1)  # some that wait for credit, too
     a.ok("DisableUser", id=members["ada"])
-    for tail in tails:
-        tail.ends("the user is disabled")
-    tail = Stream(system, login("bea"))
+    all_end(tails, "the user is disabled")
+    tails = both(system, login("bea"))
     a.ok("DeleteUser", id=members["bea"])
-    tail.ends("sign in again")
-    tail, export = Stream(system, login("eve")), Stream(system, login("eve"), "ExportTrail", credit=1)
+    all_end(tails, "sign in again")
+    tails = both(system, login("eve")) + [Stream(system, login("eve"), "ExportTrail", credit=1)]
     a.ok("EditUser", id=members["eve"], revision=2, fields=["role"], role=types.USER_ROLE_MEMBER)
-    tail.ends("the user's role has changed")
-    export.ends("the user's role has changed")
-    tail = Stream(system, system.other.logins["member"])
+    all_end(tails, "the user's role has changed")
+    tails = both(system, system.other.logins["member"])
     a.ok("SuspendAccount", id=system.other.ACC)
-    tail.ends("suspended")
+    all_end(tails, "suspended")
     issuer = system["issuer"]
     issuer.settings["login_lifetime_s"] = str(int(5 * SLOW))
     issuer.restart()
-    Stream(system, login("ira")).ends("the login token has expired")
+    all_end(both(system, login("ira")), "the login token has expired")
     issuer.settings["login_lifetime_s"] = "3600"
     issuer.restart()
     made = a.ok("CreateToken", account_id=system.own.ACC, name="seen", kind=types.TOKEN_KIND_SERVICE, modules=grants("orders")).token.id
     for tail in (stays, also_stays):
         wait_for(lambda tail=tail: (reply := tail.dealer.receive(20)) and expect(reply.more, reply.message) is None and
                  audit.TailRecordsReply.FromString(reply.body).record.object.id == made, 20, "a stream that stays")
+    login("ira")
+    wait_for(lambda: (reply := use_stays.dealer.receive(20)) and expect(reply.more, reply.message) is None and
+             audit.TailUseReply.FromString(reply.body).row.user == members["ira"], 20, "a stream of use that stays")
     system.cli("keys", "rotate", "--revoke")
-    also_stays.ends("the key that signed the login token is revoked")
+    all_end([also_stays, use_stays], "the key that signed the login token is revoked")
     a.ok("DeleteToken", id=made)
     wait_for(lambda: (reply := stays.dealer.receive(20)) and reply.more and
              audit.TailRecordsReply.FromString(reply.body).record.event.endswith("token.deleted"), 20, "the operator's own stream")

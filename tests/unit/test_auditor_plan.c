@@ -120,20 +120,20 @@ START_TEST (test_prefix)
 END_TEST
 
 // A page of the access log comes from the index of its leading filter, of each partition, in order, without a sort of more than the page (R41).
+#define MATCHES ", 7, 'm', 1, false, 7, 7"
 START_TEST (test_use)
 {
     static const struct {
         const char *statement, *parameters, *index;
     } pages[] = {
-        {"auditor_use_list", "1000, 36000, 51, 52, NULL, 0, 9000000000, NULL, NULL, NULL",
-         "_second_id_idx"},
-        {"auditor_use_list_token", "1000, 36000, 51, 52, 7, 0, 9000000000, NULL, NULL, NULL",
+        {"auditor_use_list", "1000, 36000, 51, 52, NULL, 0, 9000000000" MATCHES, "_second_id_idx"},
+        {"auditor_use_list_token", "1000, 36000, 51, 52, 7, 0, 9000000000" MATCHES,
          "_token_second_id_idx"},
-        {"auditor_use_list_account", "1000, 36000, 51, 52, 7, 0, 9000000000, NULL, NULL, 7",
+        {"auditor_use_list_account", "1000, 36000, 51, 52, 7, 0, 9000000000" MATCHES,
          "_account_second_id_idx"},
-        {"auditor_use_list_jti", "1000, 36000, 51, 52, 'j', 0, 9000000000, NULL, NULL, NULL",
+        {"auditor_use_list_jti", "1000, 36000, 51, 52, 'j', 0, 9000000000" MATCHES,
          "_jti_second_id_idx"},
-        {"auditor_use_follow", "36000, 512, NULL, NULL, NULL, 'm', NULL", "_pkey"},
+        {"auditor_use_follow", "36000, 512, NULL, NULL" MATCHES, "_pkey"},
     };
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         const char *text = plan (pages[i].statement, pages[i].parameters);
