@@ -7,11 +7,6 @@
 #include "services/cli/record.h"
 #include "services/cli/table.h"
 #include "services/cli/trail.h"
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 static const struct column columns[] = {
     {.title = "ID", .member = "id"},
@@ -39,19 +34,11 @@ static const struct column columns[] = {
 static bool
 moment (const struct cli *cli, const char *name, int64_t *time_us_r)
 {
-    const char *text = option_text (cli, name);
     int64_t seconds = 0;
+    bool good = input_moment (cli, name, &seconds);
 
-    if (text != NULL && !input_time (text, false, time (NULL), &seconds)) {
-        print_usage (
-            cli,
-            "--%s: \"%s\" is no time; write 2026-12-31, 2026-12-31T12:00:00Z, 2h (ago) or seconds "
-            "since the epoch",
-            name, text);
-        return false;
-    }
     *time_us_r = seconds * 1000000;
-    return true;
+    return good;
 }
 
 static int
@@ -124,26 +111,16 @@ on_tail (void *context, const ProtobufCMessage *message)
     const Jeton__V1__TailRecordsReply *reply = (const Jeton__V1__TailRecordsReply *) message;
     struct tail *tail = context;
     json_t *record;
+    bool more;
 
     if (reply->record == NULL || reply->record->sequence <= tail->last) {
         return true;
     }
     tail->last = reply->record->sequence;
     record = record_json (reply->record);
-    if (tail->cli->json) {
-        print_json (stdout, record, JSON_COMPACT);
-    } else {
-        for (const struct column *column = columns; column->title != NULL; column++) {
-            if (!column->detail) {
-                char *cell = table_cell (column, record);
-                print_text (stdout, cell);
-                fputs (column[1].title != NULL ? "  " : "\n", stdout);
-                free (cell);
-            }
-        }
-    }
+    more = table_row (tail->cli, columns, record) && --tail->left > 0;
     json_decref (record);
-    return fflush (stdout) == 0 && --tail->left > 0;
+    return more;
 }
 
 // Where the trail ends now: "from now on" has to mean the same moment after a lost connection as before.
@@ -182,7 +159,6 @@ tail (struct cli *cli)
     Jeton__V1__TailRecordsRequest request = JETON__V1__TAIL_RECORDS_REQUEST__INIT;
     struct tail state = {.cli = cli, .left = INT64_MAX};
     int status;
-    struct error error;
 
     if (!option_number (cli, "count", 1, INT64_MAX, &state.left)) {
         return EX_USAGE;
@@ -195,23 +171,10 @@ tail (struct cli *cli)
         return EX_USAGE;
     }
     request.account_id = (char *) option_or (cli, "account", "");
-    for (;;) {
-        request.after = state.last;
-        switch (connect_stream (
-            cli, &(struct call){SERVICE_AUDITOR, "TailRecords", &request.base, NULL, NULL}, on_tail,
-            &state, &status, &error)) {
-        case STREAM_STOPPED:
-            return EX_OK; // it has no other end
-        case STREAM_FAILED:
-            return status;
-        case STREAM_DONE:
-        case STREAM_BROKEN:
-            // It follows the trail through restarts of the auditor. The pause keeps a server that refuses from being asked all the time.
-            if (!connect_run (cli, 200)) {
-                return EX_OK;
-            }
-        }
-    }
+    request.after = state.last;
+    return connect_follow (
+        cli, &(struct call){SERVICE_AUDITOR, "TailRecords", &request.base, NULL, NULL}, on_tail,
+        &state, &request.after, &state.last);
 }
 
 static const struct option_row list_options[] = {
@@ -225,8 +188,9 @@ static const struct option_row list_options[] = {
     {.name = "account", .value = "ACC-…", .help = "about objects of this account"},
     {.name = "from",
      .value = "WHEN",
+     .field = "from_us",
      .help = "at or after: 2026-12-31, 2026-12-31T12:00:00Z, 2h (ago)"},
-    {.name = "until", .value = "WHEN", .help = "before"},
+    {.name = "until", .value = "WHEN", .field = "until_us", .help = "before"},
     CONNECT_PAGE_OPTIONS,
     {.name = NULL},
 };

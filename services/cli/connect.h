@@ -54,7 +54,7 @@ int connect_call_patiently (struct cli *cli, const struct call *call, json_t **r
 int connect_pages (struct cli *cli, const struct call *call, Jeton__V1__PageRequest *page,
                    const char *member, json_t **rows_r) __attribute__ ((warn_unused_result));
 #define CONNECT_PAGE_OPTIONS                                                                       \
-    {.name = "limit", .value = "N", .help = "at most so many (100)"},                              \
+    {.name = "limit", .value = "N", .help = "at most so many (100)", .field = "page"},             \
     {                                                                                              \
         .name = "all", .help = "all there are"                                                     \
     }
@@ -74,6 +74,12 @@ enum stream_end {
 enum stream_end connect_stream (struct cli *cli, const struct call *call, connect_item *item,
                                 void *context, int *status_r, struct error *error_r)
     __attribute__ ((warn_unused_result));
+
+// connect_follow (cli, call, item, context, after, last): Run a streaming call that has no end, through restarts of its server: begun again after the last
+// item that was seen. `item` keeps that one's number in *last (0: none yet); *after is the request's field. Returns the exit status when `item` has had enough, on an
+// interrupt, and when the server refuses.
+int connect_follow (struct cli *cli, const struct call *call, connect_item *item, void *context,
+                    int64_t *after, const int64_t *last) __attribute__ ((warn_unused_result));
 
 // For several calls at once (health): connect_client (cli, service, endpoints, status_r) gives a client, NULL when the reason has been
 // printed; connect_run (cli) runs the loop until connect_stop (cli), or timeout_ms (0: none); false when interrupted.

@@ -251,6 +251,22 @@ input_time (const char *text, bool future, int64_t now, int64_t *seconds_r)
 }
 
 bool
+input_moment (const struct cli *cli, const char *option, int64_t *seconds_r)
+{
+    const char *text = option_text (cli, option);
+
+    if (text == NULL || input_time (text, false, time (NULL), seconds_r)) {
+        return true;
+    }
+    print_usage (
+        cli,
+        "--%s: \"%s\" is no time; write 2026-12-31, 2026-12-31T12:00:00Z, 2h (ago) or seconds "
+        "since the epoch",
+        option, text);
+    return false;
+}
+
+bool
 input_enum (const struct cli *cli, const char *name, const ProtobufCEnumDescriptor *descriptor,
             const char *text, int *value_r)
 {

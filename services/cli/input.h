@@ -37,6 +37,11 @@ bool input_looks_secret (const char *text);
 bool input_time (const char *text, bool future, int64_t now, int64_t *seconds_r)
     __attribute__ ((warn_unused_result));
 
+// input_moment (cli, option, seconds_r): An option that is a moment in the past; leaves seconds_r alone when it was not given. False: it is no time; that
+// has been printed.
+bool input_moment (const struct cli *cli, const char *option, int64_t *seconds_r)
+    __attribute__ ((warn_unused_result));
+
 // input_enum (cli, name, descriptor, text, value_r): A value by its name. False: there is none; the choices have been printed.
 bool input_enum (const struct cli *cli, const char *name, const ProtobufCEnumDescriptor *descriptor,
                  const char *text, int *value_r) __attribute__ ((warn_unused_result));

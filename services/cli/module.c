@@ -1,37 +1,22 @@
 #include "admin.pb-c.h"
 #include "services/cli/command.h"
-#include "services/cli/connect.h"
-#include "services/cli/print.h"
-#include "services/cli/table.h"
+#include "services/cli/resource.h"
+#include "services/cli/show.h"
 
-static const struct column columns[] = {
+const struct column module_columns[] = {
     {.title = "NAME", .member = "name"},
     {.title = "TITLE", .member = "title"},
     {.title = "ID", .member = "id"},
     {.title = "CREATED", .member = "created_at", .form = COLUMN_TIME},
     {.title = NULL},
 };
-static const struct column account_columns[] = {
+// What of an account.
+static const struct column enabled_columns[] = {
     {.title = "ACCOUNT", .member = "id"},
     {.title = "NAME", .member = "name"},
     {.title = "MODULES", .member = "modules", .form = COLUMN_LIST},
     {.title = NULL},
 };
-
-static int
-show_reply (struct cli *cli, const char *method, const ProtobufCMessage *request,
-            const char *member, const struct column *shown)
-{
-    json_t *reply;
-    int status =
-        connect_call (cli, &(struct call){SERVICE_ADMIN, method, request, NULL, NULL}, &reply);
-
-    if (status == EX_OK) {
-        table_object (cli, shown, json_object_get (reply, member));
-    }
-    json_decref (reply);
-    return status;
-}
 
 static int
 create (struct cli *cli)
@@ -40,26 +25,9 @@ create (struct cli *cli)
 
     request.name = cli->arguments[0];
     request.title = (char *) option_or (cli, "title", "");
-    return show_reply (cli, "CreateModule", &request.base, "module", columns);
-}
-
-static int
-list (struct cli *cli)
-{
-    Jeton__V1__ListModulesRequest request = JETON__V1__LIST_MODULES_REQUEST__INIT;
-    Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
-    json_t *rows;
-    int status;
-
-    request.page = &page;
-    status =
-        connect_pages (cli, &(struct call){SERVICE_ADMIN, "ListModules", &request.base, NULL, NULL},
-                       &page, "modules", &rows);
-    if (status == EX_OK) {
-        table_list (cli, columns, rows);
-    }
-    json_decref (rows);
-    return status;
+    return show_object (cli,
+                        &(struct call){SERVICE_ADMIN, "CreateModule", &request.base, NULL, NULL},
+                        "module", module_columns);
 }
 
 static int
@@ -69,7 +37,9 @@ enable (struct cli *cli)
 
     request.account_id = (char *) option_text (cli, "account");
     request.module = cli->arguments[0];
-    return show_reply (cli, "EnableModule", &request.base, "account", account_columns);
+    return show_object (cli,
+                        &(struct call){SERVICE_ADMIN, "EnableModule", &request.base, NULL, NULL},
+                        "account", enabled_columns);
 }
 
 static int
@@ -79,21 +49,23 @@ disable (struct cli *cli)
 
     request.account_id = (char *) option_text (cli, "account");
     request.module = cli->arguments[0];
-    return show_reply (cli, "DisableModule", &request.base, "account", account_columns);
+    return show_object (cli,
+                        &(struct call){SERVICE_ADMIN, "DisableModule", &request.base, NULL, NULL},
+                        "account", enabled_columns);
 }
 
 static const struct option_row create_options[] = {
     {.name = "title", .value = "TITLE", .help = "what people call it (the name)"}, {.name = NULL}};
 static const struct option_row list_options[] = {CONNECT_PAGE_OPTIONS, {.name = NULL}};
-static const struct option_row account_options[] = {
-    {.name = "account", .value = "ACC-…", .required = true, .help = "the account"}, {.name = NULL}};
+static const struct option_row account_options[] = {RESOURCE_ACCOUNT, {.name = NULL}};
 
 const struct command module_commands[] = {
     {"module", "create", "NAME", 1, 1, create_options, create,
      "Make a module, for accounts to enable",
      "NAME is what requests call it: up to 64 of a-z, 0-9, _ and -, beginning with a letter.",
      "jeton module create orders --title Orders\n"},
-    {"module", "list", "", 0, 0, list_options, list, "All modules", NULL, "jeton module list\n"},
+    {"module", "list", "", 0, 0, list_options, resource_list, "All modules", NULL,
+     "jeton module list\n"},
     {"module", "enable", "NAME", 1, 1, account_options, enable,
      "Let an account's tokens be granted a module", NULL,
      "jeton module enable orders --account ACC-0123-4567\n"},

@@ -174,6 +174,37 @@ option_check_choice (const struct cli *cli, const char *of, const char *value, c
     return true;
 }
 
+// ---- what they set
+
+bool
+option_sets (const struct option_row *row, const char *field)
+{
+    size_t i = 0;
+
+    if (row->field != NULL) {
+        return strcmp (row->field, field) == 0;
+    }
+    while (row->name[i] != '\0' && field[i] == (row->name[i] == '-' ? '_' : row->name[i])) {
+        i++;
+    }
+    return row->name[i] == '\0' && (field[i] == '\0' || strcmp (field + i, "_id") == 0 ||
+                                    (row->many && strcmp (field + i, "s") == 0));
+}
+
+const struct option_row *
+option_of_field (const struct option_row *rows, const char *path)
+{
+    char field[OPTION_WORD_MAX + 1];
+
+    snprintf (field, sizeof field, "%.*s", (int) strcspn (path, ".["), path);
+    for (; rows != NULL && rows->name != NULL; rows++) {
+        if (option_sets (rows, field)) {
+            return rows;
+        }
+    }
+    return NULL;
+}
+
 // ---- taking them from the arguments
 
 static size_t

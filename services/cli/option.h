@@ -17,7 +17,8 @@ struct option_row {
     const char *value; // what it takes, as help shows it, see option_takes; NULL: nothing
     bool many;         // may be given several times; otherwise the last one counts
     bool required;
-    const char *help; // one line
+    const char *field; // of the request that it sets, where option_sets could not tell by its name
+    const char *help;  // one line
 };
 
 // What every command has.
@@ -43,6 +44,13 @@ bool option_is_list (const char *value);
 // option_check_choice (cli, of, value, given): If `value` is a choice, is `given` in it? False: no; that has been printed, with `of` before it.
 bool option_check_choice (const struct cli *cli, const char *of, const char *value,
                           const char *given) __attribute__ ((warn_unused_result));
+
+// option_sets (row, field): Does the option set this field of a request? It does when the field is called like it (with _ for -), with _id after
+// that (--account: account_id), or, of one that may be given several times, with s (--module: modules); or as row->field says.
+bool option_sets (const struct option_row *row, const char *field);
+// option_of_field (rows, path): The option that sets the field that a server has found wrong: "account_id", "modules[0].module". NULL: none of these
+// (rows may be NULL).
+const struct option_row *option_of_field (const struct option_row *rows, const char *path);
 
 // option_take (cli, rows, stop, argc, argv): Take the options of argv, whose first element is skipped: those of every command and `rows`
 // (may be NULL). With `stop`, up to the first word that is none; otherwise words are moved to the end. Returns the index of the first

@@ -216,6 +216,25 @@ print_status (int code)
     return EX_SOFTWARE;
 }
 
+// A field that the server found wrong, as who typed the command knows it: the option, and which of its values when there are several.
+static char *
+name_of_field (const struct cli *cli, const char *path)
+{
+    const struct option_row *row =
+        cli->command != NULL ? option_of_field (cli->command->options, path) : NULL;
+    const char *bracket = strchr (path, '[');
+    size_t n = 0, index = bracket != NULL ? strtoul (bracket + 1, NULL, 10) : 0;
+
+    if (row == NULL) {
+        return xstrdup (path);
+    }
+    for (size_t i = 0; i < cli->noptions; i++) {
+        n += cli->options[i].row == row;
+    }
+    return bracket != NULL && n > 1 ? xasprintf ("--%s (value %zu)", row->name, index + 1)
+                                    : xasprintf ("--%s", row->name);
+}
+
 int
 print_result (const struct cli *cli, bool write, const struct rpc_result *result)
 {
@@ -225,8 +244,9 @@ print_result (const struct cli *cli, bool write, const struct rpc_result *result
     // What is wrong with one field is told with the field's name, once.
     bool single = !cli->json && result->ndetails == 1 &&
                   strcmp (result->message, result->details[0].description) == 0;
+    cleanup_free char *field = single ? name_of_field (cli, result->details[0].field) : NULL;
     cleanup_free char *message =
-        xasprintf ("%s%s%s%s%s", single ? result->details[0].field : "", single ? ": " : "",
+        xasprintf ("%s%s%s%s%s", single ? field : "", single ? ": " : "",
                    *result->message != '\0' ? result->message : "no reason was given",
                    cli->json ? "" : " (", cli->json ? "" : rpc_code_name (result->code));
     cleanup_free char *advice =

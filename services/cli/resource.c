@@ -4,6 +4,7 @@
 #include "services/cli/connect.h"
 #include "services/cli/input.h"
 #include "services/cli/print.h"
+#include "services/cli/show.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,8 @@ struct resource_call {
     const struct resource_noun *noun;
     char method[METHOD_SIZE];
     ProtobufCMessage *request;
-    char *lists[FIELDS_MAX]; // arrays that option_list made
-    size_t nlists;
+    void *made[FIELDS_MAX]; // what fields point to that are no texts
+    size_t nmade;
 };
 
 static void
@@ -44,8 +45,8 @@ call_begin (const struct cli *cli, const char *verb, const char *plural,
 static void
 call_end (struct resource_call *call)
 {
-    for (size_t i = 0; i < call->nlists; i++) {
-        free (call->lists[i]);
+    for (size_t i = 0; i < call->nmade; i++) {
+        free (call->made[i]);
     }
     free (call->request);
 }
@@ -85,7 +86,40 @@ set_list (struct cli *cli, struct resource_call *call, const ProtobufCFieldDescr
     }
     *(char ***) field_place (call, field) = values;
     *(size_t *) ((char *) call->request + field->quantifier_offset) = n;
-    call->lists[call->nlists++] = (char *) values;
+    call->made[call->nmade++] = values;
+}
+
+static bool
+set_rate_limit (struct cli *cli, struct resource_call *call, const ProtobufCFieldDescriptor *field,
+                const char *option)
+{
+    Jeton__V1__RateLimit *limit = xcalloc (1, sizeof *limit);
+    bool given;
+
+    call->made[call->nmade++] = limit;
+    if (!input_rate_limit (cli, option, limit, &given)) {
+        return false;
+    }
+    *(Jeton__V1__RateLimit **) field_place (call, field) = given ? limit : NULL;
+    return true;
+}
+
+static bool
+set_number (struct cli *cli, struct resource_call *call, const ProtobufCFieldDescriptor *field,
+            const char *option)
+{
+    bool large = field->type == PROTOBUF_C_TYPE_INT64;
+    int64_t number = 0;
+
+    if (!option_number (cli, option, 0, large ? INT64_MAX : INT32_MAX, &number)) {
+        return false;
+    }
+    if (large) {
+        *(int64_t *) field_place (call, field) = number;
+    } else {
+        *(int32_t *) field_place (call, field) = (int32_t) number;
+    }
+    return true;
 }
 
 // Sets a field by its option, which was given. False: the mistake has been printed.
@@ -94,8 +128,6 @@ set_field (struct cli *cli, struct resource_call *call, const char *option,
            const ProtobufCFieldDescriptor *field)
 {
     const char *text = option_text (cli, option);
-    int64_t number = 0;
-    int value;
 
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         set_list (cli, call, field, option);
@@ -106,63 +138,57 @@ set_field (struct cli *cli, struct resource_call *call, const char *option,
         return true;
     }
     if (field->type == PROTOBUF_C_TYPE_ENUM) {
-        if (!input_enum (cli, option, field->descriptor, text, &value)) {
-            return false;
-        }
-        *(int *) field_place (call, field) = value;
-        return true;
+        return input_enum (cli, option, field->descriptor, text, field_place (call, field));
     }
-    if (field->type == PROTOBUF_C_TYPE_INT64) {
-        if (!option_number (cli, option, 0, INT64_MAX, &number)) {
-            return false;
-        }
-        *(int64_t *) field_place (call, field) = number;
-        return true;
+    if (field->type == PROTOBUF_C_TYPE_INT64 || field->type == PROTOBUF_C_TYPE_INT32) {
+        return set_number (cli, call, field, option);
+    }
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+        assert (field->descriptor == &jeton__v1__rate_limit__descriptor);
+        return set_rate_limit (cli, call, field, option);
     }
     assert (field->type == PROTOBUF_C_TYPE_STRING);
     *(const char **) field_place (call, field) = text;
     return true;
 }
 
-// Sets the fields whose options were given, and keeps their names. False: the mistake has been printed.
+// Is it set otherwise? The revision by show_revision, the page by connect_pages.
 static bool
-set_fields (struct cli *cli, struct resource_call *call, char *names_r[FIELDS_MAX], size_t *n_r)
+set_elsewhere (const char *field)
 {
-    *n_r = 0;
-    for (const struct resource_field *row = call->noun->fields; row->option != NULL; row++) {
-        const ProtobufCFieldDescriptor *field = field_find (call, row->field);
-
-        if (!option_given (cli, row->option)) {
-            continue;
-        }
-        assert (field != NULL && *n_r < FIELDS_MAX);
-        if (!set_field (cli, call, row->option, field)) {
-            return false;
-        }
-        names_r[(*n_r)++] = (char *) row->field;
-    }
-    return true;
+    return strcmp (field, "revision") == 0 || strcmp (field, "page") == 0;
 }
 
-static int
-call_run (struct cli *cli, const struct resource_call *call, json_t **reply_r)
+// Sets the fields whose options were given, and keeps their names. False: the mistake has been printed.
+static bool
+set_fields (struct cli *cli, struct resource_call *call, const char *names_r[FIELDS_MAX],
+            size_t *n_r)
 {
-    return connect_call (
-        cli, &(struct call){SERVICE_ADMIN, call->method, call->request, NULL, NULL}, reply_r);
+    const ProtobufCMessageDescriptor *type = call->request->descriptor;
+    const struct option_row *row;
+
+    *n_r = 0;
+    for (const ProtobufCFieldDescriptor *field = type->fields;
+         field < type->fields + type->n_fields; field++) {
+        row = option_of_field (cli->command->options, field->name);
+        if (row == NULL || !option_given (cli, row->name) || set_elsewhere (field->name)) {
+            continue;
+        }
+        assert (*n_r < FIELDS_MAX);
+        if (!set_field (cli, call, row->name, field)) {
+            return false;
+        }
+        names_r[(*n_r)++] = field->name;
+    }
+    return true;
 }
 
 // Calls, and shows the object that comes back.
 static int
 call_show (struct cli *cli, const struct resource_call *call)
 {
-    json_t *reply;
-    int status = call_run (cli, call, &reply);
-
-    if (status == EX_OK) {
-        table_object (cli, call->noun->columns, json_object_get (reply, call->noun->member));
-    }
-    json_decref (reply);
-    return status;
+    return show_object (cli, &(struct call){SERVICE_ADMIN, call->method, call->request, NULL, NULL},
+                        call->noun->member, call->noun->columns);
 }
 
 // `password` is NULL for what has none.
@@ -170,12 +196,11 @@ static int
 create (struct cli *cli, const char *password)
 {
     struct resource_call call;
-    char *names[FIELDS_MAX];
+    const char *names[FIELDS_MAX];
     size_t n;
     int status = EX_USAGE;
 
     call_begin (cli, "Create", "", &call);
-    set_text (&call, "account_id", option_text (cli, "account"));
     if (set_fields (cli, &call, names, &n)) {
         if (password != NULL) {
             set_text (&call, "password", password);
@@ -210,25 +235,18 @@ resource_list (struct cli *cli)
 {
     Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
     struct resource_call call;
-    char member[METHOD_SIZE], *names[FIELDS_MAX];
-    json_t *rows;
+    char member[METHOD_SIZE];
+    const char *names[FIELDS_MAX];
     size_t n;
     int status = EX_USAGE;
 
     call_begin (cli, "List", "s", &call);
-    set_text (&call, "account_id", option_text (cli, "account"));
     *(Jeton__V1__PageRequest **) field_place (&call, field_find (&call, "page")) = &page;
-    if (set_fields (cli, &call, names, &n) &&
-        (!option_given (cli, "status") ||
-         set_field (cli, &call, "status", field_find (&call, "status")))) {
+    if (set_fields (cli, &call, names, &n)) {
         snprintf (member, sizeof member, "%ss", call.noun->member);
-        status = connect_pages (
-            cli, &(struct call){SERVICE_ADMIN, call.method, call.request, NULL, NULL}, &page,
-            member, &rows);
-        if (status == EX_OK) {
-            table_list (cli, call.noun->columns, rows);
-        }
-        json_decref (rows);
+        status =
+            show_list (cli, &(struct call){SERVICE_ADMIN, call.method, call.request, NULL, NULL},
+                       &page, member, call.noun->columns);
     }
     call_end (&call);
     return status;
@@ -266,6 +284,30 @@ resource_deactivate (struct cli *cli)
 }
 
 int
+resource_enable (struct cli *cli)
+{
+    return one (cli, "Enable");
+}
+
+int
+resource_disable (struct cli *cli)
+{
+    return one (cli, "Disable");
+}
+
+int
+resource_suspend (struct cli *cli)
+{
+    return one (cli, "Suspend");
+}
+
+int
+resource_resume (struct cli *cli)
+{
+    return one (cli, "Resume");
+}
+
+int
 resource_delete (struct cli *cli)
 {
     if (!input_confirm (cli, "Delete %s? This is final.", cli->arguments[0])) {
@@ -274,38 +316,23 @@ resource_delete (struct cli *cli)
     return one (cli, "Delete");
 }
 
-// The revision that the object has now, for an edit without --revision.
+// With the fields whose names are given.
 static int
-read_revision (struct cli *cli, int64_t *revision_r)
-{
-    struct resource_call call;
-    json_t *reply;
-    int status;
-
-    call_begin (cli, "Get", "", &call);
-    set_text (&call, "id", cli->arguments[0]);
-    status = call_run (cli, &call, &reply);
-    if (status == EX_OK) {
-        *revision_r = json_integer_value (
-            json_object_get (json_object_get (reply, call.noun->member), "revision"));
-    }
-    json_decref (reply);
-    call_end (&call);
-    return status;
-}
-
-// With the fields whose names are given, of the revision that the object has when that is 0.
-static int
-call_edit (struct cli *cli, struct resource_call *call, char **names, size_t n, int64_t revision)
+call_edit (struct cli *cli, struct resource_call *call, const char **names, size_t n)
 {
     const ProtobufCFieldDescriptor *fields = field_find (call, "fields");
-    int status = revision == 0 ? read_revision (cli, &revision) : EX_OK;
+    struct resource_call get;
+    int status;
 
+    call_begin (cli, "Get", "", &get);
+    set_text (&get, "id", cli->arguments[0]);
+    status = show_revision (cli, &(struct call){SERVICE_ADMIN, get.method, get.request, NULL, NULL},
+                            call->noun->member, field_place (call, field_find (call, "revision")));
+    call_end (&get);
     if (status != EX_OK) {
         return status;
     }
-    *(int64_t *) field_place (call, field_find (call, "revision")) = revision;
-    *(char ***) field_place (call, fields) = names;
+    *(const char ***) field_place (call, fields) = names;
     *(size_t *) ((char *) call->request + fields->quantifier_offset) = n;
     return call_show (cli, call);
 }
@@ -314,17 +341,15 @@ int
 resource_edit (struct cli *cli)
 {
     struct resource_call call;
-    char *names[FIELDS_MAX];
-    int64_t revision = 0;
+    const char *names[FIELDS_MAX];
     size_t n;
     int status = EX_USAGE;
 
     call_begin (cli, "Edit", "", &call);
     set_text (&call, "id", cli->arguments[0]);
-    if (option_number (cli, "revision", 1, INT64_MAX, &revision) &&
-        set_fields (cli, &call, names, &n)) {
+    if (set_fields (cli, &call, names, &n)) {
         status = n == 0 ? print_usage (cli, "nothing to change was given")
-                        : call_edit (cli, &call, names, n, revision);
+                        : call_edit (cli, &call, names, n);
     }
     call_end (&call);
     return status;
@@ -334,7 +359,8 @@ int
 resource_password (struct cli *cli)
 {
     struct resource_call call;
-    char *names[] = {(char *) "password"}, *password;
+    const char *names[] = {"password"};
+    char *password;
     int status = input_password (cli, &password);
 
     if (status != EX_OK) {
@@ -343,7 +369,7 @@ resource_password (struct cli *cli)
     call_begin (cli, "Edit", "", &call);
     set_text (&call, "id", cli->arguments[0]);
     set_text (&call, "password", password);
-    status = call_edit (cli, &call, names, 1, 0);
+    status = call_edit (cli, &call, names, 1);
     call_end (&call);
     input_forget (&password);
     return status;

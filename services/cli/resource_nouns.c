@@ -2,26 +2,8 @@
 #include "services/cli/connect.h"
 #include "services/cli/input.h"
 #include "services/cli/resource.h"
+#include "services/cli/token.h"
 #include <stddef.h>
-
-static const struct resource_field group_fields[] = {
-    {"code", "code"}, {"name", "name"}, {NULL, NULL}};
-static const struct resource_field market_fields[] = {
-    {"code", "code"}, {"name", "name"}, {"group", "customer_group_id"}, {NULL, NULL}};
-static const struct resource_field location_fields[] = {
-    {"code", "code"}, {"name", "name"}, {"market", "market_id"}, {NULL, NULL}};
-
-static const struct resource_field client_fields[] = {{"name", "name"},
-                                                      {"kind", "kind"},
-                                                      {"market", "market_id"},
-                                                      {"life", "access_token_life_s"},
-                                                      {"format", "token_format"},
-                                                      {"redirect-uri", "redirect_uris"},
-                                                      {NULL, NULL}};
-
-static const struct resource_field customer_fields[] = {
-    {"email", "email"}, {"group", "customer_group_id"}, {"text", "text"},
-    {"sort", "sort"},   {"descending", "descending"},   {NULL, NULL}};
 
 #define COLUMNS_ENDING                                                                             \
     {.title = "STATUS", .member = "status", .form = COLUMN_STATUS},                                \
@@ -78,35 +60,29 @@ static const struct column customer_columns[] = {
 };
 
 const struct resource_noun resource_nouns[] = {
-    {"group", "CustomerGroup", "customer_group", group_fields, group_columns},
-    {"market", "Market", "market", market_fields, market_columns},
-    {"location", "StockLocation", "stock_location", location_fields, location_columns},
-    {"client", "Client", "client", client_fields, client_columns},
-    {"customer", "Customer", "customer", customer_fields, customer_columns},
-    {NULL, NULL, NULL, NULL, NULL},
+    {"account", "Account", "account", account_columns},
+    {"user", "User", "user", user_columns},
+    {"module", "Module", "module", module_columns},
+    {"token", "Token", "token", token_columns},
+    {"group", "CustomerGroup", "customer_group", group_columns},
+    {"market", "Market", "market", market_columns},
+    {"location", "StockLocation", "stock_location", location_columns},
+    {"client", "Client", "client", client_columns},
+    {"customer", "Customer", "customer", customer_columns},
+    {NULL, NULL, NULL, NULL},
 };
 
-#define ACCOUNT_OPTION                                                                             \
-    {                                                                                              \
-        .name = "account", .value = "ACC-…", .required = true, .help = "the account"               \
-    }
 #define STATUS_OPTION                                                                              \
     {                                                                                              \
         .name = "status", .value = "active|inactive", .help = "those that are so"                  \
     }
-#define REVISION_OPTION                                                                            \
-    {                                                                                              \
-        .name = "revision", .value = "N",                                                          \
-        .help = "refuse when it has another by now (the one that it has)"                          \
-    }
 #define CODE_HELP "what scopes and programs call it: a-z, 0-9, _ and -"
-static const struct option_row delete_options[] = {
-    {.name = "yes", .help = "do not ask, on a terminal either"}, {.name = NULL}};
+static const struct option_row delete_options[] = {RESOURCE_YES, {.name = NULL}};
 
 // ---- customer groups -------------------------------------------------------------------------------------------------
 
 static const struct option_row group_create[] = {
-    ACCOUNT_OPTION,
+    RESOURCE_ACCOUNT,
     {.name = "code", .value = "CODE", .required = true, .help = CODE_HELP},
     {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
     {.name = NULL},
@@ -114,11 +90,11 @@ static const struct option_row group_create[] = {
 static const struct option_row group_edit[] = {
     {.name = "code", .value = "CODE", .help = CODE_HELP},
     {.name = "name", .value = "NAME", .help = "1-128 characters"},
-    REVISION_OPTION,
+    RESOURCE_REVISION,
     {.name = NULL},
 };
 static const struct option_row group_list[] = {
-    ACCOUNT_OPTION, STATUS_OPTION, CONNECT_PAGE_OPTIONS, {.name = NULL}};
+    RESOURCE_ACCOUNT, STATUS_OPTION, CONNECT_PAGE_OPTIONS, {.name = NULL}};
 
 const struct command group_commands[] = {
     {"group", "create", "", 0, 0, group_create, resource_create, "Make a customer group",
@@ -142,10 +118,13 @@ const struct command group_commands[] = {
 // ---- markets ---------------------------------------------------------------------------------------------------------
 
 static const struct option_row market_create[] = {
-    ACCOUNT_OPTION,
+    RESOURCE_ACCOUNT,
     {.name = "code", .value = "CODE", .required = true, .help = CODE_HELP},
     {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
-    {.name = "group", .value = "CGR-…", .help = "private, for customers of this group"},
+    {.name = "group",
+     .value = "CGR-…",
+     .field = "customer_group_id",
+     .help = "private, for customers of this group"},
     {.name = NULL},
 };
 static const struct option_row market_edit[] = {
@@ -153,16 +132,19 @@ static const struct option_row market_edit[] = {
     {.name = "name", .value = "NAME", .help = "1-128 characters"},
     {.name = "group",
      .value = "CGR-…",
+     .field = "customer_group_id",
      .help = "private, for customers of this group; \"\": public"},
-    REVISION_OPTION,
+    RESOURCE_REVISION,
     {.name = NULL},
 };
-static const struct option_row market_list[] = {
-    ACCOUNT_OPTION,
-    STATUS_OPTION,
-    {.name = "group", .value = "CGR-…", .help = "those for this group"},
-    CONNECT_PAGE_OPTIONS,
-    {.name = NULL}};
+static const struct option_row market_list[] = {RESOURCE_ACCOUNT,
+                                                STATUS_OPTION,
+                                                {.name = "group",
+                                                 .value = "CGR-…",
+                                                 .field = "customer_group_id",
+                                                 .help = "those for this group"},
+                                                CONNECT_PAGE_OPTIONS,
+                                                {.name = NULL}};
 
 const struct command market_commands[] = {
     {"market", "create", "", 0, 0, market_create, resource_create, "Make a market",
@@ -193,7 +175,7 @@ const struct command market_commands[] = {
 // ---- stock locations -------------------------------------------------------------------------------------------------
 
 static const struct option_row location_create[] = {
-    ACCOUNT_OPTION,
+    RESOURCE_ACCOUNT,
     {.name = "code", .value = "CODE", .required = true, .help = CODE_HELP},
     {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
     {.name = "market", .value = "MKT-…", .required = true, .help = "the market that it is of"},
@@ -203,11 +185,11 @@ static const struct option_row location_edit[] = {
     {.name = "code", .value = "CODE", .help = CODE_HELP},
     {.name = "name", .value = "NAME", .help = "1-128 characters"},
     {.name = "market", .value = "MKT-…", .help = "the market that it is of"},
-    REVISION_OPTION,
+    RESOURCE_REVISION,
     {.name = NULL},
 };
 static const struct option_row location_list[] = {
-    ACCOUNT_OPTION,
+    RESOURCE_ACCOUNT,
     STATUS_OPTION,
     {.name = "market", .value = "MKT-…", .help = "those of this market"},
     CONNECT_PAGE_OPTIONS,
@@ -240,15 +222,19 @@ const struct command location_commands[] = {
 
 #define CLIENT_OPTIONS                                                                             \
     {.name = "life",                                                                               \
+     .field = "access_token_life_s",                                                               \
      .value = "SECONDS",                                                                           \
      .help = "of an access token, 7200 to 31536000 (14400 for a sales channel, 7200)"},            \
-        {.name = "format", .value = "jwt|opaque", .help = "of access tokens (jwt)"},               \
+        {.name = "format",                                                                         \
+         .value = "jwt|opaque",                                                                    \
+         .field = "token_format",                                                                  \
+         .help = "of access tokens (jwt)"},                                                        \
     {                                                                                              \
         .name = "redirect-uri", .value = "URI", .many = true,                                      \
         .help = "where a web application's users are sent back to"                                 \
     }
 static const struct option_row client_create[] = {
-    ACCOUNT_OPTION,
+    RESOURCE_ACCOUNT,
     {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
     {.name = "kind",
      .value = "sales_channel|integration|webapp",
@@ -262,11 +248,11 @@ static const struct option_row client_edit[] = {
     {.name = "name", .value = "NAME", .help = "1-128 characters"},
     {.name = "market", .value = "MKT-…", .help = "for this market only; \"\": for any"},
     CLIENT_OPTIONS,
-    REVISION_OPTION,
+    RESOURCE_REVISION,
     {.name = NULL},
 };
 static const struct option_row client_list[] = {
-    ACCOUNT_OPTION,
+    RESOURCE_ACCOUNT,
     STATUS_OPTION,
     {.name = "market", .value = "MKT-…", .help = "those of this market"},
     CONNECT_PAGE_OPTIONS,
@@ -303,9 +289,12 @@ const struct command client_commands[] = {
 // ---- customers -------------------------------------------------------------------------------------------------------
 
 static const struct option_row customer_create[] = {
-    ACCOUNT_OPTION,
+    RESOURCE_ACCOUNT,
     {.name = "email", .value = "EMAIL", .required = true, .help = "what it signs in with"},
-    {.name = "group", .value = "CGR-…", .help = "open this group's private markets to it"},
+    {.name = "group",
+     .value = "CGR-…",
+     .field = "customer_group_id",
+     .help = "open this group's private markets to it"},
     INPUT_NO_PASSWORD,
     {.name = NULL},
 };
@@ -313,14 +302,18 @@ static const struct option_row customer_edit[] = {
     {.name = "email", .value = "EMAIL", .help = "what it signs in with"},
     {.name = "group",
      .value = "CGR-…",
+     .field = "customer_group_id",
      .help = "open this group's private markets to it; \"\": of no group"},
-    REVISION_OPTION,
+    RESOURCE_REVISION,
     {.name = NULL},
 };
 static const struct option_row customer_list[] = {
-    ACCOUNT_OPTION,
+    RESOURCE_ACCOUNT,
     STATUS_OPTION,
-    {.name = "group", .value = "CGR-…", .help = "those of this group"},
+    {.name = "group",
+     .value = "CGR-…",
+     .field = "customer_group_id",
+     .help = "those of this group"},
     {.name = "text", .value = "TEXT", .help = "whose email has this in it"},
     {.name = "sort", .value = "created|email", .help = "in this order (created)"},
     {.name = "descending", .help = "the last one first"},

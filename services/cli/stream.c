@@ -82,3 +82,29 @@ connect_stream (struct cli *cli, const struct call *call, connect_item *item, vo
     *status_r = streaming.status;
     return streaming.end;
 }
+
+int
+connect_follow (struct cli *cli, const struct call *call, connect_item *item, void *context,
+                int64_t *after, const int64_t *last)
+{
+    struct error error;
+    int status;
+
+    for (;;) {
+        if (*last > 0) {
+            *after = *last;
+        }
+        switch (connect_stream (cli, call, item, context, &status, &error)) {
+        case STREAM_STOPPED:
+            return EX_OK; // it has no other end
+        case STREAM_FAILED:
+            return status;
+        case STREAM_DONE:
+        case STREAM_BROKEN:
+            // The pause keeps a server that refuses from being asked all the time.
+            if (!connect_run (cli, 200)) {
+                return EX_OK;
+            }
+        }
+    }
+}

@@ -265,3 +265,24 @@ table_object (const struct cli *cli, const struct column *columns, const json_t 
         }
     }
 }
+
+bool
+table_row (const struct cli *cli, const struct column *columns, const json_t *row)
+{
+    const char *gap = "";
+
+    if (cli->json) {
+        print_json (stdout, row, JSON_COMPACT);
+        return fflush (stdout) == 0;
+    }
+    for (const struct column *column = columns; column->title != NULL; column++) {
+        if (!column->detail) {
+            cleanup_free char *cell = table_cell (column, row);
+            fputs (gap, stdout);
+            print_text (stdout, cell);
+            gap = "  ";
+        }
+    }
+    putchar ('\n');
+    return fflush (stdout) == 0;
+}

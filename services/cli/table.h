@@ -34,6 +34,11 @@ void table_list (const struct cli *cli, const struct column *columns, const json
 // table_object (cli, columns, object): One object, a member a line; with --json the object as it is.
 void table_object (const struct cli *cli, const struct column *columns, const json_t *object);
 
+// table_row (cli, columns, row): One row of a list that has no end: its cells, not aligned; with --json the object, on one line. False: standard output
+// cannot be written.
+bool table_row (const struct cli *cli, const struct column *columns, const json_t *row)
+    __attribute__ ((warn_unused_result));
+
 // table_cell (column, object): A member as text. The caller frees it.
 char *table_cell (const struct column *column, const json_t *object);
 

@@ -2,10 +2,10 @@
 #include "admin.pb-c.h"
 #include "common/memory/memory.h"
 #include "services/cli/command.h"
-#include "services/cli/connect.h"
 #include "services/cli/input.h"
 #include "services/cli/print.h"
-#include "services/cli/table.h"
+#include "services/cli/resource.h"
+#include "services/cli/show.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -41,15 +41,8 @@ const struct column token_columns[] = {
 int
 token_call (struct cli *cli, const char *method, const ProtobufCMessage *request)
 {
-    json_t *reply;
-    int status =
-        connect_call (cli, &(struct call){SERVICE_ADMIN, method, request, NULL, NULL}, &reply);
-
-    if (status == EX_OK) {
-        table_object (cli, token_columns, json_object_get (reply, "token"));
-    }
-    json_decref (reply);
-    return status;
+    return show_object (cli, &(struct call){SERVICE_ADMIN, method, request, NULL, NULL}, "token",
+                        token_columns);
 }
 
 // "orders:read", "stock:write" or "orders" (read). False: it is none; that has been printed.
@@ -158,44 +151,6 @@ create (struct cli *cli)
     return status;
 }
 
-static int
-show (struct cli *cli)
-{
-    Jeton__V1__GetTokenRequest request = JETON__V1__GET_TOKEN_REQUEST__INIT;
-
-    request.id = cli->arguments[0];
-    return token_call (cli, "GetToken", &request.base);
-}
-
-static int
-disable (struct cli *cli)
-{
-    Jeton__V1__DisableTokenRequest request = JETON__V1__DISABLE_TOKEN_REQUEST__INIT;
-
-    request.id = cli->arguments[0];
-    return token_call (cli, "DisableToken", &request.base);
-}
-
-static int
-enable (struct cli *cli)
-{
-    Jeton__V1__EnableTokenRequest request = JETON__V1__ENABLE_TOKEN_REQUEST__INIT;
-
-    request.id = cli->arguments[0];
-    return token_call (cli, "EnableToken", &request.base);
-}
-
-static int delete (struct cli *cli)
-{
-    Jeton__V1__DeleteTokenRequest request = JETON__V1__DELETE_TOKEN_REQUEST__INIT;
-
-    if (!input_confirm (cli, "Delete %s? This is final.", cli->arguments[0])) {
-        return print_fail (cli, EX_USAGE, "CANCELLED", "nothing was deleted");
-    }
-    request.id = cli->arguments[0];
-    return token_call (cli, "DeleteToken", &request.base);
-}
-
 static const struct option_row create_options[] = {
     {.name = "account", .value = "ACC-…", .required = true, .help = "the account it belongs to"},
     {.name = "name", .value = "NAME", .required = true, .help = "1-128 characters"},
@@ -213,6 +168,7 @@ static const struct option_row create_options[] = {
     {.name = "description", .value = "TEXT", .help = "up to 1024 characters"},
     {.name = "expires",
      .value = "WHEN",
+     .field = "expires_at",
      .help = "2026-12-31, 2026-12-31T12:00:00Z, 90d, seconds since 1970, never"},
     TOKEN_LIMIT_OPTIONS,
     {.name = "revealable", .help = "keep its value, sealed, so that it can be shown again"},
@@ -220,8 +176,7 @@ static const struct option_row create_options[] = {
     TOKEN_VALUE_OPTION,
     {.name = NULL},
 };
-static const struct option_row delete_options[] = {
-    {.name = "yes", .help = "do not ask, on a terminal either"}, {.name = NULL}};
+static const struct option_row delete_options[] = {RESOURCE_YES, {.name = NULL}};
 
 const struct command token_commands[] = {
     {"token", "create", "", 0, 0, create_options, create,
@@ -248,7 +203,7 @@ const struct command token_commands[] = {
      "jeton token list --account ACC-0123-4567 --expiring 30d --sort expiry\n"
      "jeton token list --unrotated --count\n"
      "jeton token list --status disabled --all --json\n"},
-    {"token", "show", "TKN-…", 1, 1, NULL, show, "One token, without its value", NULL,
+    {"token", "show", "TKN-…", 1, 1, NULL, resource_show, "One token, without its value", NULL,
      "jeton token show TKN-0123-4567\n"},
     {"token", "edit", "TKN-…", 1, 1, token_edit_options, token_edit,
      "Change what it is called, may do, and from where",
@@ -325,11 +280,11 @@ const struct command token_commands[] = {
      "Jeton's own,\n"
      "the other system needs this one's token-check.keys beside its own.",
      "jeton token export --account ACC-0123-4567 --output tokens.jsonl\n"},
-    {"token", "disable", "TKN-…", 1, 1, NULL, disable,
+    {"token", "disable", "TKN-…", 1, 1, NULL, resource_disable,
      "Refuse every use, until it is enabled again", NULL, "jeton token disable TKN-0123-4567\n"},
-    {"token", "enable", "TKN-…", 1, 1, NULL, enable, "End that", NULL,
+    {"token", "enable", "TKN-…", 1, 1, NULL, resource_enable, "End that", NULL,
      "jeton token enable TKN-0123-4567\n"},
-    {"token", "delete", "TKN-…", 1, 1, delete_options, delete, "Refuse every use, for ever", NULL,
-     "jeton token delete TKN-0123-4567\n"},
+    {"token", "delete", "TKN-…", 1, 1, delete_options, resource_delete,
+     "Refuse every use, for ever", NULL, "jeton token delete TKN-0123-4567\n"},
     {.noun = NULL},
 };

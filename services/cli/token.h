@@ -31,6 +31,7 @@ struct token_limits {
 };
 #define TOKEN_LIMIT_OPTIONS                                                                        \
     {.name = "allow",                                                                              \
+     .field = "allow_list",                                                                        \
      .value = "CIDR",                                                                              \
      .many = true,                                                                                 \
      .help = "a network that it may be used from: 192.0.2.0/24, 2001:db8::1/128"},                 \

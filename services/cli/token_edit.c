@@ -1,7 +1,7 @@
 #include "admin.pb-c.h"
 #include "services/cli/command.h"
-#include "services/cli/connect.h"
 #include "services/cli/print.h"
+#include "services/cli/show.h"
 #include "services/cli/token.h"
 #include <string.h>
 
@@ -9,25 +9,10 @@ int
 token_find_revision (struct cli *cli, char *id, int64_t *revision_r)
 {
     Jeton__V1__GetTokenRequest request = JETON__V1__GET_TOKEN_REQUEST__INIT;
-    json_t *reply;
-    int status;
 
-    *revision_r = 0;
-    if (!option_number (cli, "revision", 1, INT64_MAX, revision_r)) {
-        return EX_USAGE;
-    }
-    if (*revision_r != 0) {
-        return EX_OK;
-    }
     request.id = id;
-    status = connect_call (
-        cli, &(struct call){SERVICE_ADMIN, "GetToken", &request.base, NULL, NULL}, &reply);
-    if (status == EX_OK) {
-        *revision_r =
-            json_integer_value (json_object_get (json_object_get (reply, "token"), "revision"));
-    }
-    json_decref (reply);
-    return status;
+    return show_revision (cli, &(struct call){SERVICE_ADMIN, "GetToken", &request.base, NULL, NULL},
+                          "token", revision_r);
 }
 
 static void
@@ -86,6 +71,7 @@ const struct option_row token_edit_options[] = {
     {.name = "description", .value = "TEXT", .help = "up to 1024 characters"},
     {.name = "expires",
      .value = "WHEN",
+     .field = "expires_at",
      .help = "2026-12-31, 2026-12-31T12:00:00Z, 90d, seconds since 1970, never"},
     {.name = "module",
      .value = "M:ACCESS",

@@ -1,8 +1,8 @@
 #include "admin.pb-c.h"
 #include "services/cli/command.h"
-#include "services/cli/connect.h"
 #include "services/cli/input.h"
 #include "services/cli/print.h"
+#include "services/cli/show.h"
 #include "services/cli/token.h"
 #include <string.h>
 
@@ -72,8 +72,6 @@ token_list (struct cli *cli)
     Jeton__V1__ListTokensRequest request = JETON__V1__LIST_TOKENS_REQUEST__INIT;
     Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
     struct call call = {SERVICE_ADMIN, "ListTokens", &request.base, NULL, NULL};
-    json_t *rows;
-    int status;
 
     if (!parse (cli, &request)) {
         return EX_USAGE;
@@ -82,12 +80,7 @@ token_list (struct cli *cli)
     if (request.count) {
         return count (cli, &call, &page);
     }
-    status = connect_pages (cli, &call, &page, "tokens", &rows);
-    if (status == EX_OK) {
-        table_list (cli, token_columns, rows);
-    }
-    json_decref (rows);
-    return status;
+    return show_list (cli, &call, &page, "tokens", token_columns);
 }
 
 const struct option_row token_list_options[] = {
@@ -95,9 +88,15 @@ const struct option_row token_list_options[] = {
     {.name = "status", .value = "active|disabled", .help = "that are so"},
     {.name = "kind", .value = "personal|service|base|test", .help = "of this kind"},
     {.name = "module", .value = "MODULE", .help = "that are granted this module"},
-    {.name = "creator", .value = "ID", .help = "made by this user or peer: USR-…, operator"},
+    {.name = "creator",
+     .value = "ID",
+     .field = "created_by",
+     .help = "made by this user or peer: USR-…, operator"},
     {.name = "text", .value = "TEXT", .help = "with this in name or description, or this TKN-…"},
-    {.name = "expiring", .value = "PERIOD", .help = "that expire within it: 30d, 12h"},
+    {.name = "expiring",
+     .value = "PERIOD",
+     .field = "expiring_within_s",
+     .help = "that expire within it: 30d, 12h"},
     {.name = "unrotated", .help = "whose value is more than 90 days old"},
     {.name = "sort", .value = "created|name|last_access|expiry", .help = "in this order (created)"},
     {.name = "descending", .help = "the last one first"},

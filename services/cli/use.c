@@ -5,10 +5,7 @@
 #include "services/cli/connect.h"
 #include "services/cli/input.h"
 #include "services/cli/print.h"
-#include "services/cli/table.h"
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "services/cli/show.h"
 
 static const struct column use_columns[] = {
     {.title = "TIME", .member = "time", .form = COLUMN_TIME},
@@ -35,23 +32,6 @@ static const struct column usage_columns[] = {
     {.title = NULL},
 };
 
-// A moment in the past, in seconds. False: it is none; that has been printed.
-static bool
-moment (const struct cli *cli, const char *name, int64_t *seconds_r)
-{
-    const char *text = option_text (cli, name);
-
-    if (text != NULL && !input_time (text, false, time (NULL), seconds_r)) {
-        print_usage (
-            cli,
-            "--%s: \"%s\" is no time; write 2026-12-31, 2026-12-31T12:00:00Z, 2h (ago) or seconds "
-            "since the epoch",
-            name, text);
-        return false;
-    }
-    return true;
-}
-
 static bool
 decision_and_kind (const struct cli *cli, Jeton__V1__Decision *decision_r,
                    Jeton__V1__UseKind *kind_r)
@@ -59,10 +39,10 @@ decision_and_kind (const struct cli *cli, Jeton__V1__Decision *decision_r,
     const char *decision = option_text (cli, "decision"), *kind = option_text (cli, "kind");
     int of_decision = 0, of_kind = 0;
 
-    if ((decision != NULL && !input_enum (cli, "--decision", &jeton__v1__decision__descriptor,
-                                          decision, &of_decision)) ||
+    if ((decision != NULL &&
+         !input_enum (cli, "decision", &jeton__v1__decision__descriptor, decision, &of_decision)) ||
         (kind != NULL &&
-         !input_enum (cli, "--kind", &jeton__v1__use_kind__descriptor, kind, &of_kind))) {
+         !input_enum (cli, "kind", &jeton__v1__use_kind__descriptor, kind, &of_kind))) {
         return false;
     }
     *decision_r = (Jeton__V1__Decision) of_decision;
@@ -84,24 +64,16 @@ on_use (void *context, const ProtobufCMessage *message)
     const Jeton__V1__TailUseReply *reply = (const Jeton__V1__TailUseReply *) message;
     struct following *following = context;
     json_t *row;
+    bool more;
 
     if (reply->row == NULL || reply->row->id <= following->last) {
         return true;
     }
     following->last = reply->row->id;
     row = json_from_message (&reply->row->base);
-    if (following->cli->json) {
-        print_json (stdout, row, JSON_COMPACT);
-    } else {
-        for (const struct column *column = use_columns; column->title != NULL; column++) {
-            char *cell = table_cell (column, row);
-            print_text (stdout, cell);
-            fputs (column[1].title != NULL ? "  " : "\n", stdout);
-            free (cell);
-        }
-    }
+    more = table_row (following->cli, use_columns, row) && --following->left > 0;
     json_decref (row);
-    return fflush (stdout) == 0 && --following->left > 0;
+    return more;
 }
 
 // From now on, or from a row on; through restarts of the auditor.
@@ -110,8 +82,6 @@ follow (struct cli *cli)
 {
     Jeton__V1__TailUseRequest request = JETON__V1__TAIL_USE_REQUEST__INIT;
     struct following following = {.cli = cli, .left = INT64_MAX};
-    int status = EX_OK;
-    struct error error;
 
     request.after = -1;
     if (!decision_and_kind (cli, &request.decision, &request.kind) ||
@@ -124,25 +94,9 @@ follow (struct cli *cli)
     request.module = (char *) option_or (cli, "module", "");
     request.user = (char *) option_or (cli, "user", "");
     request.client = (char *) option_or (cli, "client", "");
-    for (;;) {
-        if (following.last > 0) {
-            request.after = following.last;
-        }
-        switch (connect_stream (
-            cli, &(struct call){SERVICE_AUDITOR, "TailUse", &request.base, NULL, NULL}, on_use,
-            &following, &status, &error)) {
-        case STREAM_STOPPED:
-            return EX_OK; // it has no other end
-        case STREAM_FAILED:
-            return status;
-        case STREAM_DONE:
-        case STREAM_BROKEN:
-            // The pause keeps a server that refuses from being asked all the time.
-            if (!connect_run (cli, 200)) {
-                return EX_OK;
-            }
-        }
-    }
+    return connect_follow (cli,
+                           &(struct call){SERVICE_AUDITOR, "TailUse", &request.base, NULL, NULL},
+                           on_use, &following, &request.after, &following.last);
 }
 
 // ---- lists
@@ -152,8 +106,6 @@ show_log (struct cli *cli)
 {
     Jeton__V1__ListUseRequest request = JETON__V1__LIST_USE_REQUEST__INIT;
     Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
-    json_t *rows;
-    int status;
 
     if (option_given (cli, "follow")) {
         return follow (cli);
@@ -161,7 +113,8 @@ show_log (struct cli *cli)
     if (option_given (cli, "after") || option_given (cli, "count")) {
         return print_usage (cli, "--after and --count go with --follow");
     }
-    if (!moment (cli, "from", &request.from) || !moment (cli, "until", &request.until) ||
+    if (!input_moment (cli, "from", &request.from) ||
+        !input_moment (cli, "until", &request.until) ||
         !decision_and_kind (cli, &request.decision, &request.kind)) {
         return EX_USAGE;
     }
@@ -171,14 +124,8 @@ show_log (struct cli *cli)
     request.module = (char *) option_or (cli, "module", "");
     request.user = (char *) option_or (cli, "user", "");
     request.client = (char *) option_or (cli, "client", "");
-    status =
-        connect_pages (cli, &(struct call){SERVICE_AUDITOR, "ListUse", &request.base, NULL, NULL},
-                       &page, "rows", &rows);
-    if (status == EX_OK) {
-        table_list (cli, use_columns, rows);
-    }
-    json_decref (rows);
-    return status;
+    return show_list (cli, &(struct call){SERVICE_AUDITOR, "ListUse", &request.base, NULL, NULL},
+                      &page, "rows", use_columns);
 }
 
 static int
@@ -186,23 +133,17 @@ show_usage (struct cli *cli)
 {
     Jeton__V1__UsagePerTokenRequest request = JETON__V1__USAGE_PER_TOKEN_REQUEST__INIT;
     Jeton__V1__PageRequest page = JETON__V1__PAGE_REQUEST__INIT;
-    json_t *rows;
-    int status;
 
-    if (!moment (cli, "from", &request.from) || !moment (cli, "until", &request.until)) {
+    if (!input_moment (cli, "from", &request.from) ||
+        !input_moment (cli, "until", &request.until)) {
         return EX_USAGE;
     }
     request.page = &page;
     request.token = (char *) option_or (cli, "token", "");
     request.account_id = (char *) option_or (cli, "account", "");
-    status = connect_pages (
-        cli, &(struct call){SERVICE_AUDITOR, "UsagePerToken", &request.base, NULL, NULL}, &page,
-        "rows", &rows);
-    if (status == EX_OK) {
-        table_list (cli, usage_columns, rows);
-    }
-    json_decref (rows);
-    return status;
+    return show_list (cli,
+                      &(struct call){SERVICE_AUDITOR, "UsagePerToken", &request.base, NULL, NULL},
+                      &page, "rows", usage_columns);
 }
 
 static const struct option_row log_options[] = {
