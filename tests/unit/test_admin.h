@@ -224,152 +224,7 @@ request_fail_field (struct request *request, const char *field, const char *form
 }
 
 // ---- a store ----------------------------------------------------------------------------------------------------------
-// What the store was asked last; the test answers it when it likes.
-static struct {
-    const char *name;
-    db_callback *callback;
-    struct change change;
-    int status;
-    struct store_token_new new;
-    struct store_token_edit edit;
-    int64_t grace_until;
-    enum resource resource;
-    int64_t reference;
-    struct page page;
-    struct store_token_filter filter;
-    char text[256]; // the names or numbers of modules, the hash, or what must be unique
-} asked;
-
-static void
-ask (const char *name, struct request *request, db_callback *callback)
-{
-    ck_assert_ptr_eq (request, &call);
-    asked.name = name;
-    asked.callback = callback;
-}
-
-static void
-ask_text (const char *text)
-{
-    snprintf (asked.text, sizeof asked.text, "%s", text ? text : "none");
-}
-
-#define STORE(function, ...)                                                                       \
-    void function (struct request *request, __VA_ARGS__, db_callback *callback)                    \
-    {                                                                                              \
-        ask (#function, request, callback);                                                        \
-        STORE_KEEP
-#define STORE_KEEP(...)                                                                            \
-    __VA_ARGS__;                                                                                   \
-    }
-#define UNUSED(x) (void) (x)
-
-// clang-format off
-STORE (store_account_get, int64_t number) (UNUSED (number))
-STORE (store_account_list, const struct page *page) (UNUSED (page))
-STORE (store_account_prepare, const char *modules) (ask_text (modules))
-STORE (store_account_create, const struct change *change, const Jeton__V1__Account *account, const char *modules)
-    (asked.change = *change; ask_text (modules); UNUSED (account))
-STORE (store_account_edit, const struct change *change, const Jeton__V1__Account *account)
-    (asked.change = *change; asked.status = account->token_limit; ask_text (account->name))
-STORE (store_account_status, const struct change *change, Jeton__V1__AccountStatus status)
-    (asked.change = *change; asked.status = (int) status)
-STORE (store_module_list, const struct page *page) (UNUSED (page))
-STORE (store_module_prepare, const char *name) (ask_text (name))
-STORE (store_module_create, const struct change *change, const Jeton__V1__Module *module)
-    (asked.change = *change; UNUSED (module))
-STORE (store_module_get_of_account, int64_t account, const char *name) (UNUSED (account); ask_text (name))
-STORE (store_module_set, const struct change *change, int64_t module, bool enabled)
-    (asked.change = *change; UNUSED (module); asked.status = enabled)
-STORE (store_user_get, int64_t number) (UNUSED (number))
-STORE (store_user_list, const struct page *page, int64_t account) (UNUSED (page); UNUSED (account))
-STORE (store_user_prepare, int64_t account, const char *username) (UNUSED (account); ask_text (username))
-STORE (store_user_create, const struct change *change, const Jeton__V1__User *user)
-    (asked.change = *change; UNUSED (user); ask_text (secret_hash (change)))
-STORE (store_user_change_prepare, int64_t number, const char *username) (UNUSED (number); ask_text (username))
-STORE (store_user_edit, const struct change *change, const Jeton__V1__User *user, bool password)
-    (asked.change = *change; UNUSED (user); asked.status = password; ask_text (secret_hash (change)))
-STORE (store_user_status, const struct change *change, Jeton__V1__UserStatus status)
-    (asked.change = *change; asked.status = (int) status)
-STORE (store_idempotency_get, const uint8_t *hash) (UNUSED (hash))
-STORE (store_token_get, int64_t number) (UNUSED (number))
-STORE (store_token_list, const struct page *page, const struct store_token_filter *filter, enum store_token_sort sort, bool descending, bool count)
-    (asked.page = *page; asked.filter = *filter; asked.status = (int) sort; UNUSED (descending); UNUSED (count))
-STORE (store_token_bound, const struct page *page, const struct store_token_filter *filter, enum store_token_sort sort, bool descending, int64_t rows)
-    (asked.page = *page; asked.filter = *filter; asked.status = (int) sort; UNUSED (descending); asked.reference = rows)
-STORE (store_token_prepare, int64_t account, int64_t owner, const char *modules)
-    (UNUSED (account); UNUSED (owner); ask_text (modules))
-STORE (store_token_create, const struct change *change, const Jeton__V1__Token *token, const struct store_token_new *new)
-    (asked.change = *change; asked.new = *new; UNUSED (token); ask_text (new->modules))
-STORE (store_token_edit_prepare, int64_t number, const char *modules, const char *accesses)
-    (UNUSED (number); ask_text (modules); UNUSED (accesses))
-STORE (store_token_edit, const struct change *change, const Jeton__V1__Token *token, const struct store_token_edit *edit)
-    (asked.change = *change; asked.edit = *edit; UNUSED (token); ask_text (edit->modules))
-STORE (store_token_logo_set, const struct change *change, const struct store_token_logo *logo)
-    (asked.change = *change; ask_text (logo ? logo->content_type : ""); asked.reference = logo ? (int64_t) logo->size : 0)
-STORE (store_token_logo_get, int64_t number, const char *digest) (UNUSED (number); ask_text (digest))
-STORE (store_token_rotate, const struct change *change, const uint8_t digest[TOKEN_DIGEST_SIZE], const uint8_t *sealed, int64_t grace_until)
-    (asked.change = *change; memcpy (asked.new.digest, digest, TOKEN_DIGEST_SIZE); asked.grace_until = grace_until; UNUSED (sealed))
-STORE (store_token_get_sealed, int64_t number) (UNUSED (number))
-STORE (store_token_reveal, const struct change *change) (asked.change = *change)
-STORE (store_token_reseal_list, int64_t after, uint32_t version, int64_t limit)
-    (UNUSED (after); UNUSED (version); UNUSED (limit))
-STORE (store_token_reseal, const struct change *change, char *const lists[3])
-    (asked.change = *change; ask_text (lists[0]))
-STORE (store_token_status, const struct change *change, Jeton__V1__TokenStatus status)
-    (asked.change = *change; asked.status = (int) status)
-STORE (store_resource_read, enum resource resource, int64_t number, const char *unique, int64_t reference)
-    (asked.resource = resource; UNUSED (number); ask_text (unique); asked.reference = reference)
-STORE (store_resource_prepare, enum resource resource, int64_t account, const char *unique, int64_t reference)
-    (asked.resource = resource; UNUSED (account); ask_text (unique); asked.reference = reference)
-STORE (store_resource_list, enum resource resource, const struct page *page, const struct store_resource_filter *filter)
-    (asked.resource = resource; asked.page = *page; asked.reference = filter->reference; asked.status = (int) filter->status; ask_text (filter->text))
-STORE (store_resource_create, enum resource resource, const struct change *change, const ProtobufCMessage *object)
-    (asked.resource = resource; asked.change = *change; UNUSED (object); ask_text (secret_hash (change)))
-STORE (store_resource_edit, enum resource resource, const struct change *change, const ProtobufCMessage *object)
-    (asked.resource = resource; asked.change = *change; UNUSED (object); ask_text (secret_hash (change)))
-STORE (store_resource_status, enum resource resource, const struct change *change, Jeton__V1__ResourceStatus status)
-    (asked.resource = resource; asked.change = *change; asked.status = (int) status)
-STORE (store_token_export, const struct page *page, int64_t account) (asked.page = *page; UNUSED (account))
-STORE (store_import_prepare, const struct import *import) (ask_text (import->module_names))
-STORE (store_scope_find, int64_t account, const struct scope *scope)
-    (UNUSED (account); asked.reference = (int64_t) scope->n)
-    // clang-format on
-
-    void store_idempotency_tidy (struct admin *asking, int64_t keep_s, db_callback *callback)
-{
-    UNUSED (asking);
-    UNUSED (keep_s);
-    UNUSED (callback);
-}
-
-bool
-store_import (struct request *request, const struct change *change, const struct import *import,
-              db_callback *callback)
-{
-    asked.change = *change;
-    asked.reference = (int64_t) import->accepted;
-    ask ("store_import", request, callback);
-    return true;
-}
-
-// A pool of workers of which none has time until the test says so.
-static struct {
-    bool full;
-    worker_work *work;
-    worker_done *done;
-    void *job;
-} pool;
-
-bool
-worker_submit (struct worker_pool *workers, worker_work *work, worker_done *done, void *job)
-{
-    UNUSED (workers);
-    pool.work = work;
-    pool.done = done;
-    pool.job = job;
-    return !pool.full;
-}
+#include "tests/unit/test_admin_store.h"
 
 // A result of rows of `columns` texts each.
 static PGresult *
@@ -393,6 +248,7 @@ answer_with (enum db_outcome outcome, int n, int columns, const char *const *tex
     PGresult *result = outcome == DB_OK ? rows (n, columns, texts) : NULL;
     PGresult *results[] = {result, result};
     db_callback *callback = asked.callback;
+    ck_assert_ptr_eq (asked.request, &call);
     asked.name = NULL;
     asked.callback = NULL;
     callback (&call, outcome, outcome == DB_OK ? results : NULL, error);
@@ -410,6 +266,23 @@ static void
 answer_nothing (void)
 {
     answer (DB_OK, 0, 1, NULL);
+}
+
+// One row: the change was made.
+static inline void
+answer_changed (void)
+{
+    answer (DB_OK, 1, 1, (const char *[]){"7"});
+}
+
+// The audit record of the change that the store was asked for; the caller frees it.
+static inline Jeton__V1__AuditRecord *
+record (void)
+{
+    Jeton__V1__AuditRecord *unpacked =
+        jeton__v1__audit_record__unpack (NULL, asked.change.record_size, asked.change.record);
+    ck_assert_ptr_nonnull (unpacked);
+    return unpacked;
 }
 
 // A call with an idempotency key, whose packed request stands as `sent`, goes through the gate to its handler.
