@@ -65,10 +65,10 @@ alarm_destroy (struct alarm **alarm_p)
 void
 alarm_by (struct alarm *self, int64_t when_ms)
 {
-    if (when_ms >= self->when_ms)
-        return;
     if (when_ms < 1)
         when_ms = 1; // 0 would disarm it
+    if (when_ms >= self->when_ms)
+        return;
     self->when_ms = when_ms;
     struct itimerspec at = {
         .it_value = {.tv_sec = when_ms / 1000, .tv_nsec = when_ms % 1000 * 1000000}};

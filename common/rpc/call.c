@@ -99,7 +99,7 @@ call_send (struct rpc_call *call, struct rpc_outlet *outlet)
     outlet->outstanding++;
     list_append (&outlet->calls, &call->link);
     deadline_set (call, call->until_ms);
-    if (call->tries >= RPC_CLIENT_TRIES) {
+    if (call->tries >= call->tries_max) {
         free (call->frame);
         call->frame = NULL;
     }
@@ -107,9 +107,32 @@ call_send (struct rpc_call *call, struct rpc_outlet *outlet)
 }
 
 void
+rpc_call_refuse (struct rpc_call *call, int code, const char *why)
+{
+    call->failed = code;
+    call->failure = why;
+    list_append (&call->client->failing, &call->link);
+    alarm_by (call->client->alarm, 0);
+}
+
+static void
+call_start_there (struct rpc_call *call)
+{
+    struct rpc_outlet *outlet = rpc_outlet_find (call->client, call->connection);
+    if (outlet != NULL && outlet->state == RPC_UP && call_send (call, outlet))
+        return;
+    call->lost = true;
+    rpc_call_refuse (call, JETON__V1__CODE__CODE_UNAVAILABLE, "the connection was lost");
+}
+
+void
 rpc_call_start (struct rpc_call *call, const struct rpc_outlet *except)
 {
-    struct rpc_outlet *outlet = rpc_choose (call->client, call, except);
+    if (call->connection != 0) {
+        call_start_there (call);
+        return;
+    }
+    struct rpc_outlet *outlet = rpc_choose_for (call, except);
     if (outlet != NULL && call_send (call, outlet))
         return;
     call_wait (call);
@@ -153,7 +176,7 @@ rpc_call_fail (struct rpc_call *call, int code, const char *format, ...)
     vsnprintf (text, sizeof text, format, arguments);
     va_end (arguments);
     wire_text_clean (text);
-    struct rpc_result result = {.code = code, .message = text};
+    struct rpc_result result = {.code = code, .message = text, .lost = call->lost};
     rpc_call_finish (call, &result);
 }
 
@@ -167,10 +190,15 @@ rpc_call_lost (struct rpc_call *call)
         rpc_call_start (call, outlet);
         return;
     }
+    call->lost = call->idempotent;
+    const char *when = "";
+    if (call->items > 0)
+        when = " in mid-stream";
+    else if (call->tries > 1)
+        when = ", the second in a row";
     if (call->idempotent)
         rpc_call_fail (call, JETON__V1__CODE__CODE_UNAVAILABLE, "the connection to %s was lost%s",
-                       outlet->address,
-                       call->items > 0 ? " in mid-stream" : ", the second in a row");
+                       outlet->address, when);
     else
         rpc_call_fail (call, JETON__V1__CODE__CODE_UNKNOWN,
                        "the connection to %s was lost before the answer: whether it was done "

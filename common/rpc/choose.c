@@ -17,11 +17,11 @@ rpc_choose_hash (const void *data, size_t size, uint8_t hash_r[8])
 // Rendezvous hashing (Thaler, Ravishankar 1998): the highest score of a key and an address is the key's home. When it is not up,
 // the next highest is.
 static uint64_t
-score (const struct rpc_call *call, const struct rpc_outlet *outlet)
+score (const uint8_t *key_hash, const struct rpc_outlet *outlet)
 {
     uint8_t both[16], hash[8];
     uint64_t value;
-    memcpy (both, call->key_hash, 8);
+    memcpy (both, key_hash, 8);
     memcpy (both + 8, outlet->hash, 8);
     rpc_choose_hash (both, sizeof both, hash);
     memcpy (&value, hash, sizeof value);
@@ -29,24 +29,24 @@ score (const struct rpc_call *call, const struct rpc_outlet *outlet)
 }
 
 struct rpc_outlet *
-rpc_choose (struct rpc_client *client, const struct rpc_call *call, const struct rpc_outlet *except)
+rpc_choose (struct rpc_client *client, const uint8_t *key_hash, const struct rpc_outlet *except)
 {
     struct rpc_outlet *best = NULL;
     uint64_t best_score = 0;
     size_t place = 0, best_distance = 0;
-    client->rotation += !call->by_home;
+    client->rotation += key_hash == NULL;
     for (struct node *node = client->outlets.next; node != &client->outlets;
          node = node->next, place++) {
         struct rpc_outlet *outlet = NODE_OWNER (node, struct rpc_outlet, link);
         if (outlet->state != RPC_UP || outlet->leaving || outlet == except)
             continue;
         bool better;
-        uint64_t its_score = call->by_home ? score (call, outlet) : 0;
+        uint64_t its_score = key_hash != NULL ? score (key_hash, outlet) : 0;
         // Among equals each comes first in turn: the distance from a place that moves on decides.
         size_t distance = (place ^ client->rotation) & 63;
         if (best == NULL)
             better = true;
-        else if (call->by_home)
+        else if (key_hash != NULL)
             better = its_score > best_score;
         else
             better = outlet->outstanding < best->outstanding ||
@@ -58,4 +58,34 @@ rpc_choose (struct rpc_client *client, const struct rpc_call *call, const struct
         }
     }
     return best;
+}
+
+struct rpc_outlet *
+rpc_choose_for (const struct rpc_call *call, const struct rpc_outlet *except)
+{
+    return rpc_choose (call->client, call->by_home ? call->key_hash : NULL, except);
+}
+
+struct rpc_outlet *
+rpc_outlet_find (struct rpc_client *client, uint32_t number)
+{
+    for (struct node *node = client->outlets.next; node != &client->outlets; node = node->next) {
+        struct rpc_outlet *outlet = NODE_OWNER (node, struct rpc_outlet, link);
+        if (outlet->number == number)
+            return outlet;
+    }
+    return NULL;
+}
+
+uint32_t
+rpc_client_home (struct rpc_client *client, const char *key, size_t size, uint32_t except)
+{
+    uint8_t hash[8];
+    // Where there is one only, it is everybody's home.
+    bool by_home = client->options.by_home && client->outlets.next != client->outlets.previous;
+    if (by_home)
+        rpc_choose_hash (key, size, hash);
+    const struct rpc_outlet *outlet = rpc_choose (
+        client, by_home ? hash : NULL, except != 0 ? rpc_outlet_find (client, except) : NULL);
+    return outlet != NULL ? outlet->number : 0;
 }

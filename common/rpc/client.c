@@ -119,19 +119,12 @@ rpc_client_destroy (struct rpc_client **client_p)
 }
 
 static void
-call_refuse (struct rpc_call *call, int code, const char *why)
-{
-    call->failed = code;
-    call->failure = why;
-    list_append (&call->client->failing, &call->link);
-    alarm_by (call->client->alarm, 0);
-}
-
-static void
 call_configure (struct rpc_call *call, const struct rpc_call_options *options)
 {
     struct rpc_client *client = call->client;
-    call->idempotent = options->idempotent;
+    call->idempotent = options->idempotent || options->once;
+    call->tries_max = options->once ? 1 : RPC_CLIENT_TRIES;
+    call->connection = options->connection;
     call->stream = options->credit != 0;
     call->credit = call->stream ? options->credit : RPC_CLIENT_CREDIT;
     call->by_home = client->options.by_home && options->key != NULL;
@@ -145,33 +138,60 @@ call_configure (struct rpc_call *call, const struct rpc_call_options *options)
         call->until_ms = zclock_mono () + timeout_ms;
 }
 
+// NULL: there are too many already; this one fails in the next turn. Its id is the client's last.
+static struct rpc_call *
+call_new (struct rpc_client *client, const ProtobufCMessageDescriptor *output,
+          const struct rpc_call_options *options, rpc_callback *callback, void *context)
+{
+    assert (client->magic == RPC_CLIENT_MAGIC && callback != NULL);
+    struct rpc_call *call = xcalloc (1, sizeof *call);
+    rpc_call_add (client, call);
+    call->output = output;
+    call->callback = callback;
+    call->context = context;
+    if (client->ncalls > client->options.in_flight_limit) {
+        rpc_call_refuse (call, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                         "too many calls in progress in this process");
+        return NULL;
+    }
+    call_configure (call, options);
+    return call;
+}
+
+static const struct rpc_call_options no_options;
+
 uint64_t
 rpc_client_call (struct rpc_client *client, const ProtobufCServiceDescriptor *descriptor,
                  const char *method, const ProtobufCMessage *message,
                  const struct rpc_call_options *options, rpc_callback *callback, void *context)
 {
-    static const struct rpc_call_options none;
-    assert (client->magic == RPC_CLIENT_MAGIC && callback != NULL);
     const ProtobufCMethodDescriptor *row =
         protobuf_c_service_descriptor_get_method_by_name (descriptor, method);
     assert (row != NULL && message->descriptor == row->input);
-    if (options == NULL)
-        options = &none;
-    struct rpc_call *call = xcalloc (1, sizeof *call);
-    rpc_call_add (client, call);
-    call->output = row->output;
-    call->callback = callback;
-    call->context = context;
-    uint64_t id = call->id;
-    if (client->ncalls > client->options.in_flight_limit) {
-        call_refuse (call, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
-                     "too many calls in progress in this process");
+    options = options != NULL ? options : &no_options;
+    struct rpc_call *call = call_new (client, row->output, options, callback, context);
+    uint64_t id = client->last_id;
+    if (call == NULL)
         return id;
-    }
-    call_configure (call, options);
     char name[256];
     snprintf (name, sizeof name, "%s/%s", descriptor->name, method);
     rpc_frame_pack (call, name, message, options, 0);
+    rpc_call_start (call, NULL);
+    return id;
+}
+
+uint64_t
+rpc_client_call_packed (struct rpc_client *client, const char *method,
+                        const ProtobufCMessageDescriptor *output, const uint8_t *body, size_t size,
+                        const struct rpc_call_options *options, rpc_callback *callback,
+                        void *context)
+{
+    options = options != NULL ? options : &no_options;
+    struct rpc_call *call = call_new (client, output, options, callback, context);
+    uint64_t id = client->last_id;
+    if (call == NULL)
+        return id;
+    rpc_frame_wrap (call, method, body, size, options, 0);
     rpc_call_start (call, NULL);
     return id;
 }

@@ -35,6 +35,7 @@ struct rpc_result {
     } details[16];
     const void *reply;
     bool more;
+    bool lost; // with UNAVAILABLE: the connection went, and with it the answer
 };
 
 // Called once (for a stream: once for each item and once at the end), never before the starter has returned.
@@ -51,6 +52,9 @@ struct rpc_call_options {
     const char *key;     // by_home: what to hash; not sent
     size_t key_size;
     bool idempotent; // may be sent once more elsewhere when a connection is lost
+    bool once; // idempotent, but sent once only: what becomes of it then is the caller's matter
+    // The connection to use, of rpc_client_home; where it is not up any more, the call ends as one that was lost. 0: the client chooses.
+    uint32_t connection;
     // Streams: items in flight; it is renewed as items are taken. A call with credit is known to be a stream from the start: without
     // timeout_ms it has no deadline, and its end has no reply even if no item came. 0: 64, for what turns out to be a stream.
     uint32_t credit;
@@ -70,6 +74,17 @@ uint64_t rpc_client_call (struct rpc_client *client, const ProtobufCServiceDescr
                           const char *method, const ProtobufCMessage *message,
                           const struct rpc_call_options *options, rpc_callback *callback,
                           void *context);
+
+// rpc_client_call_packed (client, method, output, body, size, options, callback, context): The same with a request that is packed
+// already; it is copied. method: "jeton.v1.Service/Method"; output: what it returns.
+uint64_t rpc_client_call_packed (struct rpc_client *client, const char *method,
+                                 const ProtobufCMessageDescriptor *output, const uint8_t *body,
+                                 size_t size, const struct rpc_call_options *options,
+                                 rpc_callback *callback, void *context);
+
+// rpc_client_home (client, key, size, except): The number of the connection that a call with this key would be sent on now, were it not for
+// `except` (0: none is excepted). 0: none is up. Numbers are never used again.
+uint32_t rpc_client_home (struct rpc_client *client, const char *key, size_t size, uint32_t except);
 
 // rpc_client_receive (client): Take what has come by now, without waiting for the loop's turn. Callbacks are called from here; not in one of them.
 void rpc_client_receive (struct rpc_client *client);

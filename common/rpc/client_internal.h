@@ -54,6 +54,7 @@ struct rpc_outlet {
     int64_t backoff_ms;
     struct node calls; // sent on it
     size_t outstanding;
+    uint32_t number; // from 1
     uint8_t hash[8]; // of the address
     bool leaving;    // the name does not stand for it any more: closed once its calls are done
 };
@@ -76,6 +77,7 @@ struct rpc_client {
     struct arena *arena; // of the reply that is being delivered
     bool delivering;
     size_t rotation; // where to begin among equals
+    uint32_t last_number;
 };
 
 struct rpc_call {
@@ -96,15 +98,20 @@ struct rpc_call {
     bool by_home;
     bool idempotent;
     bool stream;
-    unsigned tries;
+    bool lost;           // its connection was lost, and it may not be tried again
+    uint32_t connection; // the only one that it may use; 0: any
+    unsigned tries, tries_max;
     uint32_t items, untold; // received; received since credit was given last
     uint32_t credit;
     int failed; // code of a call that failed before it began
     const char *failure;
 };
 
-// frame.c. rpc_frame_pack (call, method, message, options, timeout_ms): Sets frame, frame_size and timeout_at.
+// frame.c. rpc_frame_pack (call, method, message, options, timeout_ms): Sets frame, frame_size and timeout_at. rpc_frame_wrap: the same of a
+// message that is packed already.
 void rpc_frame_pack (struct rpc_call *call, const char *method, const ProtobufCMessage *message,
+                     const struct rpc_call_options *options, uint32_t timeout_ms);
+void rpc_frame_wrap (struct rpc_call *call, const char *method, const uint8_t *body, size_t size,
                      const struct rpc_call_options *options, uint32_t timeout_ms);
 void rpc_frame_timeout (struct rpc_call *call, uint32_t timeout_ms);
 
@@ -116,6 +123,8 @@ void rpc_call_detach (struct rpc_call *call);
 // rpc_call_unsend (call): It is not, or no more, with a connection.
 void rpc_call_unsend (struct rpc_call *call);
 void rpc_call_free (struct rpc_call *call);
+// rpc_call_refuse (call, code, why): It fails in the next turn; `why` is not copied.
+void rpc_call_refuse (struct rpc_call *call, int code, const char *why);
 // rpc_call_start (call): Send it, or have it wait for a connection.
 void rpc_call_start (struct rpc_call *call, const struct rpc_outlet *except);
 // rpc_call_finish (call, result): Detach, call back, free. rpc_call_fail: the same with a code and a text.
@@ -129,9 +138,11 @@ void rpc_calls_wake (struct rpc_client *client);    // a connection came up
 void rpc_calls_refused (struct rpc_client *client); // perhaps there is nobody left to wait for
 void rpc_call_timeout (struct rpc_call *call);
 
-// choose.c: The connection for a call; NULL when none is up.
-struct rpc_outlet *rpc_choose (struct rpc_client *client, const struct rpc_call *call,
+// choose.c: The connection for a call, by the hash of its key; key_hash NULL: with the least outstanding. NULL when none is up.
+struct rpc_outlet *rpc_choose (struct rpc_client *client, const uint8_t *key_hash,
                                const struct rpc_outlet *except);
+struct rpc_outlet *rpc_choose_for (const struct rpc_call *call, const struct rpc_outlet *except);
+struct rpc_outlet *rpc_outlet_find (struct rpc_client *client, uint32_t number);
 void rpc_choose_hash (const void *data, size_t size, uint8_t hash_r[8]);
 
 // connection.c

@@ -236,6 +236,7 @@ rpc_outlet_new (struct rpc_endpoint *endpoint, char *address)
     outlet->client = endpoint->client;
     outlet->endpoint = endpoint;
     outlet->address = address;
+    outlet->number = ++endpoint->client->last_number;
     outlet->backoff_ms = RETRY_MIN_MS;
     node_init (&outlet->link);
     node_init (&outlet->calls);

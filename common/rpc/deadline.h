@@ -1,4 +1,4 @@
-// Deadlines in the order in which they pass: a binary heap of nodes that are members of what they limit. Internal to rpc.
+// Deadlines in the order in which they pass: a binary heap of nodes that are members of what they limit. For rpc and what gathers its calls.
 #ifndef JETON_RPC_DEADLINE_H
 #define JETON_RPC_DEADLINE_H
 

@@ -97,7 +97,7 @@ static bool
 elsewhere (struct rpc_call *call, const Jeton__V1__Reply *reply)
 {
     if (reply->code != JETON__V1__CODE__CODE_UNAVAILABLE || call->frame == NULL ||
-        call->items > 0 || rpc_choose (call->client, call, call->outlet) == NULL)
+        call->items > 0 || rpc_choose_for (call, call->outlet) == NULL)
         return false;
     struct rpc_outlet *outlet = call->outlet;
     rpc_call_unsend (call);

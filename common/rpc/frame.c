@@ -34,10 +34,10 @@ metadata_fill (const char *const *pairs, Jeton__V1__Metadata *metadata, Jeton__V
     return n;
 }
 
-// The same as packing a ClientMessage, without packing the body twice.
-void
-rpc_frame_pack (struct rpc_call *call, const char *method, const ProtobufCMessage *message,
-                const struct rpc_call_options *options, uint32_t timeout_ms)
+// Packs the envelope, with room for a body of that size: where that belongs.
+static uint8_t *
+envelope_pack (struct rpc_call *call, const char *method, size_t body,
+               const struct rpc_call_options *options, uint32_t timeout_ms)
 {
     Jeton__V1__Metadata metadata[16], *list[16];
     Jeton__V1__Request request = JETON__V1__REQUEST__INIT;
@@ -47,9 +47,7 @@ rpc_frame_pack (struct rpc_call *call, const char *method, const ProtobufCMessag
     request.metadata = list;
     request.n_metadata = metadata_fill (options->metadata, metadata, list);
 
-    size_t head = jeton__v1__request__get_packed_size (&request);
-    size_t body = protobuf_c_message_get_packed_size (message);
-    size_t size = head + 1 + TIMEOUT_SIZE;
+    size_t size = jeton__v1__request__get_packed_size (&request) + 1 + TIMEOUT_SIZE;
     size += body > 0 ? 1 + wire_varint_size (body) + body : 0;
     call->frame_size = 1 + wire_varint_size (size) + size;
     call->frame = xcalloc (1, call->frame_size);
@@ -65,7 +63,25 @@ rpc_frame_pack (struct rpc_call *call, const char *method, const ProtobufCMessag
     if (body > 0) {
         *at++ = REQUEST_BODY_TAG;
         at += wire_varint_write (body, at);
-        at += protobuf_c_message_pack (message, at);
     }
-    assert (at == call->frame + call->frame_size);
+    assert (at + body == call->frame + call->frame_size);
+    return at;
+}
+
+// The same as packing a ClientMessage, without packing the body twice.
+void
+rpc_frame_pack (struct rpc_call *call, const char *method, const ProtobufCMessage *message,
+                const struct rpc_call_options *options, uint32_t timeout_ms)
+{
+    size_t size = protobuf_c_message_get_packed_size (message);
+    uint8_t *body = envelope_pack (call, method, size, options, timeout_ms);
+    size_t packed = protobuf_c_message_pack (message, body);
+    assert (packed == size);
+}
+
+void
+rpc_frame_wrap (struct rpc_call *call, const char *method, const uint8_t *body, size_t size,
+                const struct rpc_call_options *options, uint32_t timeout_ms)
+{
+    memcpy (envelope_pack (call, method, size, options, timeout_ms), body, size);
 }

@@ -1,4 +1,4 @@
-// What protobuf-c does not look at, and what packs the envelope around a message. Internal to rpc.
+// What protobuf-c does not look at, and what packs the envelope around a message. For rpc and what gathers its calls.
 #ifndef JETON_RPC_WIRE_H
 #define JETON_RPC_WIRE_H
 

@@ -46,7 +46,8 @@ struct batch {
     struct validator *validator;
     struct request *request;
     bool single;
-    bool sure; // what is in memory may be believed
+    bool only_known; // what would have to be looked up is left unanswered
+    bool sure;       // what is in memory may be believed
     int64_t now_ms;
     size_t n, pending;
     struct check *checks;
@@ -65,6 +66,15 @@ batch_reply (struct batch *batch)
     reply.n_replies = batch->n;
     reply.replies = batch->pointers;
     request_reply (batch->request, &reply.base);
+}
+
+// One of its checks, or the starting of them.
+static void
+batch_ended (struct batch *batch)
+{
+    assert (batch->pending > 0);
+    if (--batch->pending == 0)
+        batch_reply (batch);
 }
 
 static char *
@@ -111,9 +121,7 @@ check_end (struct check *check, Jeton__V1__Reason reason)
     else
         stats->denied++;
 
-    assert (batch->pending > 0);
-    if (--batch->pending == 0)
-        batch_reply (batch);
+    batch_ended (batch);
 }
 
 static char *
@@ -377,6 +385,16 @@ check_remember (struct check *check)
     return true;
 }
 
+// What memory does not tell.
+static void
+check_later (struct check *check, size_t length, void (*find_out) (struct check *, size_t))
+{
+    if (check->batch->only_known)
+        batch_ended (check->batch);
+    else
+        find_out (check, length);
+}
+
 static void
 check_start (struct check *check)
 {
@@ -393,9 +411,9 @@ check_start (struct check *check)
     // Foreign values before JWTs: some systems have dots in theirs. No prefix begins as a JWT does.
     else if (token_value_check (&validator->token_keys, token, length, &environment) ||
              foreign_match (validator->foreign, token, length))
-        check_token (check, length);
+        check_later (check, length, check_token);
     else if (jwt_looks_like (token, length))
-        check_jwt (check, length);
+        check_later (check, length, check_jwt);
     else
         check_refuse (check);
 }
@@ -437,7 +455,7 @@ batch_new (struct request *request, size_t n, bool single)
 
 static void
 batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests, size_t n,
-           bool single)
+           bool single, bool only_known)
 {
     struct batch *batch = batch_new (request, n, single);
     if (!batch) {
@@ -445,6 +463,7 @@ batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests,
                       "the request needs more memory than the setting arena_limit allows");
         return;
     }
+    batch->only_known = only_known;
     for (size_t i = 0; i < n; i++) {
         struct check *check = &batch->checks[i];
         check->batch = batch;
@@ -467,8 +486,7 @@ batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests,
     batch->pending = n + 1;
     for (size_t i = 0; i < n; i++)
         check_start (&batch->checks[i]);
-    if (--batch->pending == 0)
-        batch_reply (batch);
+    batch_ended (batch);
 }
 
 void
@@ -476,7 +494,7 @@ validator_validate (struct request *request)
 {
     // The message stays unchanged; protobuf-c has no const in its arrays of messages.
     Jeton__V1__ValidateRequest *message = (Jeton__V1__ValidateRequest *) request_message (request);
-    batch_run (request, &message, 1, true);
+    batch_run (request, &message, 1, true, false);
 }
 
 void
@@ -488,5 +506,5 @@ validator_validate_batch (struct request *request)
                             "%zu requests are too many for one batch: send %d at most",
                             message->n_requests, BATCH_MAX);
     else
-        batch_run (request, message->requests, message->n_requests, false);
+        batch_run (request, message->requests, message->n_requests, false, message->only_known);
 }

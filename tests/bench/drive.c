@@ -39,7 +39,7 @@ struct books {
 #define FIELD(name) offsetof (struct drive_settings, name)
 static const struct config_row rows[] = {
     {"work", CONFIG_TEXT, FIELD (work), "validate", 0, 0, false,
-     "validate, validate-batch or create"},
+     "validate (gathered), validate-single (one a frame), validate-batch (by hand) or create"},
     {"peers", CONFIG_PATH, FIELD (peers), "", 0, 0, false, "file with the peers"},
     {"key", CONFIG_PATH, FIELD (key), "", 0, 0, false, "file with the client's CURVE key"},
     {"endpoints", CONFIG_TEXT, FIELD (endpoints), "", 0, 0, false, "of the service, with commas"},
@@ -274,12 +274,18 @@ main (int argc, char **argv)
     sigaddset (&set, SIGTERM);
     sigprocmask (SIG_BLOCK, &set, NULL); // before czmq starts its threads
     session_open (&books->session, "drive", drive->settings.peers, drive->settings.key);
-    drive->client = session_client (&books->session, drive->work->service,
-                                    drive->settings.endpoints, (uint32_t) drive->settings.limit);
+    if (drive->work->gathered)
+        drive->validators = session_validators (&books->session, drive->settings.endpoints,
+                                                (uint32_t) drive->settings.limit);
+    else
+        drive->client =
+            session_client (&books->session, drive->work->service, drive->settings.endpoints,
+                            (uint32_t) drive->settings.limit);
     run (books);
     show (books);
 
     rpc_client_destroy (&drive->client);
+    validator_client_destroy (&drive->validators);
     session_close (&books->session);
     while (books->unused) {
         struct drive_call *call = books->unused;

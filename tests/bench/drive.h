@@ -4,6 +4,7 @@
 
 #include "common/rpc/client.h"
 #include "common/token/value.h"
+#include "common/validation/validator_client.h"
 #include "tests/bench/pace.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +30,8 @@ struct work;
 struct drive {
     struct drive_settings settings;
     const struct work *work;
-    struct rpc_client *client;
+    struct rpc_client *client;           // NULL: the work goes through the next one
+    struct validator_client *validators; // or the other way round
     struct token_keys token_keys;
     enum order order;
     char value[DRIVE_VALUE_SIZE]; // of all checks; empty: the bench's tokens
@@ -41,12 +43,13 @@ struct drive {
 // A kind of call.
 struct work {
     const char *name, *service;
-    bool batched; // `batch` items a call
+    bool gathered; // goes through the client that gathers
+    bool batched;  // `batch` items a call
     void (*start) (struct drive_call *call, rpc_callback *done);
     // Counts into `wrong` what the reply has that it must not have.
     void (*judge) (struct drive *drive, const void *reply);
 };
-// work_find (name): "validate", "validate-batch", "create"; NULL: none of them.
+// work_find (name): "validate", "validate-single", "validate-batch", "create"; NULL: none of them.
 const struct work *work_find (const char *name);
 
 #endif

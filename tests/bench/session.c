@@ -52,11 +52,11 @@ session_server_key (const struct session *session, const char *service)
     return peer->key;
 }
 
-struct rpc_client *
-session_client (struct session *session, const char *service, const char *endpoints, uint32_t limit)
+static struct rpc_client_options
+options_of (const struct session *session, const char *service, const char *endpoints,
+            uint32_t limit)
 {
-    struct error error;
-    struct rpc_client_options options = {
+    return (struct rpc_client_options){
         .endpoints = endpoints,
         .server_key = session_server_key (session, service),
         .certificate = session->certificate,
@@ -64,8 +64,27 @@ session_client (struct session *session, const char *service, const char *endpoi
         .in_flight_limit = limit != 0 ? limit : IN_FLIGHT_MAX,
         .by_home = strcmp (service, "validator") == 0,
     };
+}
+
+struct rpc_client *
+session_client (struct session *session, const char *service, const char *endpoints, uint32_t limit)
+{
+    struct error error;
+    struct rpc_client_options options = options_of (session, service, endpoints, limit);
     struct rpc_client *client = rpc_client_new (session->loop, session->resolver, &options, &error);
     if (!client)
         session_fail (service, error.text);
+    return client;
+}
+
+struct validator_client *
+session_validators (struct session *session, const char *endpoints, uint32_t limit)
+{
+    struct error error;
+    struct rpc_client_options options = options_of (session, "validator", endpoints, limit);
+    struct validator_client *client =
+        validator_client_new (session->loop, session->resolver, &options, &error);
+    if (!client)
+        session_fail ("validator", error.text);
     return client;
 }

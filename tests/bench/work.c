@@ -48,6 +48,18 @@ validate_start (struct drive_call *call, rpc_callback *done)
     char buffer[TOKEN_VALUE_LENGTH + 1];
     request.token = next_value (call->drive, buffer);
     request.module = orders;
+    validator_client_validate (call->drive->validators, &request,
+                               (uint32_t) call->drive->settings.timeout_ms, done, call);
+}
+
+// The same, one a frame.
+static void
+single_start (struct drive_call *call, rpc_callback *done)
+{
+    Jeton__V1__ValidateRequest request = JETON__V1__VALIDATE_REQUEST__INIT;
+    char buffer[TOKEN_VALUE_LENGTH + 1];
+    request.token = next_value (call->drive, buffer);
+    request.module = orders;
     call_validator (call, "Validate", &request.base, request.token, done);
 }
 
@@ -123,9 +135,10 @@ create_judge (struct drive *drive, const void *message)
 }
 
 static const struct work works[] = {
-    {"validate", "validator", false, validate_start, validate_judge},
-    {"validate-batch", "validator", true, batch_start, batch_judge},
-    {"create", "admin", false, create_start, create_judge},
+    {"validate", "validator", true, false, validate_start, validate_judge},
+    {"validate-single", "validator", false, false, single_start, validate_judge},
+    {"validate-batch", "validator", false, true, batch_start, batch_judge},
+    {"create", "admin", false, false, create_start, create_judge},
 };
 
 const struct work *

@@ -13,6 +13,7 @@
 #include "common/process/certificate.h"
 #include "common/rpc/client.h"
 #include "common/rpc/peers.h"
+#include "common/validation/validator_client.h"
 #include "envelope.pb-c.h"
 #include "validator.pb-c.h"
 
@@ -37,7 +38,8 @@ enum step {
 
 struct load {
     zloop_t *loop;
-    struct rpc_client *admin, *validator;
+    struct rpc_client *admin;
+    struct validator_client *validators;
     const char *account;
     bool ending;
     size_t active;
@@ -231,12 +233,9 @@ static void
 actor_check (struct actor *actor)
 {
     Jeton__V1__ValidateRequest request = JETON__V1__VALIDATE_REQUEST__INIT;
-    struct rpc_call_options options = {
-        .key = actor->value, .key_size = strlen (actor->value), .idempotent = true};
     request.token = actor->value;
     request.module = (char *) "orders";
-    rpc_client_call (actor->load->validator, &jeton__v1__validator__descriptor, "Validate",
-                     &request.base, &options, actor_checked, actor);
+    validator_client_validate (actor->load->validators, &request, 0, actor_checked, actor);
 }
 
 // An actor ends only where all is known: before a change.
@@ -283,25 +282,33 @@ load_look (zloop_t *loop, int timer, void *argument)
     return load->active == 0 ? -1 : 0;
 }
 
-static struct rpc_client *
-connect_to (struct load *load, struct resolver *resolver, const struct peers *peers,
-            const char *service, const char *endpoints, zcert_t *certificate)
+static struct rpc_client_options
+options_of (const struct peers *peers, const char *service, const char *endpoints,
+            zcert_t *certificate)
+{
+    const struct peer *peer = peers_by_name (peers, service);
+    return (struct rpc_client_options){.endpoints = endpoints,
+                                       .server_key = peer ? peer->key : "",
+                                       .certificate = certificate,
+                                       .timeout_ms = 3000,
+                                       .by_home = strcmp (service, "validator") == 0};
+}
+
+static void
+load_connect (struct load *load, struct resolver *resolver, const struct peers *peers,
+              zcert_t *certificate, const char *admin, const char *validators)
 {
     struct error error;
-    const struct peer *peer = peers_by_name (peers, service);
-    struct rpc_client_options options = {
-        .endpoints = endpoints,
-        .server_key = peer ? peer->key : "",
-        .certificate = certificate,
-        .timeout_ms = 3000,
-        .by_home = strcmp (service, "validator") == 0,
-    };
-    struct rpc_client *client = rpc_client_new (load->loop, resolver, &options, &error);
-    if (!client) {
-        fprintf (stderr, "%s: %s\n", service, error.text);
+    struct rpc_client_options options = options_of (peers, "admin", admin, certificate);
+    load->admin = rpc_client_new (load->loop, resolver, &options, &error);
+    if (load->admin) {
+        options = options_of (peers, "validator", validators, certificate);
+        load->validators = validator_client_new (load->loop, resolver, &options, &error);
+    }
+    if (!load->validators) {
+        fprintf (stderr, "%s\n", error.text);
         exit (EXIT_FAILURE);
     }
-    return client;
 }
 
 int
@@ -325,8 +332,7 @@ main (int argc, char **argv)
         fprintf (stderr, "%s\n", error.text);
         return EXIT_FAILURE;
     }
-    load.admin = connect_to (&load, resolver, peers, "admin", argv[6], certificate);
-    load.validator = connect_to (&load, resolver, peers, "validator", argv[7], certificate);
+    load_connect (&load, resolver, peers, certificate, argv[6], argv[7]);
     load.active = (size_t) atoi (argv[2]);
     struct actor *actors = xcalloc (load.active, sizeof *actors);
     for (size_t i = 0; i < load.active; i++) {
@@ -340,7 +346,7 @@ main (int argc, char **argv)
     zloop_start (loop);
 
     rpc_client_destroy (&load.admin);
-    rpc_client_destroy (&load.validator);
+    validator_client_destroy (&load.validators);
     resolver_destroy (&resolver);
     peers_destroy (&peers);
     zcert_destroy (&certificate);

@@ -50,10 +50,49 @@ validate (struct request *request)
         answer (request, message->token);
 }
 
+// False: the batch has its answer, or is kept for later.
+static bool
+batch_item (struct request *request, size_t i, Jeton__V1__ValidateReply *reply)
+{
+    struct service *service = request_owner (request);
+    const Jeton__V1__ValidateBatchRequest *message = request_message (request);
+    const Jeton__V1__ValidateRequest *item = message->requests[i];
+    reply->decision = JETON__V1__DECISION__DECISION_ALLOW;
+    reply->token = strcmp (item->module, "who") == 0 ? service->name : item->token;
+    if (strcmp (item->module, "later") == 0 && message->only_known)
+        jeton__v1__validate_reply__init (reply);
+    if (strcmp (item->module, "hold") == 0) {
+        ck_assert_uint_lt (service->nheld, 64);
+        service->held[service->nheld++] = request;
+        return false;
+    }
+    if (strcmp (item->module, "fail") == 0) {
+        request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no \"%s\"", item->token);
+        return false;
+    }
+    if (strcmp (item->module, "field") == 0) {
+        request_fail_field (request, "requests[].client_address", "is no address");
+        return false;
+    }
+    return true;
+}
+
 static void
 validate_batch (struct request *request)
 {
+    struct service *service = request_owner (request);
+    const Jeton__V1__ValidateBatchRequest *message = request_message (request);
     Jeton__V1__ValidateBatchReply reply = JETON__V1__VALIDATE_BATCH_REPLY__INIT;
+    Jeton__V1__ValidateReply replies[256], *pointers[256];
+    service->batches++;
+    ck_assert_uint_le (message->n_requests, 256);
+    for (size_t i = 0; i < message->n_requests; i++) {
+        jeton__v1__validate_reply__init (pointers[i] = &replies[i]);
+        if (!batch_item (request, i, pointers[i]))
+            return;
+    }
+    reply.n_replies = message->n_requests;
+    reply.replies = pointers;
     request_reply (request, &reply.base);
 }
 

@@ -17,11 +17,12 @@ struct keys {
 };
 
 // What the handlers did. Validate does what its `module` says: "echo" (the token comes back, with the correlation in `scope`), "hold"
-// (kept in `held`), "fail", "field", "who", "big".
+// (kept in `held`), "fail", "field", "who", "big". ValidateBatch does the same with each, but that it "hold"s all of them, "fail"s with all, and that
+// "later" is what it does not know at once.
 struct service {
     struct request *held[64];
     size_t nheld;
-    size_t calls;
+    size_t calls, batches;
     size_t sent;  // items of the last stream
     size_t items; // how many ExportTrail has: ExportTrailRequest.after
     bool ended;   // on_ended was called
