@@ -107,7 +107,7 @@ static bool
 server_check (struct attempt *attempt)
 {
     struct rpc_server *server = attempt->server;
-    if (attempt->request->route->always)
+    if (attempt->request->route->always && !server->ending)
         return true;
     if (server->draining)
         return REFUSE (attempt, JETON__V1__CODE__CODE_UNAVAILABLE, NULL, "%s is ending",

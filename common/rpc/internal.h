@@ -21,6 +21,7 @@ enum {
     RPC_REPLY_LIMIT = 8 << 20, // of one packed reply message; clients accept no larger frame
     RPC_ROUTING_SIZE = 5,      // of the routing ids that ROUTER makes
     RPC_BATCH = 64,            // messages taken from a socket in one turn of the loop
+    RPC_LAST = 65536,          // and when it ends
     RPC_CREDIT_MAX = 1 << 20,
     RPC_STALLED_MS = 20, // until a stream whose peer's queue was full is tried again
     RPC_WAITING_MS = 1,  // until replies that wait are tried again
@@ -88,6 +89,7 @@ struct rpc_server {
     enum rpc_health health;
     struct error reason;
     bool draining;
+    bool ending; // not even Health and Stats are answered: what they tell of may be gone
     void (*drained) (void *context);
     void *drained_context;
 
@@ -181,6 +183,9 @@ void rpc_backlogs_send (struct rpc_server *server);
 
 // receive.c
 int rpc_receive_readable (zloop_t *loop, zsock_t *reader, void *context);
+// rpc_receive_last (server): It drains, and its socket is about to be closed: what has come by now is told so. Whoever heard nothing could not tell
+// whether a change was done.
+void rpc_receive_last (struct rpc_server *server);
 
 // dispatch.c. rpc_dispatch (server, sender, request): Takes over the request, whose envelope has been unpacked.
 void rpc_dispatch (struct rpc_server *server, const struct rpc_sender *sender,

@@ -164,3 +164,12 @@ rpc_receive_readable (zloop_t *loop, zsock_t *reader, void *context)
             return errno == ETERM ? -1 : 0;
     return 0;
 }
+
+void
+rpc_receive_last (struct rpc_server *server)
+{
+    void *socket = zsock_resolve (server->socket);
+    server->ending = true;
+    for (int i = 0; i < RPC_LAST && message_receive (server, socket); i++)
+        continue;
+}

@@ -119,6 +119,8 @@ rpc_server_destroy (struct rpc_server **server_p)
     struct rpc_server *server = *server_p;
     if (server == NULL)
         return;
+    if (server->draining && server->socket != NULL)
+        rpc_receive_last (server);
     rpc_monitor_destroy (&server->monitor);
     if (server->socket != NULL) {
         zloop_reader_end (server->loop, server->socket);

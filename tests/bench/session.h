@@ -23,7 +23,7 @@ void session_close (struct session *session);
 struct rpc_client *session_client (struct session *session, const char *service,
                                    const char *endpoints, uint32_t limit)
     __attribute__ ((returns_nonnull));
-// session_validators (session, endpoints, uint32_t limit): The same of validators, that gathers.
+// session_validators (session, endpoints, limit): The same of validators, that gathers.
 struct validator_client *session_validators (struct session *session, const char *endpoints,
                                              uint32_t limit) __attribute__ ((returns_nonnull));
 // session_server_key (session, service): Its public key, Z85. Ends the program when it is not among the peers.
