@@ -117,7 +117,7 @@ $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(LIBRARY)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
 
-$(BUILD)/tests/bench/memory: $(addprefix $(BUILD)/services/validator/,cache.o stamps.o hash_index.o policy.o modules.o decide.o)
+$(BUILD)/tests/bench/memory: $(addprefix $(BUILD)/services/validator/,cache.o unknown.o stamps.o hash_index.o policy.o modules.o decide.o)
 
 # What is no program is shared by them.
 $(BENCH): %: %.o $(filter-out $(BENCH:=.o),$(BENCH_O)) $(LIBRARY)

@@ -34,6 +34,12 @@ watch (struct connection *connection, int fd, short events)
     zloop_poller_set_tolerant (loop, &item);
 }
 
+void
+db_connection_watch (struct connection *connection, short events)
+{
+    watch (connection, PQsocket (connection->pg), events);
+}
+
 // What was in flight has been decided before.
 static void
 take_down (struct connection *connection)
@@ -81,6 +87,10 @@ db_connection_drop (struct connection *connection, const char *format, ...)
     va_end (arguments);
     struct error why;
     db_error_line (text, &why);
+    if (connection->copy) {
+        db_copy_lost (connection->copy, &why);
+        return;
+    }
 
     // Half of the time and a random part of the other half: processes that lost the same server do not return in step.
     uint32_t half = (uint32_t) connection->backoff_ms / 2;
@@ -176,7 +186,6 @@ prepare_start (struct connection *connection)
     PGconn *pg = connection->pg;
     connection->state = LINK_PREPARING;
     connection->between = false;
-    PQsetNoticeReceiver (pg, on_notice, connection);
     if (PQsetnonblocking (pg, 1) != 0 || !PQenterPipelineMode (pg) || !prepare_send (connection))
         db_connection_drop (connection, "%s", PQerrorMessage (pg));
     else
@@ -196,7 +205,11 @@ connect_on (struct connection *connection)
         watch (connection, PQsocket (connection->pg), ZMQ_POLLOUT);
         break;
     case PGRES_POLLING_OK:
-        prepare_start (connection);
+        PQsetNoticeReceiver (connection->pg, on_notice, connection);
+        if (connection->copy)
+            db_copy_begin (connection->copy);
+        else
+            prepare_start (connection);
         break;
     case PGRES_POLLING_FAILED:
         db_connection_drop (connection, "%s", PQerrorMessage (connection->pg));
@@ -209,7 +222,8 @@ connect_start (struct connection *connection)
 {
     struct db *db = connection->db;
     connection->state = LINK_CONNECTING;
-    connection->pg = db_conninfo_connect (&db->conninfo, &connection->addresses, &db->options);
+    connection->pg = db_conninfo_connect (&db->conninfo, &connection->addresses, &db->options,
+                                          connection->copy != NULL);
     db_addresses_free (&connection->addresses);
     if (!connection->pg || PQstatus (connection->pg) == CONNECTION_BAD)
         db_connection_drop (connection, "%s", PQerrorMessage (connection->pg));
@@ -374,6 +388,8 @@ on_socket (zloop_t *loop, zmq_pollitem_t *item, void *argument)
         return 0;
     if (connection->state == LINK_CONNECTING)
         connect_on (connection);
+    else if (connection->copy)
+        db_copy_exchange (connection->copy);
     else
         exchange (connection);
     db_settle (connection->db);
@@ -390,6 +406,7 @@ db_connection_deadline (const struct connection *connection)
     case LINK_RESOLVING:
     case LINK_CONNECTING:
     case LINK_PREPARING:
+    case LINK_COPYING:
         return connection->since + timeout;
     case LINK_READY:
         break;

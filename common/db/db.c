@@ -101,8 +101,8 @@ call_new (const struct db *db, const struct db_step *steps, size_t n)
         step->statement = &db->options.statements[steps[i].statement];
         step->n = steps[i].params ? steps[i].params->n : 0;
         step->values = carve (&at, (size_t) step->n * sizeof *step->values);
-        call->write |= step->statement->write != 0;
-        assert (step->statement->write != DB_MANY || n == 1);
+        call->write |= step->statement->write != 0 && step->statement->write != DB_READ_MANY;
+        assert (step->statement->write <= true || n == 1);
     }
     for (size_t i = 0; i < n; i++) {
         call->steps[i].lengths = carve (&at, (size_t) call->steps[i].n * sizeof (int));
@@ -144,6 +144,9 @@ next_deadline (const struct db *db)
         if (deadline < next)
             next = deadline;
     }
+    int64_t copying = db->copy ? db_copy_deadline (db->copy) : INT64_MAX;
+    if (copying < next)
+        next = copying;
     return db->refused.first ? NEXT_TURN : next;
 }
 
@@ -154,6 +157,8 @@ on_alarm (void *context)
     int64_t now = zclock_mono ();
     for (size_t i = 0; i < db->options.connections; i++)
         db_connection_tick (&db->connections[i], now);
+    if (db->copy)
+        db_copy_tick (db->copy, now);
     expire (db, &db->reads, now);
     expire (db, &db->writes, now);
     struct call *call;
@@ -309,6 +314,7 @@ db_settle (struct db *db)
     do {
         tell_listener (db);
         call_back (db);
+        (void) db_copy_finish (db);
         send_waiting (db);
     } while (db->done.first || db->lost);
     db->settling = false;
@@ -396,6 +402,7 @@ db_destroy (struct db **db_p)
     for (size_t i = 0; i < db->options.connections; i++)
         db_connection_close (&db->connections[i]);
     // What a callback starts now ends at once as well; it finds the db where it always was.
+    (void) db_copy_finish (db);
     do {
         end_waiting (db, &db->reads);
         end_waiting (db, &db->writes);

@@ -35,7 +35,8 @@ const char *db_outcome_name (enum db_outcome outcome);
 struct db_statement {
     const char *name; // unique in the process
     const char *sql;  // with $1 … $n
-    unsigned write;   // true: changes something; DB_MANY: so for many calls at once
+    unsigned
+        write; // true: changes something; DB_MANY: so for many calls at once; DB_READ_MANY: reads for many at once
 };
 
 // A write of many calls, for what many ask for at once: it costs PostgreSQL far less to make a hundred rows with one statement than with
@@ -43,7 +44,9 @@ struct db_statement {
 // values of that parameter, and as its first column each row has the number of the call that it belongs to, from 1:
 //     INSERT … SELECT … FROM unnest ($1::bigint[], $2::text[]) WITH ORDINALITY AS i (account, name, n) … RETURNING n, …
 // A call gets its own rows (with that column). One of the group that fails makes each run for itself, as always.
-enum { DB_MANY = 2 };
+//
+// DB_READ_MANY is the same of a read, such as finding rows by keys. Its results are in binary: db_get_fields.
+enum { DB_MANY = 2, DB_READ_MANY = 4 };
 
 // Parameters under construction. Values are copied when the call is made; what they point to must live until then.
 enum { DB_PARAMS_MAX = 32 };
@@ -165,5 +168,69 @@ bool db_get_bytes (const PGresult *result, int row, int column, void *data_r, si
                    size_t *length_r) __attribute__ ((warn_unused_result));
 // The length in bytes that db_get_bytes would give; 0 for NULL.
 size_t db_bytes_length (const PGresult *result, int row, int column);
+
+// ---- binary values -------------------------------------------------------------------------------------------------
+
+// A column in PostgreSQL's binary form, as it came.
+struct db_field {
+    const uint8_t *data; // NULL: SQL NULL
+    size_t size;
+};
+enum { DB_FIELDS_MAX = 64 };
+
+// db_get_fields (result, row, first, fields_r, n): n columns of a row, from column `first` on, valid as long as the result. False: there are not so many, or
+// they are not in binary.
+bool db_get_fields (const PGresult *result, int row, int first, struct db_field *fields_r, int n)
+    __attribute__ ((warn_unused_result));
+
+// db_field_int (field, value_r): A smallint, integer, bigint or boolean. db_field_text (field, text_r, length_r): Text without NUL bytes; not
+// ended by one, valid as long as the field. False: it is NULL, or has another form.
+bool db_field_int (const struct db_field *field, int64_t *value_r)
+    __attribute__ ((warn_unused_result));
+bool db_field_text (const struct db_field *field, const char **text_r, size_t *length_r)
+    __attribute__ ((warn_unused_result));
+
+// db_field_ints (field, values_r, max, n_r): An array of bigint without NULLs, in one dimension. False: it is NULL, has another form, or more
+// than `max` elements.
+bool db_field_ints (const struct db_field *field, int64_t *values_r, size_t max, size_t *n_r)
+    __attribute__ ((warn_unused_result));
+
+// ---- long answers --------------------------------------------------------------------------------------------------
+
+// A COPY (…) TO STDOUT in binary, on a connection of its own, in the turns of the loop: some rows in each, so that others have their turn.
+//
+// The row's callback runs in the loop's thread, for each row in their order; the fields are valid until it returns. It must not call this db. False: it
+// has enough, which ends the copy as DB_OK. The end's callback runs once, as a db_callback does: DB_OK (all rows came, or enough),
+// DB_UNAVAILABLE (no connection, or it was lost; rows may have come), DB_FAILED (the server refused, or what came makes no sense). `why` is "" for
+// DB_OK. It may start the next one, unless it was called by db_destroy.
+typedef bool db_copy_row (void *context, const struct db_field *fields);
+typedef void db_copy_end (void *context, enum db_outcome outcome, const char *why);
+
+struct db_copy_options {
+    // COPY (SELECT …) TO STDOUT (FORMAT binary). It takes no parameters in PostgreSQL: $1 to $9 in it become these numbers, as digits.
+    const char *sql;
+    int64_t values[9];
+    size_t columns; // that a row must have, DB_FIELDS_MAX at most
+    db_copy_row *row;
+    db_copy_end *end;
+    void *context;
+};
+
+// db_copy (db, options): Begins; what the options point to is copied, but for the context. One at a time: none may be under way. Nothing is read from the server
+// for timeout_ms: it is lost. Its connection has no limit of time for the statement.
+void db_copy (struct db *db, const struct db_copy_options *options);
+
+// db_copy_read (reader, data, size, fields_r): What one message of the server has of such a copy; zeroed before the first. For tests.
+enum db_copy_found {
+    DB_COPY_ROW,    // fields_r: reader->columns of them
+    DB_COPY_NO_ROW, // the end, or nothing yet
+    DB_COPY_BAD,    // it makes no sense: no more is read of it
+};
+struct db_copy_reader {
+    size_t columns; // to be set
+    bool begun, ended;
+};
+enum db_copy_found db_copy_read (struct db_copy_reader *reader, const void *data, size_t size,
+                                 struct db_field *fields_r) __attribute__ ((warn_unused_result));
 
 #endif

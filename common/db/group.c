@@ -46,7 +46,7 @@ static bool
 call_send (PGconn *pg, struct call *call)
 {
     call->together = db_many_run (call);
-    if (call->steps[0].statement->write == DB_MANY)
+    if (db_is_many (call))
         return db_many_send (pg, call, call->together);
     for (size_t i = 0; i < call->n; i++) {
         const struct call_step *step = &call->steps[i];
@@ -286,7 +286,7 @@ statement_result (struct connection *connection, PGresult *result)
     case PGRES_TUPLES_OK:
         if (!group->at)
             return false;
-        if (group->at->steps[group->step].statement->write == DB_MANY) {
+        if (db_is_many (group->at)) {
             if (!db_many_divide (group->at, group->at->together, result))
                 return false;
             PQclear (result);

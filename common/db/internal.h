@@ -5,6 +5,7 @@
 // connection.c one connection: resolving, connecting, preparing, losing it
 // conninfo.c   the connection string, with addresses in the place of names
 // many.c       calls that run as one statement
+// copy.c       a long answer on a connection of its own; field.c: its rows, and binary values
 // params.c, result.c: values in, values out
 //
 // Control flow: each event (socket, timer, resolver) ends in db_settle, the one place from which callbacks are called and waiting
@@ -65,7 +66,14 @@ struct call_group {
 };
 
 enum { DB_BACKOFF_FIRST_MS = 50, DB_BACKOFF_LAST_MS = 1000 };
-enum link_state { LINK_DOWN, LINK_RESOLVING, LINK_CONNECTING, LINK_PREPARING, LINK_READY };
+enum link_state {
+    LINK_DOWN,
+    LINK_RESOLVING,
+    LINK_CONNECTING,
+    LINK_PREPARING,
+    LINK_READY,
+    LINK_COPYING
+};
 
 // The connection string, taken apart.
 enum { CONNINFO_HOSTS_MAX = 16, CONNINFO_ADDRESSES_MAX = 64 };
@@ -82,8 +90,11 @@ struct address_list {
     char *host, *address, *port;
 };
 
+struct db_copy;
+
 struct connection {
     struct db *db;
+    struct db_copy *copy; // whose connection it is; NULL: of the db's calls
     PGconn *pg;
     enum link_state state;
     int fd;             // in the loop's poll set; -1: none
@@ -113,6 +124,7 @@ struct db {
     struct call_list refused;       // since the last turn
     struct call_list done;          // to be called back
     bool settling, ending;
+    struct db_copy *copy; // under way
     struct alarm *alarm;  // for turns, retries and time limits
     bool was_ready, lost; // what the listener does not know yet
     db_change_callback *change;
@@ -139,9 +151,11 @@ void db_group_send (struct connection *connection, struct call_list *list, size_
 // session; connection->fault says which.
 bool db_group_result (struct connection *connection, PGresult *result)
     __attribute__ ((warn_unused_result));
-// db_many_run (call): How many from this on run as one statement; 1: it runs alone, or its statement is not DB_MANY.
+// db_is_many (call): Its statement is DB_MANY or DB_READ_MANY.
+// db_many_run (call): How many from this on run as one statement; 1: it runs alone, or its statement is neither.
 // db_many_send (pg, first, n): Send them. False: it failed. db_many_divide (first, n, result): Give each its rows. False: it is no result
 // that such a statement may have.
+bool db_is_many (const struct call *call);
 size_t db_many_run (const struct call *call);
 bool db_many_send (PGconn *pg, const struct call *first, size_t n)
     __attribute__ ((warn_unused_result));
@@ -161,15 +175,29 @@ void db_connection_drop (struct connection *connection, const char *format, ...)
 // db_connection_close (connection): Close it for good.
 void db_connection_close (struct connection *connection);
 
+// db_connection_watch (connection, events): Poll its socket for these; 0: not at all.
+void db_connection_watch (struct connection *connection, short events);
+
+// Of copy.c. db_copy_begin (copy): Its connection is made. db_copy_exchange (copy): The socket has something. db_copy_lost (copy, why): The
+// connection is not to be had, or lost. db_copy_tick (copy, now): Do what is due; db_copy_deadline (copy): When something will be.
+// db_copy_finish (db): Call back, if it has ended. False: it has not.
+void db_copy_begin (struct db_copy *copy);
+void db_copy_exchange (struct db_copy *copy);
+void db_copy_lost (struct db_copy *copy, const struct error *why);
+void db_copy_tick (struct db_copy *copy, int64_t now);
+int64_t db_copy_deadline (const struct db_copy *copy);
+bool db_copy_finish (struct db *db);
+
 // db_conninfo_parse (url, info, error_r): False: error_r says why, without the secrets that a URL may hold.
 bool db_conninfo_parse (const char *url, struct conninfo *info, struct error *error_r)
     __attribute__ ((warn_unused_result));
 void db_conninfo_free (struct conninfo *info);
 // db_conninfo_is_name (info, i): Must host i be resolved?
 bool db_conninfo_is_name (const struct conninfo *info, size_t i);
-// db_conninfo_connect (info, addresses, options): PQconnectStart with all of it. NULL only without memory.
+// db_conninfo_connect (info, addresses, options, copy): PQconnectStart with all of it; for a copy, without a limit for the statement. NULL only
+// without memory.
 PGconn *db_conninfo_connect (const struct conninfo *info, const struct address_list *addresses,
-                             const struct db_options *options);
+                             const struct db_options *options, bool copy);
 // db_addresses_add (list, host, address, port), db_addresses_free (list): More than CONNINFO_ADDRESSES_MAX are left out.
 void db_addresses_add (struct address_list *list, const char *host, const char *address,
                        const char *port);

@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool
-is_many (const struct call *call)
+bool
+db_is_many (const struct call *call)
 {
-    return call->n == 1 && call->steps[0].statement->write == DB_MANY;
+    return (call->steps[0].statement->write & (DB_MANY | DB_READ_MANY)) != 0;
 }
 
 size_t
 db_many_run (const struct call *call)
 {
     size_t n = 1;
-    if (is_many (call))
+    if (db_is_many (call))
         for (const struct call *next = call->next;
-             next && is_many (next) && next->steps[0].statement == call->steps[0].statement;
+             next && db_is_many (next) && next->steps[0].statement == call->steps[0].statement;
              next = next->next)
             n++;
     return n;
@@ -95,8 +95,9 @@ db_many_send (PGconn *pg, const struct call *first, size_t n)
     char *arrays[DB_PARAMS_MAX];
     for (int k = 0; k < step->n; k++)
         arrays[k] = array_new (first, n, k);
-    bool sent = PQsendQueryPrepared (pg, step->statement->name, step->n,
-                                     (const char *const *) arrays, NULL, NULL, 0) == 1;
+    bool sent =
+        PQsendQueryPrepared (pg, step->statement->name, step->n, (const char *const *) arrays, NULL,
+                             NULL, step->statement->write == DB_READ_MANY) == 1;
     for (int k = 0; k < step->n; k++) {
         explicit_bzero (arrays[k], strlen (arrays[k])); // as call_destroy
         free (arrays[k]);
@@ -124,6 +125,7 @@ db_many_divide (struct call *first, size_t n, const PGresult *result)
 {
     struct call **calls = xcalloc (n, sizeof (struct call *));
     bool good = PQresultStatus (result) == PGRES_TUPLES_OK;
+    bool binary = first->steps[0].statement->write == DB_READ_MANY;
     struct call *call = first;
     for (size_t i = 0; i < n && good; i++, call = call->next) {
         calls[i] = call;
@@ -132,7 +134,10 @@ db_many_divide (struct call *first, size_t n, const PGresult *result)
     }
     for (int row = 0; good && row < PQntuples (result); row++) {
         int64_t number;
-        good = db_get_int (result, row, 0, &number) && number >= 1 && (uint64_t) number <= n &&
+        struct db_field field;
+        good = (binary ? db_get_fields (result, row, 0, &field, 1) && db_field_int (&field, &number)
+                       : db_get_int (result, row, 0, &number)) &&
+               number >= 1 && (uint64_t) number <= n &&
                row_copy (calls[number - 1]->results[0], result, row);
     }
     free (calls);

@@ -3,6 +3,7 @@
 #include "common/memory/memory.h"
 #include "services/validator/hash_index.h"
 #include "services/validator/stamps.h"
+#include "services/validator/unknown.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -34,12 +35,6 @@ struct entry {
 };
 static_assert (sizeof (struct entry) == LINE, "one read of memory");
 
-struct unknown {
-    struct cache_key key;
-    uint64_t stamp;
-    int64_t until_ms;
-};
-
 struct cache {
     struct policies *policies;
     size_t room, bytes_max;
@@ -68,7 +63,7 @@ sizes_of (const struct cache_bounds *bounds, size_t room, size_t *token_slots_r,
     if (bounds->token_slots)
         *token_slots_r = bounds->token_slots;
     *account_slots_r = bounds->account_slots ? bounds->account_slots : CACHE_ACCOUNT_SLOTS;
-    return sizeof (struct cache) + CACHE_UNKNOWN_MAX * sizeof (struct unknown) +
+    return sizeof (struct cache) + unknown_bytes () +
            stamps_bytes (*token_slots_r, *account_slots_r) + hash_index_bytes (room) +
            (room + 2) * sizeof (struct entry);
 }
@@ -93,7 +88,7 @@ cache_new (struct policies *policies, const struct cache_bounds *bounds)
 
     // So large that calloc gets them from the kernel, and each page is there when it is first written to.
     stamps_start (&cache->stamps, token_slots, account_slots);
-    cache->unknown = xcalloc (CACHE_UNKNOWN_MAX, sizeof cache->unknown[0]);
+    cache->unknown = unknown_new ();
     hash_index_start (&cache->hashes, cache->room);
     cache->memory = xcalloc (cache->room + 2, sizeof cache->entries[0]);
     size_t aligned = (LINE - (uintptr_t) cache->memory % LINE) % LINE;
@@ -152,6 +147,13 @@ size_t
 cache_room (const struct cache *cache)
 {
     return cache->room;
+}
+
+bool
+cache_full (const struct cache *cache)
+{
+    return cache->stats.entries == cache->room ||
+           bytes_of (cache) + cache->bytes_max / CACHE_POLICY_SHARE > cache->bytes_max;
 }
 
 // ---- keys and the index --------------------------------------------------------------------------------------------
@@ -251,9 +253,7 @@ entry_read (const struct entry *entry, struct facts *facts_r)
 static enum cache_outcome
 unknown_find (struct cache *cache, const struct cache_key *key, int64_t now_ms)
 {
-    const struct unknown *unknown = &cache->unknown[key->words[1] % CACHE_UNKNOWN_MAX];
-    if (key_equals (&unknown->key, key) && now_ms < unknown->until_ms &&
-        stamps_good_unknown (&cache->stamps, unknown->stamp)) {
+    if (unknown_has (cache->unknown, key, now_ms, &cache->stamps)) {
         cache->stats.unknown++;
         return CACHE_UNKNOWN;
     }
@@ -407,7 +407,7 @@ cache_put_unknown (struct cache *cache, const struct cache_key *key, int64_t unt
         cache->stats.refused++;
         return false;
     }
-    cache->unknown[key->words[1] % CACHE_UNKNOWN_MAX] = (struct unknown){*key, stamp, until_ms};
+    unknown_put (cache->unknown, key, until_ms, stamp);
     return true;
 }
 
@@ -423,6 +423,27 @@ cache_move (struct cache *cache, const struct cache_key *from, const struct cach
     cache->entries[number].key = *to;
     hash_index_add (&cache->hashes, hash_of (to), number);
     stats_update (cache);
+}
+
+bool
+cache_adopt (struct cache *cache, const uint8_t digest[TOKEN_DIGEST_SIZE],
+             const struct cache_key *key, struct facts *facts_r)
+{
+    struct cache_key from = cache_key_digest (cache, digest);
+    uint32_t number = entry_find (cache, &from);
+    if (!number)
+        return false;
+    struct entry *entry = &cache->entries[number];
+    if (!stamps_good (&cache->stamps, entry->token, entry->account, entry->stamp)) {
+        entry_remove (cache, number);
+        stats_update (cache);
+        return false;
+    }
+    cache_move (cache, &from, key);
+    entry->visited = 1;
+    entry_read (entry, facts_r);
+    cache->stats.moved++;
+    return true;
 }
 
 // ---- changes -------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ struct cache_stats {
     uint64_t entries, bytes; // in it now
     uint64_t hits, misses;
     uint64_t outdated; // of the misses: found, but something has changed since
+    uint64_t moved;    // of the misses: found by their digest after all
     uint64_t unknown;  // hits: known not to be known
     uint64_t refused;  // not kept: something had changed since it was asked, or it does not fit
     uint64_t evicted;
@@ -51,8 +52,9 @@ struct cache *cache_new (struct policies *policies, const struct cache_bounds *b
     __attribute__ ((returns_nonnull));
 void cache_destroy (struct cache **cache); // NULL-safe
 const struct cache_stats *cache_stats (const struct cache *cache);
-// cache_room (cache): How many entries fit at most.
+// cache_room (cache): How many entries fit at most. cache_full (cache): Would one more drive out another?
 size_t cache_room (const struct cache *cache);
+bool cache_full (const struct cache *cache);
 
 // cache_key (cache, text, length), cache_key_digest (cache, digest): Of a token as it is presented; of an API token whose value nobody has
 // presented yet, by what is stored of it. No text has the key of a digest.
@@ -82,6 +84,10 @@ bool cache_put_unknown (struct cache *cache, const struct cache_key *key, int64_
                         uint64_t stamp);
 // cache_move (cache, from, to): What is kept under `from` is from now on under `to`: a token that was put by its digest was presented.
 void cache_move (struct cache *cache, const struct cache_key *from, const struct cache_key *to);
+// cache_adopt (cache, digest, key, facts_r): For a value that cache_find missed: what is kept of the token with its digest; from now on it is
+// kept under the key. Facts as cache_find's. False: nothing is, or something has changed since.
+bool cache_adopt (struct cache *cache, const uint8_t digest[TOKEN_DIGEST_SIZE],
+                  const struct cache_key *key, struct facts *facts_r);
 
 // Something has changed: what was asked about it before is not believed any more. A token that is new is a change of that token. Of a
 // JWT count its account, the signing keys and everything; a change of a user is one of the account. Each ends the block of the same object.

@@ -10,6 +10,7 @@
 #include "services/validator/store.h"
 #include "services/validator/truth.h"
 #include "services/validator/validator.h"
+#include "services/validator/warm.h"
 #include "validator.pb-c.h"
 
 #include <stdlib.h>
@@ -37,6 +38,9 @@ static const struct config_row validator_settings_table[] = {
      "tokens that are kept in memory at most"},
     {"cache_bytes", CONFIG_NUMBER, FIELD (cache_bytes), "268435456", CACHE_BYTES_MIN, 1LL << 40,
      false, "memory that they take at most, in bytes; a token takes about 90"},
+    {"warm_entries", CONFIG_NUMBER, FIELD (warm_entries), "1000000000", 0, 1000000000, false,
+     "tokens that are read into memory at the start at most, those that were used last; as many as "
+     "are kept at most; 0: none"},
     {"negative_ms", CONFIG_NUMBER, FIELD (negative_ms), "1000", 0, 60000, true,
      "how long it is believed that a token is unknown, in milliseconds; 0: each time anew"},
     COUNTING_SETTINGS (FIELD (counting), "use is", "to validate: 503"),
@@ -93,6 +97,11 @@ validator_stats_show (struct validator *validator)
     rpc_server_stat (server, "validator.cache_unknown", &cache->unknown);
     rpc_server_stat (server, "validator.cache_refused", &cache->refused);
     rpc_server_stat (server, "validator.cache_evicted", &cache->evicted);
+    rpc_server_stat (server, "validator.cache_moved", &cache->moved);
+    rpc_server_stat (server, "validator.warm_rows", &validator->stats.warm_rows);
+    rpc_server_stat (server, "validator.warm_kept", &validator->stats.warm_kept);
+    rpc_server_stat (server, "validator.warm_passed", &validator->stats.warm_passed);
+    rpc_server_stat (server, "validator.warm_over", &validator->stats.warm_over);
     rpc_server_stat (server, "validator.readings", &validator->stats.readings);
     rpc_server_stat (server, "validator.changes", &validator->stats.changes);
     rpc_server_stat (server, "validator.heard", &validator->stats.heard);
@@ -141,18 +150,21 @@ main (int argc, char **argv)
     validator.foreign =
         foreign_new (process->loop, process->db, STORE_FOREIGN,
                      &validator.settings.prefixes_interval_ms, validator_loaded, &validator);
+    validator.warm = warm_new (&validator);
     validator.truth = truth_new (&validator);
 
     validator_stats_show (&validator);
 
     status = process_run (process);
     truth_stop (validator.truth);
+    warm_stop (validator.warm);
     if (status == 0)
         counting_finish (&validator.counting);
     counting_stop (&validator.counting);
 
     process_end (process);
     truth_destroy (&validator.truth);
+    warm_destroy (&validator.warm);
     counting_end (&validator.counting);
     lookup_destroy (&validator.lookup);
     limits_destroy (&validator.limits);

@@ -4,50 +4,55 @@
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include "services/validator/foreign.h"
-#include "services/validator/row.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TOKEN_FACTS, USER_FACTS };
 
-// What row.c reads. Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
+// What row.c reads, after one column more. Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
 // clang-format off
 #define GRANT_TEXT(access) "m.name || ' ' || " access " || ' ' || am.enabled"
 #define ACCOUNT_GRANTS(account)                                                                    \
     "(SELECT string_agg(" GRANT_TEXT ("'2'") ", ',') FROM account_modules am"                      \
     "  JOIN modules m ON m.number = am.module WHERE am.account = " account ")"
 #define ACCOUNT_RATE "coalesce(a.rate_per_minute, 0), coalesce(a.rate_burst, 0)"
+// A time in seconds. Only what has no end is 0, which means "never"; so it is with the end of the grace period below.
+#define SECONDS(at) "greatest(floor(date_part('epoch', " at ")), 1)::bigint"
+#define TOKEN(grants, grace)                                                                       \
+    " t.number, t.account, coalesce(t.owner, 0),"                                                  \
+    " CASE WHEN t.expires_at IS NULL THEN 0 ELSE " SECONDS ("t.expires_at") " END,"                \
+    " t.kind, t.environment, t.status, a.status, coalesce(u.status, 1), " grants ","               \
+    " array_to_string(t.allow_list, ','), " grace ","                                              \
+    /* A base token without a limit of its own has the account's for such. */                      \
+    " coalesce(t.rate_per_minute, CASE t.kind WHEN 3 THEN a.base_rate_per_minute END, 0),"         \
+    " coalesce(t.rate_burst, CASE t.kind WHEN 3 THEN a.base_rate_burst END, 0), " ACCOUNT_RATE
+#define TOKEN_COLUMNS                                                                              \
+    "number, account, owner, expires_at, kind, environment, status, digest, allow_list, grace_until, rate_per_minute, rate_burst"
 
 const struct db_statement store_statements[] = {
 [TOKEN_FACTS] = {"token_facts",
-    "SELECT t.number, t.account, coalesce(t.owner, 0),"
-    // Only what has no end is 0, which means "never"; so it is with the end of the grace period below.
-    " CASE WHEN t.expires_at IS NULL THEN 0"
-    "  ELSE greatest(floor(extract(epoch FROM t.expires_at)), 1)::bigint END,"
-    " t.kind, t.environment, t.status, a.status, coalesce(u.status, 1),"
+    "SELECT i.n,"
+    TOKEN (
     // A personal token reaches all that its account is authorised for (R1).
-    " CASE WHEN t.kind = 1 THEN " ACCOUNT_GRANTS ("t.account") " ELSE"
+    "CASE WHEN t.kind = 1 THEN " ACCOUNT_GRANTS ("t.account") " ELSE"
     "  (SELECT string_agg(" GRANT_TEXT ("g.access") ", ',') FROM token_modules g"
     "   JOIN modules m ON m.number = g.module"
     "   JOIN account_modules am ON am.account = t.account AND am.module = g.module"
-    "   WHERE g.token = t.number) END,"
-    " array_to_string(t.allow_list, ','),"
-    " CASE WHEN t.digest = $1 THEN 0"
-    "  ELSE greatest(floor(extract(epoch FROM t.grace_until)), 1)::bigint END,"
-    // A base token without a limit of its own has the account's for such.
-    " coalesce(t.rate_per_minute, CASE t.kind WHEN 3 THEN a.base_rate_per_minute END, 0),"
-    " coalesce(t.rate_burst, CASE t.kind WHEN 3 THEN a.base_rate_burst END, 0), " ACCOUNT_RATE
-    " FROM tokens t JOIN accounts a ON a.number = t.account"
-    " LEFT JOIN users u ON u.number = t.owner"
-    // The current value, else the one before: two looks at an index each.
-    " WHERE t.number = (SELECT number FROM tokens WHERE digest = $1"
-    "  UNION ALL SELECT number FROM tokens WHERE old_digest = $1 LIMIT 1)", false},
+    "   WHERE g.token = t.number) END",
+    "CASE WHEN t.digest = i.digest THEN 0 ELSE " SECONDS ("t.grace_until") " END")
+    " FROM unnest($1::bytea[]) WITH ORDINALITY AS i (digest, n)"
+    // The current value, else the one before: a look at an index each.
+    " CROSS JOIN LATERAL (SELECT " TOKEN_COLUMNS " FROM tokens WHERE digest = i.digest"
+    "  UNION ALL SELECT " TOKEN_COLUMNS " FROM tokens WHERE old_digest = i.digest LIMIT 1) t"
+    " JOIN accounts a ON a.number = t.account LEFT JOIN users u ON u.number = t.owner", DB_READ_MANY},
 
 [USER_FACTS] = {"user_facts",
-    "SELECT 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
-    " '', 0, 0, 0, " ACCOUNT_RATE " FROM users u JOIN accounts a ON a.number = u.account WHERE u.number = $1"
-    " AND u.status <> 3", false},
+    "SELECT i.n, 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
+    " ''::text, 0, 0, 0, " ACCOUNT_RATE " FROM unnest($1::bigint[]) WITH ORDINALITY AS i (number, n)"
+    " JOIN users u ON u.number = i.number AND u.status <> 3 JOIN accounts a ON a.number = u.account", DB_READ_MANY},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 [STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
@@ -63,7 +68,34 @@ const struct db_statement store_statements[] = {
 [STORE_WRITERS] = {"writers",
     "SELECT endpoint, server_key, instance, generation, ended FROM writers ORDER BY generation LIMIT 65", false},
 
+[STORE_MODULES] = {"modules", "SELECT number, name FROM modules ORDER BY number", false},
+
 {NULL, NULL, false}};
+
+// Grants as numbers (row.h): no text is put together, and only accounts that have a disabled module cost a look at which. OFFSET 0 keeps the looks at account and
+// user apart from the rest, so that PostgreSQL can remember what it found for the token before.
+#define PACKED(module, access, enabled) module " * 8 + " access " * 2 + " enabled
+#define WARM(from, where)                                                                          \
+    "COPY (SELECT t.digest," TOKEN (                                                               \
+    "CASE WHEN t.kind = 1 THEN ARRAY (SELECT " PACKED ("am.module", "2", "am.enabled::integer")    \
+    "   FROM account_modules am WHERE am.account = t.account)"                                     \
+    "  WHEN a.disabled THEN ARRAY (SELECT " PACKED ("g.module", "g.access", "am.enabled::integer") \
+    "   FROM token_modules g JOIN account_modules am ON am.account = t.account AND am.module = g.module" \
+    "   WHERE g.token = t.number)"                                                                 \
+    "  ELSE ARRAY (SELECT " PACKED ("g.module", "g.access", "1") " FROM token_modules g"           \
+    "   WHERE g.token = t.number) END", "0")                                                       \
+    " FROM " from " JOIN LATERAL (SELECT status, rate_per_minute, rate_burst, base_rate_per_minute, base_rate_burst, EXISTS (SELECT FROM account_modules am"           \
+    "   WHERE am.account = number AND NOT am.enabled) AS disabled"                                 \
+    "  FROM accounts WHERE number = t.account OFFSET 0) a ON true"                                 \
+    " LEFT JOIN LATERAL (SELECT status FROM users WHERE number = t.owner OFFSET 0) u ON true"      \
+    " WHERE t.status <> 3 AND (t.expires_at IS NULL OR t.expires_at > now ())"                     \
+    " AND pg_snapshot_xmax (pg_current_snapshot ()) >= '$2'::xid8" where                           \
+    " LIMIT $1) TO STDOUT (FORMAT binary)"
+
+const char store_warm_used[] = WARM ("token_use w JOIN tokens t ON t.number = w.token", "");
+const char store_warm_shown[] = WARM ("tokens t",
+    " AND t.last_access_at <= now () - make_interval (secs => $3)"
+    " AND t.last_access_at > now () - make_interval (secs => $3) - make_interval (secs => $4)");
 // clang-format on
 
 struct facts_call {
@@ -83,11 +115,15 @@ store_facts_done (void *context, enum db_outcome outcome, PGresult *const *resul
     } else if (PQntuples (results[0]) == 0) {
         call->callback (call->context, STORE_NOT_FOUND, NULL);
     } else {
-        struct facts facts;
-        bool good = row_facts (results[0], call->policies, &facts);
-        if (!good)
-            log_error ("a token's row makes no sense", "number", PQgetvalue (results[0], 0, 0),
-                       NULL);
+        struct db_field fields[ROW_COLUMNS];
+        struct facts facts = {0};
+        bool good = db_get_fields (results[0], 0, 1, fields, ROW_COLUMNS) &&
+                    row_facts (fields, NULL, call->policies, &facts);
+        if (!good) {
+            char number[24];
+            snprintf (number, sizeof number, "%" PRId64, facts.token);
+            log_error ("a token's row makes no sense", "number", number, NULL);
+        }
         call->callback (call->context, good ? STORE_OK : STORE_UNAVAILABLE, good ? &facts : NULL);
         policy_release (call->policies, facts.policy);
     }

@@ -5,13 +5,20 @@
 #include "common/db/db.h"
 #include "common/token/value.h"
 #include "services/validator/facts.h"
+#include "services/validator/row.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 extern const struct db_statement store_statements[];
 // Rows that others read with: the public keys (common/caller/keys), prefixes of imported values (foreign.c), what has changed and who writes
-// (truth.c).
-enum { STORE_PUBLIC_KEYS = 2, STORE_FOREIGN, STORE_CHANGES, STORE_WRITERS };
+// (truth.c), names of modules (warm.c).
+enum { STORE_PUBLIC_KEYS = 2, STORE_FOREIGN, STORE_CHANGES, STORE_WRITERS, STORE_MODULES };
+
+// The tokens that were used last, in waves, by db_copy: the first row_facts columns after STORE_WARM_DIGEST. None that is deleted or has expired. $1: so many at
+// most; $2: the horizon (xmax) of a snapshot that the database has reached at least, otherwise no rows. store_warm_used: used so lately that only token_use
+// tells. store_warm_shown: last used in the $4 seconds that ended $3 seconds ago.
+enum { STORE_WARM_DIGEST, STORE_WARM_FACTS, STORE_WARM_COLUMNS = STORE_WARM_FACTS + ROW_COLUMNS };
+extern const char store_warm_used[], store_warm_shown[];
 
 enum store_outcome {
     STORE_OK,

@@ -7,6 +7,7 @@
 #include "services/validator/follow.h"
 #include "services/validator/foreign.h"
 #include "services/validator/store.h"
+#include "services/validator/warm.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,12 @@ truth_sure (const struct truth *truth, int64_t now)
            now - truth->sure_at <= truth->validator->settings.freshness_limit_ms;
 }
 
+uint64_t
+truth_horizon (const struct truth *truth)
+{
+    return truth->horizon;
+}
+
 static void
 forget_all (struct truth *truth)
 {
@@ -112,7 +119,8 @@ truth_health (const struct truth *truth)
     if (truth_sure (truth, truth_now ())) {
         struct error full = {""};
         bool counted = counting_good (&truth->validator->counting, &full);
-        rpc_server_health (server, counted ? RPC_SERVING : RPC_STALE, full.text);
+        warm_says (truth->validator->warm, why, sizeof why);
+        rpc_server_health (server, counted ? RPC_SERVING : RPC_STALE, counted ? why : full.text);
     } else if (truth->read_at != 0) {
         snprintf (why, sizeof why,
                   "nothing was heard from the database, nor from all writers that it is down, for "
@@ -333,6 +341,7 @@ reading_done (void *context, enum db_outcome outcome, PGresult *const *results,
     truth->validator->stats.readings++;
     if (truth->sure_at < truth->read_sent_at)
         truth->sure_at = truth->read_sent_at;
+    warm_begin (truth->validator->warm);
     truth_health (truth);
 }
 

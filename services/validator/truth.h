@@ -34,6 +34,9 @@ bool truth_sure (const struct truth *truth, int64_t now);
 // truth_keys (truth): May the signing keys in memory be gone by? If not, they are read again first (keys_refresh).
 bool truth_keys (const struct truth *truth);
 
+// truth_horizon (truth): What the table was last read from had this xmax: a snapshot with a lower one is of a database that is behind.
+uint64_t truth_horizon (const struct truth *truth);
+
 // truth_health (truth): Show in the server's health what follows of that.
 void truth_health (const struct truth *truth);
 

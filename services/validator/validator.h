@@ -17,6 +17,7 @@ struct modules;
 struct policies;
 struct public_keys;
 struct truth;
+struct warm;
 
 struct validator_settings {
     struct process_settings common; // first: process_start fills it
@@ -28,6 +29,7 @@ struct validator_settings {
     int64_t freshness_limit_ms, truth_interval_ms;
     int64_t cache_entries; // tokens in memory at most
     int64_t cache_bytes;   // and what they take at most
+    int64_t warm_entries;  // of which so many are read at the start
     int64_t negative_ms;   // how long it is believed that there is no such token
     struct counting_settings counting;
     int64_t limit_entries; // tokens and accounts whose rate is metered here
@@ -41,7 +43,10 @@ struct validator_stats {
         lookups_shared; // asked of the database, and spared because an equal one was under way
     uint64_t readings, changes; // of the table of changes; what was found in it
     uint64_t heard;             // changes that writers told
-    uint64_t vouched;           // times that the writers' word stood for the database
+    uint64_t warm_rows, warm_kept,
+        warm_passed;    // read at the start: rows, those kept, those that make no sense
+    uint64_t warm_over; // 1: the memory is not being filled any more
+    uint64_t vouched;   // times that the writers' word stood for the database
 };
 
 struct validator {
@@ -53,6 +58,7 @@ struct validator {
     struct policies *policies;
     struct cache *cache;
     struct truth *truth; // whether the cache may be believed
+    struct warm *warm;   // fills it at the start
     struct lookup *lookup;
     struct public_keys *keys;
     struct foreign *foreign;

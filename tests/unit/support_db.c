@@ -26,6 +26,11 @@ static const struct db_statement statements[] = {
                   " SELECT n, word, (SELECT count (*) FROM input), data FROM input"
                   " WHERE word IS NOT NULL",
                   DB_MANY},
+    // The word's length, for those that have one; how many ran together.
+    [FIND_MANY] = {"find_many",
+                   "SELECT n, length (word), (SELECT count (*) FROM unnest ($1::text[]))"
+                   " FROM unnest ($1::text[]) WITH ORDINALITY AS i (word, n) WHERE word <> ''",
+                   DB_READ_MANY},
     {NULL, NULL, false},
 };
 

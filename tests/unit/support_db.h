@@ -19,7 +19,8 @@ enum statement {
     CAST,
     FLAKY,
     READ_ONLY,
-    ADD_MANY
+    ADD_MANY,
+    FIND_MANY
 };
 
 // Made anew for each test, but for the server.

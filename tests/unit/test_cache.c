@@ -1,5 +1,5 @@
 // The validator's memory: what it keeps, what it forgets, and how much of it there is; against a simple model of the same (R42).
-// objects: services/validator/cache.o services/validator/stamps.o services/validator/hash_index.o services/validator/policy.o services/validator/modules.o
+// objects: services/validator/cache.o services/validator/unknown.o services/validator/stamps.o services/validator/hash_index.o services/validator/policy.o services/validator/modules.o
 #include "common/crypto/crypto.h"
 #include "services/validator/cache.h"
 #include "services/validator/stamps.h"
@@ -359,6 +359,37 @@ START_TEST (test_digest)
 }
 END_TEST
 
+// What was put by a digest is found by it once, and from then on by the value; a change in between ends it.
+START_TEST (test_adopted)
+{
+    struct cache *cache = cache_of (2, 0);
+    uint8_t digest[TOKEN_DIGEST_SIZE] = {1};
+    struct cache_key stored = cache_key_digest (cache, digest), value = key_of (cache, 1);
+    struct facts facts = facts_of (1, 1);
+    ck_assert (!cache_adopt (cache, digest, &value, &facts));
+    ck_assert (cache_put (cache, &stored, &facts, cache_now (cache)));
+    ck_assert_int_eq (find (cache, 1), CACHE_MISS);
+    ck_assert (cache_adopt (cache, digest, &value, &facts));
+    ck_assert_int_eq (facts.token, 1);
+    ck_assert_int_eq (find (cache, 1), CACHE_HIT);
+    ck_assert (!cache_adopt (cache, digest, &value, &facts));
+    ck_assert_uint_eq (cache_stats (cache)->moved, 1);
+    ck_assert (!cache_full (cache));
+
+    facts = facts_of (2, 1);
+    digest[0] = 2;
+    stored = cache_key_digest (cache, digest);
+    ck_assert (cache_put (cache, &stored, &facts, cache_now (cache)));
+    ck_assert (cache_full (cache));
+    cache_change_token (cache, 2);
+    value = key_of (cache, 2);
+    ck_assert (!cache_adopt (cache, digest, &value, &facts));
+    ck_assert (!cache_full (cache));
+    ck_assert_uint_eq (cache_stats (cache)->entries, 1);
+    cache_destroy (&cache);
+}
+END_TEST
+
 // ---- bounds --------------------------------------------------------------------------------------------------------
 
 // What is asked for stays, whatever else passes by.
@@ -678,6 +709,7 @@ main (void)
     tcase_add_checked_fixture (tcase, setup, teardown);
     tcase_set_timeout (tcase, 300);
     tcase_add_test (tcase, test_facts);
+    tcase_add_test (tcase, test_adopted);
     tcase_add_test (tcase, test_misfits);
     tcase_add_test (tcase, test_changes);
     tcase_add_test (tcase, test_blocks);

@@ -2,6 +2,7 @@
 // objects: tests/unit/support_db.o tests/unit/support_postgres.o
 #include "tests/unit/support_db.h"
 #include <check.h>
+#include <string.h>
 
 static void
 add_many (int id, const char *word, const void *data, size_t size, int64_t lock_order,
@@ -105,12 +106,61 @@ START_TEST (locks_have_a_connection)
 }
 END_TEST
 
+struct found {
+    int calls, rows;
+    int64_t length, together;
+};
+
+static void
+on_found (void *context, enum db_outcome outcome, PGresult *const *results,
+          const struct db_error *error)
+{
+    struct found *found = context;
+    struct db_field fields[3];
+    (void) error;
+    ck_assert_int_eq (outcome, DB_OK);
+    found->calls++;
+    found->rows = PQntuples (results[0]);
+    ck_assert (!db_get_fields (results[0], found->rows, 0, fields, 3));
+    ck_assert (!db_get_fields (results[0], 0, 0, fields, 4));
+    if (found->rows == 0)
+        return;
+    ck_assert (db_get_fields (results[0], 0, 0, fields, 3));
+    ck_assert (db_field_int (&fields[1], &found->length));
+    ck_assert (db_field_int (&fields[2], &found->together));
+}
+
+// A read of many gives each its rows, in binary.
+START_TEST (many_read_as_one)
+{
+    static const char *const words[] = {"one", "", "three", NULL, "\"\\"};
+    enum { N = sizeof words / sizeof *words };
+    struct found found[N] = {0};
+    open_db (1);
+    for (int i = 0; i < N; i++) {
+        struct db_params params = {0};
+        db_param_text (&params, words[i]);
+        db_call (db, FIND_MANY, &params, on_found, &found[i]);
+    }
+    wait_idle ();
+    for (int i = 0; i < N; i++) {
+        bool there = words[i] && *words[i];
+        ck_assert_int_eq (found[i].calls, 1);
+        ck_assert_int_eq (found[i].rows, there);
+        ck_assert_int_eq (found[i].length, there ? (int64_t) strlen (words[i]) : 0);
+        ck_assert_int_eq (found[i].together, there ? N : 0);
+    }
+    ck_assert_int_eq (db_stats (db)->groups, 1);
+}
+END_TEST
+
 int
 main (void)
 {
     TCase *tcase = tcase_create ("db many");
     tcase_set_timeout (tcase, 60);
     tcase_add_test (tcase, many_run_as_one);
+    tcase_add_test (tcase, many_read_as_one);
     tcase_add_test (tcase, many_keep_the_order_of_locks);
     tcase_add_test (tcase, one_of_many_that_fails_spoils_no_other);
     tcase_add_test (tcase, locks_have_a_connection);

@@ -5,6 +5,7 @@
 #include "services/validator/row.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,41 +170,48 @@ END_TEST
 
 // ---- rows ----------------------------------------------------------------------------------------------------------
 
-enum { COLUMNS = 16 };
-static const char *const good_row[COLUMNS] = {"7",
-                                              "8",
-                                              "9",
-                                              "1700000000",
-                                              "2",
-                                              "1",
-                                              "1",
-                                              "1",
-                                              "1",
-                                              "orders 1 true,stock 2 false",
-                                              "192.0.2.0/24,2001:db8::/32",
-                                              "0",
-                                              "600",
-                                              "60",
-                                              "6000",
-                                              "100"};
+static const char *const good_row[ROW_COLUMNS] = {"7",
+                                                  "8",
+                                                  "9",
+                                                  "1700000000",
+                                                  "2",
+                                                  "1",
+                                                  "1",
+                                                  "1",
+                                                  "1",
+                                                  "orders 1 true,stock 2 false",
+                                                  "192.0.2.0/24,2001:db8::/32",
+                                                  "0",
+                                                  "600",
+                                                  "60",
+                                                  "6000",
+                                                  "100"};
+
+// A number in binary, for columns that are none of the texts; what is no number stays as it is.
+static struct db_field
+field_of (int column, const char *text, uint8_t scratch[8])
+{
+    char *end;
+    if (!text)
+        return (struct db_field){NULL, 0};
+    errno = 0;
+    long long number = strtoll (text, &end, 10);
+    if (column == ROW_GRANTS || column == ROW_ALLOWED || errno || *end != '\0' || *text == '\0')
+        return (struct db_field){(const uint8_t *) text, strlen (text)};
+    for (int i = 0; i < 8; i++)
+        scratch[i] = (uint8_t) ((unsigned long long) number >> (56 - 8 * i));
+    return (struct db_field){scratch, 8};
+}
 
 // Are the good row's facts read with another text in one column (NULL: a null)? facts_r->policy is to be released.
 static bool
 row_read (int column, const char *text, struct facts *facts_r)
 {
-    PGresult *result = PQmakeEmptyPGresult (NULL, PGRES_TUPLES_OK);
-    PGresAttDesc columns[COLUMNS];
-    char name[] = "column";
-    for (int i = 0; i < COLUMNS; i++)
-        columns[i] = (PGresAttDesc){.name = name};
-    ck_assert (PQsetResultAttrs (result, COLUMNS, columns));
-    for (int i = 0; i < COLUMNS; i++) {
-        cleanup_free char *value =
-            i == column ? (text ? xstrdup (text) : NULL) : xstrdup (good_row[i]);
-        ck_assert (PQsetvalue (result, 0, i, value, value ? (int) strlen (value) : -1));
-    }
-    bool good = row_facts (result, policies, facts_r);
-    PQclear (result);
+    struct db_field fields[ROW_COLUMNS];
+    uint8_t scratch[ROW_COLUMNS][8];
+    for (int i = 0; i < ROW_COLUMNS; i++)
+        fields[i] = field_of (i, i == column ? text : good_row[i], scratch[i]);
+    bool good = row_facts (fields, NULL, policies, facts_r);
     ck_assert (good == (facts_r->policy != NULL));
     return good;
 }
@@ -241,6 +249,75 @@ START_TEST (test_row)
 }
 END_TEST
 
+static PGresult *
+names_make (int n, const char *const rows[][2])
+{
+    PGresult *result = PQmakeEmptyPGresult (NULL, PGRES_TUPLES_OK);
+    char name[] = "column";
+    PGresAttDesc columns[2] = {{.name = name}, {.name = name}};
+    ck_assert (PQsetResultAttrs (result, 2, columns));
+    for (int row = 0; row < n; row++)
+        for (int i = 0; i < 2; i++) {
+            cleanup_free char *value = xstrdup (rows[row][i]);
+            ck_assert (PQsetvalue (result, row, i, value, (int) strlen (value)));
+        }
+    return result;
+}
+
+static bool
+packed_read (const struct row_names *names, const int64_t *grants, size_t n, struct facts *facts_r)
+{
+    struct db_field fields[ROW_COLUMNS];
+    uint8_t scratch[ROW_COLUMNS][8], array[20 + 12 * 8] = {0};
+    for (int i = 0; i < ROW_COLUMNS; i++)
+        fields[i] = field_of (i, good_row[i], scratch[i]);
+    const uint8_t head[20] = {0, 0,  0, 1, 0, 0,           0, 0, 0, 0,
+                              0, 20, 0, 0, 0, (uint8_t) n, 0, 0, 0, 1};
+    memcpy (array, head, sizeof head);
+    for (size_t i = 0; i < n; i++) {
+        array[20 + 12 * i + 3] = 8;
+        for (int k = 0; k < 8; k++)
+            array[24 + 12 * i + (size_t) k] = (uint8_t) ((uint64_t) grants[i] >> (56 - 8 * k));
+    }
+    fields[ROW_GRANTS] = (struct db_field){array, 20 + 12 * n};
+    return row_facts (fields, names, policies, facts_r);
+}
+
+// Grants by modules' numbers are those by their names.
+START_TEST (test_row_packed)
+{
+    static const char *const rows[][2] = {{"3", "orders"}, {"70", "stock"}};
+    struct row_names *names = row_names_new ();
+    PGresult *result = names_make (2, rows);
+    ck_assert (row_names_read (names, result));
+    PQclear (result);
+    struct facts facts, same;
+    ck_assert (packed_read (names, (int64_t[]){3 * 8 + 1 * 2 + 1, 70 * 8 + 2 * 2}, 2, &facts));
+    ck_assert (row_read (-1, NULL, &same));
+    ck_assert_ptr_eq (facts.policy, same.policy);
+    policy_release (policies, same.policy);
+    policy_release (policies, facts.policy);
+    ck_assert (packed_read (names, NULL, 0, &facts));
+    ck_assert_uint_eq (facts.policy->ngrants, 0);
+    policy_release (policies, facts.policy);
+    static const int64_t bad[] = {0, 3, 3 * 8, 3 * 8 + 6, 4 * 8 + 2, -1, INT64_MIN, INT64_MAX};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert (!packed_read (names, &bad[i], 1, &facts));
+    ck_assert (!packed_read (names, (int64_t[]){3 * 8 + 2, 3 * 8 + 4}, 2, &facts));
+
+    // Names that are not in order, or none.
+    static const char *const orders[][2] = {{"70", "stock"}, {"3", "orders"}}, *const none[][2] = {
+                                                                                   {"x", "stock"}};
+    result = names_make (2, orders);
+    ck_assert (!row_names_read (names, result));
+    PQclear (result);
+    result = names_make (1, none);
+    ck_assert (!row_names_read (names, result));
+    PQclear (result);
+    row_names_destroy (&names);
+}
+END_TEST
+
 // A row that makes no sense gives nothing, and keeps nothing.
 START_TEST (test_row_hostile)
 {
@@ -254,7 +331,7 @@ START_TEST (test_row_hostile)
         {0, "1e9"},
         {0, "99999999999999999999"},
         {1, NULL},
-        {3, "soon"},
+        {3, "later"},
         {4, "256"},
         {4, "-1"},
         {5, "300"},
@@ -331,6 +408,7 @@ main (void)
     tcase_add_test (tcase, test_one_of_each);
     tcase_add_test (tcase, test_drafts);
     tcase_add_test (tcase, test_row);
+    tcase_add_test (tcase, test_row_packed);
     tcase_add_test (tcase, test_row_hostile);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);
