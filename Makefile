@@ -49,7 +49,7 @@ ADMIN_HANDLERS := $(patsubst %.c,%.o,$(filter-out $(addprefix services/admin/,ma
 UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
 SUPPORT_C := $(wildcard tests/scenario/*.c)
 SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%)
-BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo frames memory revoke tokens)
+BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo frames memory revoke tokens uses)
 BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 PROPERTY := $(BUILD)/tests/property/property
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)

@@ -185,7 +185,7 @@ const struct db_statement store_statements[] = {
                       " (SELECT id FROM changes WHERE xid < $1::text::xid8 ORDER BY xid"
                       "  LIMIT $2::bigint) RETURNING id) SELECT count(*) FROM gone",
                       true},
-    // $1 source, $2 sequence, $3 rows, then a column each. Who inserts holds use_head until the commit: numbers are given in the order of commits.
+    // $1 source, $2 sequence, $3 rows, then a column each: unnested side by side, which costs less than unnest of many, that keeps each in a store of its own. Who inserts holds use_head until the commit: numbers are given in the order of commits.
     [USE_TAKE] =
         {"auditor_use_take",
          "WITH taken AS (INSERT INTO use_sources AS s (source, sequence, taken_at)"
@@ -201,12 +201,15 @@ const struct db_statement store_statements[] = {
          "r.module,"
          "   r.peer, r.address, r.access, r.environment, r.decision, r.reason, r.client,"
          "   r.customer, r.grant_type"
-         "  FROM head, unnest ($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
-         "   $8::bigint[], $9::text[], $10::text[], $11::text[], $12::inet[], $13::smallint[],"
-         "   $14::smallint[], $15::smallint[], $16::smallint[], $17::integer[], $18::integer[],"
-         "   $19::smallint[]) WITH ORDINALITY"
-         "   r (second, count, account, token, owner, jti, module, peer, address, access,"
-         "    environment, decision, reason, client, customer, grant_type, n))"
+         "  FROM head, (SELECT generate_series (1, $3::bigint) AS n,"
+         "   unnest ($4::bigint[]) AS second, unnest ($5::bigint[]) AS count,"
+         "   unnest ($6::bigint[]) AS account, unnest ($7::bigint[]) AS token,"
+         "   unnest ($8::bigint[]) AS owner, unnest ($9::text[]) AS jti,"
+         "   unnest ($10::text[]) AS module, unnest ($11::text[]) AS peer,"
+         "   unnest ($12::inet[]) AS address, unnest ($13::smallint[]) AS access,"
+         "   unnest ($14::smallint[]) AS environment, unnest ($15::smallint[]) AS decision,"
+         "   unnest ($16::smallint[]) AS reason, unnest ($17::integer[]) AS client,"
+         "   unnest ($18::integer[]) AS customer, unnest ($19::smallint[]) AS grant_type) r)"
          " SELECT count (*) FROM head",
          true},
     [USE_LIST] = {"auditor_use_list",

@@ -19,6 +19,8 @@ Figure = namedtuple("Figure", "name unit bound target", defaults=("", 0))
 Row = namedtuple("Row", "name what beside figures floor ours")
 
 IN_FLIGHT = 1024
+USES_A_SECOND = 40000
+USED_AT = int(time.time())
 LIMIT = 4096  # in_flight_limit of a client that sets none
 
 
@@ -140,6 +142,36 @@ def creations(bench, _floor):
     return {"": rate}
 
 
+def uses(bench, *target):
+    """As many rows of the access log as it takes some seconds to store; the same for the floor and ours of a round."""
+    return floors.run([f"{floors.TOOLS}/uses", bench.system().uses + 1, USES_A_SECOND * bench.seconds, USED_AT, *target], timeout=120)
+
+
+def copied(bench):
+    """psql's COPY of the rows, in one transaction, into a table with the same indexes."""
+    system = bench.system()
+    path = system.path("uses.copy")
+    system.sql("create table if not exists bench_use (like use_log including all)")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(uses(bench))
+    began = time.monotonic()
+    floors.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", f"\\copy bench_use from '{path}'", system.url])
+    return {"": USES_A_SECOND * bench.seconds / (time.monotonic() - began)}
+
+
+def taken(bench, _floor):
+    """From segments on disk to the acknowledgement of the last one, each committed; what the auditor does with them afterwards is waited for."""
+    system = bench.system()
+    logged = f"select coalesce(sum(count), 0) from use_log where second = {USED_AT} and peer = 'gateway'"
+    before = int(system.sql(logged))
+    rate = float(uses(bench, f"{system.keys}/peers", f"{system.keys}/curve/gateway.key", system["auditor"].endpoint, system.path("bench.use")))
+    system.uses += USES_A_SECOND * bench.seconds
+    rows = int(system.sql(logged)) - before
+    expect(rows == USES_A_SECOND * bench.seconds, f"{rows} rows more are in the log")
+    system.wait_folded()
+    return {"": rate}
+
+
 def memory(tokens):
     """The validator's memory alone: hash, find, decide. No messages."""
     def measure(bench, _floor):
@@ -184,6 +216,8 @@ ROWS = (
         (Figure("p50", "ms"), Figure("p99", "ms", "most", 10.0)), None, revocation),
     Row("creations", "tokens created/s, durable, 1,024 in flight", "pgbench insert, 32 clients",
         (Figure("", "1/s", "least", 2.0),), pgbench("insert", 32), creations),
+    Row("access-log", "rows of use taken/s, from segments into PostgreSQL", "psql \\copy of the same rows",
+        (Figure("", "1/s", "least", 0.7),), copied, taken),
     Row("overload", "three times the peak, open loop", "peak, closed loop, 1,024 in flight",
         (Figure("throughput", "1/s", "least", 0.9), Figure("accepted p99", "ms"), Figure("refused p99", "ms"), Figure("unanswered", "", "most", 0)),
         peak, overload),

@@ -22,6 +22,7 @@ class Measured(System):
     def __init__(self, tokens):
         self.tokens = tokens
         self.taken = tokens
+        self.uses = 0  # of tests/bench/uses.c, that are in the access log
         self._pgbench = self._frames = None
         super().__init__(settings={kind: SETTINGS for kind in SERVICES}, postgres=DURABLE)
         try:
@@ -128,6 +129,11 @@ class Measured(System):
     def wait_audited(self):
         """The auditor has nothing more to do: what is measured next has the machine for itself."""
         wait_for(lambda: self.sql("select not exists (select from outbox)") == "t", 600, "the end of the outbox")
+
+
+    def wait_folded(self):
+        """The same of the access log."""
+        wait_for(lambda: self.sql("select folded = (select last from use_head) from use_fold") == "t", 600, "the end of the folding")
 
 
 class Systems:
