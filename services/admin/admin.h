@@ -91,6 +91,9 @@ void admin_reseal_tokens (struct request *request);
 void admin_import_tokens (struct request *request);
 // token_export.c
 void admin_export_tokens (struct request *request);
+// foreign_prefix.c
+void admin_list_foreign_prefixes (struct request *request);
+void admin_remove_foreign_prefix (struct request *request);
 // token.c
 void admin_get_token (struct request *request);
 void admin_disable_token (struct request *request);

@@ -39,7 +39,8 @@ struct change *change_begin (struct request *request) __attribute__ ((warn_unuse
 
 // change_record (request, audit): Pack the audit record of the change. `audit` tells all of it but the summary, which is made of
 // `format`; its object_type and object_id live as long as the request. Make the reply, too, while nothing has been done yet: its first field is
-// `audit->after` (where that is NULL, there is none), `change->rest` has the others. False: the request was answered.
+// `audit->after`, `change->rest` has the others; where nothing is left afterwards (NULL), it is the one that the handler has put into `change->reply`, if any. False: the
+// request was answered.
 bool change_record (struct request *request, struct audit_change *audit, const char *format, ...)
     __attribute__ ((warn_unused_result, format (printf, 3, 4)));
 

@@ -38,6 +38,8 @@ const struct rpc_method admin_methods[] = {
     {"DeleteToken", admin_delete_token, MANAGERS, RPC_WRITE, 0, 0},
     {"ImportTokens", admin_import_tokens, MANAGERS, RPC_WRITE, 0, 512 << 10},
     {"ExportTokens", admin_export_tokens, MANAGERS, RPC_IDEMPOTENT, 0, 0},
+    {"ListForeignPrefixes", admin_list_foreign_prefixes, MANAGERS, RPC_IDEMPOTENT, 0, 0},
+    {"RemoveForeignPrefix", admin_remove_foreign_prefix, MANAGERS, RPC_WRITE, 0, 0},
     {"CreateCustomerGroup", admin_create_customer_group, MANAGERS, RPC_WRITE, 0, 0},
     {"EditCustomerGroup", admin_edit_customer_group, MANAGERS, RPC_WRITE, 0, 0},
     {"GetCustomerGroup", admin_get_customer_group, MANAGERS, RPC_IDEMPOTENT, 0, 0},

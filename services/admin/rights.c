@@ -45,6 +45,8 @@ const struct caller_right admin_rights[] = {
     // Prefixes of values are everybody's, and an export has every digest.
     {"ImportTokens", OPERATOR, CALLER_OBJECT, "account_id"},
     {"ExportTokens", OPERATOR, CALLER_OBJECT, "account_id"},
+    {"ListForeignPrefixes", OPERATOR, CALLER_NONE, NULL},
+    {"RemoveForeignPrefix", OPERATOR, CALLER_NONE, NULL},
 #define RESOURCE(noun)                                                                             \
     {"Create" noun, MANAGER, CALLER_OBJECT, "account_id"},                                         \
         {"Edit" noun, MANAGER, CALLER_OBJECT, "id"}, {"Get" noun, READER, CALLER_OBJECT, "id"},    \

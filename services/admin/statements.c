@@ -434,6 +434,27 @@ TOKEN_LIST_STATEMENTS,
     "  AND (t.expires_at IS NULL OR t.expires_at > now ())"
     " ORDER BY t.number LIMIT $2::bigint", false},
 
+// The value that was imported may still be accepted: it is the token's, or what the token had before is.
+#define VALUE_LIVE                                                                                 \
+    "t.status <> 3 AND (t.grace_until > now () OR EXISTS (SELECT FROM token_imports i WHERE i.digest = t.digest))"
+#define PREFIX_COLUMNS                                                                             \
+    "p.prefix, " SECONDS ("p.created_at") ", (SELECT count (*) FROM"                               \
+    "  (SELECT FROM tokens t WHERE t.prefix = p.prefix AND " VALUE_LIVE " LIMIT 1000) AS l)"
+[PREFIX_LIST] = {"prefix_list", "SELECT " PREFIX_COLUMNS " FROM foreign_prefixes p ORDER BY p.prefix", false},
+
+[PREFIX_GET] = {"prefix_get", "SELECT " PREFIX_COLUMNS " FROM foreign_prefixes p WHERE p.prefix = $1", false},
+
+// Tokens that have no such value any more let go of it: $2 of them at most. What somebody is changing is passed over, and found again.
+[PREFIX_RELEASE] = {"prefix_release",
+    "WITH released AS (UPDATE tokens SET prefix = NULL WHERE number = ANY (ARRAY ("
+    "  SELECT t.number FROM tokens t WHERE t.prefix = $1 AND NOT (" VALUE_LIVE ")"
+    "  ORDER BY t.number LIMIT $2::bigint FOR NO KEY UPDATE SKIP LOCKED)) RETURNING number)"
+    " SELECT count (*) FROM released", true},
+
+// The foreign key keeps it while a token has it.
+[PREFIX_REMOVE] = {"prefix_remove",
+    "WITH changed AS (DELETE FROM foreign_prefixes WHERE prefix = $2 RETURNING 1 AS number)" RECORDED, true},
+
 [IDEMPOTENCY_GET] = {"idempotency_get",
     "SELECT method, sealed FROM idempotency_keys WHERE key = $1::bytea", false},
 

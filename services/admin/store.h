@@ -106,6 +106,17 @@ void store_token_bound (struct request *request, const struct page *page,
 void store_token_export (struct request *request, const struct page *page, int64_t account,
                          db_callback *callback);
 
+// Prefixes of imported values. Columns: those of view_foreign_prefix.
+void store_prefix_list (struct request *request, db_callback *callback);
+void store_prefix_get (struct request *request, const char *prefix, db_callback *callback);
+// store_prefix_release (request, prefix, callback): STORE_RELEASE_MAX at most of the tokens that have no such value any more let go of it. One row: how
+// many did.
+enum { STORE_RELEASE_MAX = 5000 };
+void store_prefix_release (struct request *request, const char *prefix, db_callback *callback);
+// store_prefix_remove (request, change, prefix, callback): DB_CONFLICT while a token has it.
+void store_prefix_remove (struct request *request, const struct change *change, const char *prefix,
+                          db_callback *callback);
+
 // store_token_prepare (request, account, owner, modules, callback): One row: the number for a new token; the account's limit of tokens, and
 // how many it has; the account of the owner (0: no such user), and the owner's status; of the comma-separated names of modules, those
 // that there are, as "name:number:enabled,…" with enabled 0 or 1. None when there is no such account.

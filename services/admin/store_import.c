@@ -267,3 +267,37 @@ store_import (struct request *request, const struct change *change, const struct
     db_call (store_db (request), IMPORT, &params, callback, request);
     return true;
 }
+
+void
+store_prefix_list (struct request *request, db_callback *callback)
+{
+    db_call (store_db (request), PREFIX_LIST, NULL, callback, request);
+}
+
+void
+store_prefix_get (struct request *request, const char *prefix, db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_text (&params, prefix);
+    db_call (store_db (request), PREFIX_GET, &params, callback, request);
+}
+
+void
+store_prefix_release (struct request *request, const char *prefix, db_callback *callback)
+{
+    // After all that changes of the same group lock; it waits for no lock itself.
+    struct db_params params = {.lock_order = INT64_MAX};
+    db_param_text (&params, prefix);
+    db_param_int (&params, STORE_RELEASE_MAX);
+    db_call (store_db (request), PREFIX_RELEASE, &params, callback, request);
+}
+
+void
+store_prefix_remove (struct request *request, const struct change *change, const char *prefix,
+                     db_callback *callback)
+{
+    struct db_params params = {.lock_order = INT64_MAX};
+    db_param_bytes (&params, change->told, change->told_size);
+    db_param_text (&params, prefix);
+    db_call (store_db (request), PREFIX_REMOVE, &params, callback, request);
+}

@@ -335,3 +335,16 @@ view_flags (Jeton__V1__Token *token)
     token->expiring = token->expires_at != 0 && !past && token->expires_at <= now + VIEW_EXPIRING_S;
     token->unrotated = rotated_at <= now - VIEW_UNROTATED_S;
 }
+
+ProtobufCMessage *
+view_foreign_prefix (struct row *row)
+{
+    Jeton__V1__ForeignPrefix *prefix = row_alloc (row, sizeof *prefix);
+    if (!prefix)
+        return NULL;
+    jeton__v1__foreign_prefix__init (prefix);
+    prefix->prefix = row_text (row);
+    prefix->created_at = row_int (row);
+    prefix->tokens = row_int (row);
+    return &prefix->base;
+}

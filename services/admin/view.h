@@ -57,6 +57,8 @@ ProtobufCMessage *view_customer (struct row *row);
 // Column 0 is the token's number.
 ProtobufCMessage *view_portable_token (struct row *row);
 
+ProtobufCMessage *view_foreign_prefix (struct row *row);
+
 // view_logo (row): NULL where there is none. Also of a token.
 Jeton__V1__Logo *view_logo (struct row *row);
 

@@ -30,7 +30,7 @@ struct noun {
 extern const struct command account_commands[], user_commands[], module_commands[],
     token_commands[], login_commands[], validate_commands[], audit_commands[], health_commands[],
     stats_commands[], keys_commands[], database_commands[], init_commands[], reload_commands[],
-    help_commands[], completion_commands[];
+    help_commands[], completion_commands[], prefix_commands[];
 extern const struct command log_commands[], usage_commands[];
 extern const struct command group_commands[], market_commands[], location_commands[],
     scope_commands[], client_commands[], customer_commands[];

@@ -14,6 +14,7 @@ static const struct noun nouns[] = {
     {"user", "people and integrations of an account", user_commands},
     {"module", "groups of API endpoints, enabled per account", module_commands},
     {"token", "API tokens", token_commands},
+    {"prefix", "what values of imported tokens begin with", prefix_commands},
     {"market", "sales areas, which scopes name", market_commands},
     {"location", "stock locations of markets", location_commands},
     {"group", "customer groups, for which private markets are", group_commands},

@@ -14,6 +14,7 @@ static const ProtobufCMessageDescriptor *const known[] = {
     &jeton__v1__signing_key__descriptor,    &jeton__v1__customer_group__descriptor,
     &jeton__v1__market__descriptor,         &jeton__v1__client__descriptor,
     &jeton__v1__stock_location__descriptor, &jeton__v1__trail_drop__descriptor,
+    &jeton__v1__customer__descriptor,       &jeton__v1__foreign_prefix__descriptor,
 };
 
 static const ProtobufCMessageDescriptor *

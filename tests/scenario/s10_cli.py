@@ -20,7 +20,7 @@ NOUNS = {
     "module": ("create", "list", "enable", "disable"),
     "token": ("create", "list", "show", "edit", "logo", "rotate", "reveal", "reseal", "disable", "enable", "delete"),
     **{noun: ("create", "list", "show", "edit", "deactivate", "activate", "delete") for noun in ("market", "location", "group", "client")},
-    "scope": ("resolve",),
+    "scope": ("resolve",), "prefix": ("list", "remove"),
     "login": (), "validate": (), "health": (), "stats": (),
     "audit": ("list", "show", "tail", "verify", "export"),
     "keys": ("init", "add", "replace", "remove", "reseal", "list", "rotate"),

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from administer import Admin, admin, counts, grants, records, types
+from administer import Admin, admin, counts, envelope, grants, name_of, records, types
 from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
 
 DAY = 86400
@@ -407,6 +407,83 @@ def moved(system, other, home, path, rows, values):
             expect_equal(reply["token"], by_name[name.removesuffix(" before")].id)
     # Into the system it is from: those are there, as tokens of their own.
     expect_equal(total(run(system, path, account_id=home, status=65)[0])[3], 7)
+
+
+@test("a prefix that no value needs any more is removed, and what begins with it is malformed; an import registers it again (R3, R36, R37)")
+def prefixes(system):
+    a, home = system.admin, account(system, "Prefixes")
+    system.sql("delete from idempotency_keys")
+
+    def token(name):
+        return next(t.id for t in a.ok("ListTokens", account_id=home).tokens if t.name == name)
+
+    def rows():
+        return {p.prefix: p.tokens for p in a.ok("ListForeignPrefixes").prefixes}
+
+    taken = rows()
+    values = {name: f"third_{name}" for name in ("stays", "rotated", "deleted")}
+    expect_equal(len(taken), 3)
+    sum_, _ = run(system, write(system, "prefixes.jsonl", [line(v, name=n, prefix="third_") for n, v in values.items()]), account_id=home)
+    expect_equal(sum_["created"], 3)
+    for value in values.values():
+        answers(system, value, "ok")
+    expect_equal(rows(), {**taken, "third_": taken["third_"] + 3})
+    expect_equal({row["prefix"]: row["tokens"] for row in system.cli("prefix", "list")}, rows())
+    before = counts(system)
+    a.refused("NOT_FOUND", "RemoveForeignPrefix", prefix="none_")
+    a.refused("INVALID_ARGUMENT", "RemoveForeignPrefix", field="prefix")
+    a.refused("FAILED_PRECONDITION", "RemoveForeignPrefix", prefix="third_", says="begins with third_")
+    others = set(system.sql("select name from tokens where prefix = 'third_' and status <> 3").split())
+    for old in system.cli("token", "list", "--account", system.account, "--all"):
+        if old["name"] in others:
+            a.ok("DeleteToken", id=old["id"])
+    a.ok("DeleteToken", id=token("deleted"))
+    rotated = token("rotated")
+    new = a.ok("RotateToken", id=rotated).value
+    a.refused("FAILED_PRECONDITION", "RemoveForeignPrefix", prefix="third_")  # the grace period
+    a.ok("RotateToken", id=rotated, grace=types.Period(seconds=0))
+    a.ok("DisableToken", id=token("stays"))
+    a.refused("FAILED_PRECONDITION", "RemoveForeignPrefix", prefix="third_", says="1 token has")  # it may be enabled again
+    expect(counts(system) != before, "nothing was counted")
+    a.ok("DeleteToken", id=token("stays"))
+    # By command, with a key: done once, with its record.
+    system.jeton("prefix", "remove", "first_of_all_", check=66)
+    key = ("--idempotency-key", "remove third")
+    removed = system.cli("prefix", "remove", "third_", "--yes", *key)
+    expect_equal((removed["prefix"], removed["tokens"]), ("third_", 0))
+    expect_equal(system.cli("prefix", "remove", "third_", "--yes", *key), removed)
+    a.refused("NOT_FOUND", "RemoveForeignPrefix", prefix="third_")
+    expect_equal(system.sql("select count(*) from tokens where prefix = 'third_'"), "0")
+    found = [r for r in records(system) if r.event == "platform.tokens.prefix.removed"]
+    expect_equal([(r.object.id, r.object.type, r.visibility) for r in found], [("third_", "foreign_prefix", 2)])  # private
+    wait_for(lambda: system.validate(values["stays"])["reason"] == "malformed", 10, "the validator's knowledge")
+    expect_equal(system.validate(new)["reason"] in ("unknown", "rotated_out"), True)
+    # There is room for another, or for the same again.
+    run(system, write(system, "again.jsonl", [line("third_again", prefix="third_")]), account_id=home)
+    answers(system, "third_again", "ok")
+    expect_equal(rows()["third_"], 1)
+
+
+@test("an import and a removal of its prefix at once: whoever comes first, a token that was made can be used (R37)")
+def crossing(system):
+    a, home = system.admin, account(system, "Crossing")
+    for i in range(10):
+        value = f"third_cross_{i}"
+        made = [t.id for account_id in [home] for t in a.ok("ListTokens", account_id=account_id).tokens]
+        for old in [*made, *(t.id for t in a.ok("ListTokens", text="third_again").tokens)]:
+            a.ok("DeleteToken", id=old)
+        b = Admin(system, service="admin2")
+        imported = admin.ImportTokensRequest(account_id=home, tokens=[admin.PortableToken(
+            digest=digest(value), prefix="third_", name=value, kind=types.TOKEN_KIND_SERVICE, modules=grants("orders"))])
+        b.dealer.send("jeton.v1.Admin/ImportTokens", imported, timeout_ms=int(20000 * SLOW))
+        a.start("RemoveForeignPrefix", prefix="third_")
+        removal, result = a.dealer.receive(20), b.dealer.receive(20)
+        b.dealer.close()
+        expect(removal.code in (envelope.CODE_OK, envelope.CODE_FAILED_PRECONDITION), removal.message)
+        outcome = admin.ImportTokensReply.FromString(result.body).results[0]
+        expect_equal((name_of(result.code), outcome.outcome), ("OK", admin.IMPORT_OUTCOME_CREATED), result.message + outcome.message)
+        expect_equal(system.sql(f"select count(*) from tokens t join foreign_prefixes p using (prefix) where t.name = '{value}'"), "1")
+        answers(system, value, "ok")
 
 
 @test("no value is in a log or in a record (R46)")

@@ -243,9 +243,76 @@ START_TEST (test_outcomes)
 }
 END_TEST
 
+START_TEST (test_prefixes)
+{
+    static const char *const two[] = {"sk_live_", "1700000000", "7", "tok_", "1700000001", "0"};
+    Jeton__V1__ListForeignPrefixesRequest list = JETON__V1__LIST_FOREIGN_PREFIXES_REQUEST__INIT;
+    begin (admin_list_foreign_prefixes, &list);
+    was_asked ("store_prefix_list");
+    answer (DB_OK, 2, 3, two);
+    ends_with (0);
+    Jeton__V1__ListForeignPrefixesReply *told =
+        jeton__v1__list_foreign_prefixes_reply__unpack (NULL, call.size, call.body);
+    ck_assert_uint_eq (told->n_prefixes, 2);
+    ck_assert_str_eq (told->prefixes[1]->prefix, "tok_");
+    ck_assert_int_eq (told->prefixes[0]->tokens, 7);
+    jeton__v1__list_foreign_prefixes_reply__free_unpacked (told, NULL);
+    begin (admin_list_foreign_prefixes, &list);
+    answer (DB_OK, 1, 3, (const char *[]){"sk_live_", "x", "7"});
+    ends_with (JETON__V1__CODE__CODE_DATA_LOSS);
+}
+END_TEST
+
+START_TEST (test_prefix_removed)
+{
+    static const char *const unused[] = {"sk_live_", "1700000000", "0"};
+    Jeton__V1__RemoveForeignPrefixRequest remove = JETON__V1__REMOVE_FOREIGN_PREFIX_REQUEST__INIT;
+    begin (admin_remove_foreign_prefix, &remove);
+    refused ("prefix");
+    remove.prefix = "sk_live_";
+    begin (admin_remove_foreign_prefix, &remove);
+    was_asked ("store_prefix_get");
+    answer_nothing ();
+    ends_with (JETON__V1__CODE__CODE_NOT_FOUND);
+    begin (admin_remove_foreign_prefix, &remove);
+    answer (DB_OK, 1, 3, (const char *[]){"sk_live_", "1700000000", "1"});
+    ends_with (JETON__V1__CODE__CODE_FAILED_PRECONDITION);
+    ck_assert_ptr_nonnull (strstr (call.text, "1 token has a value"));
+    begin (admin_remove_foreign_prefix, &remove);
+    answer (DB_OK, 1, 3, (const char *[]){"sk_live_", "1700000000", "1000"});
+    ck_assert_ptr_nonnull (strstr (call.text, "at least 1000 tokens"));
+    // As long as tokens let go of it, more may.
+    begin (admin_remove_foreign_prefix, &remove);
+    answer (DB_OK, 1, 3, unused);
+    was_asked ("store_prefix_release");
+    answer (DB_OK, 1, 1, (const char *[]){"5000"});
+    was_asked ("store_prefix_release");
+    answer (DB_OK, 1, 1, (const char *[]){"4999"});
+    was_asked ("store_prefix_remove");
+    Jeton__V1__AuditRecord *written = record ();
+    ck_assert_str_eq (written->event, "platform.tokens.prefix.removed");
+    ck_assert_str_eq (written->object->id, "sk_live_");
+    ck_assert (written->before.len > 0 && written->after.len == 0);
+    jeton__v1__audit_record__free_unpacked (written, NULL);
+    answer (DB_CONFLICT, 0, 0, NULL); // a token with it was imported in between
+    was_asked ("store_prefix_get");
+    answer (DB_OK, 1, 3, unused);
+    answer (DB_OK, 1, 1, (const char *[]){"0"});
+    answer_changed ();
+    ends_with (0);
+    Jeton__V1__RemoveForeignPrefixReply *told =
+        jeton__v1__remove_foreign_prefix_reply__unpack (NULL, call.size, call.body);
+    ck_assert_str_eq (told->prefix->prefix, "sk_live_");
+    jeton__v1__remove_foreign_prefix_reply__free_unpacked (told, NULL);
+    ck_assert_int_eq (heard.change.kind, JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE);
+}
+END_TEST
+
 static void
 add (TCase *tests)
 {
+    tcase_add_test (tests, test_prefixes);
+    tcase_add_test (tests, test_prefix_removed);
     tcase_add_test (tests, test_request);
     tcase_add_test (tests, test_lines);
     tcase_add_test (tests, test_there);

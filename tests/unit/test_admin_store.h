@@ -119,6 +119,9 @@ STORE (store_resource_status, enum resource resource, const struct change *chang
     (asked.resource = resource; asked.change = *change; asked.status = (int) status)
 STORE (store_token_export, const struct page *page, int64_t account) (asked.page = *page; UNUSED (account))
 STORE (store_import_prepare, const struct import *import) (ask_text (import->module_names))
+STORE (store_prefix_get, const char *prefix) (ask_text (prefix))
+STORE (store_prefix_release, const char *prefix) (ask_text (prefix))
+STORE (store_prefix_remove, const struct change *change, const char *prefix) (asked.change = *change; ask_text (prefix))
 STORE (store_scope_find, int64_t account, const struct scope *scope)
     (UNUSED (account); asked.reference = (int64_t) scope->n)
     // clang-format on
@@ -128,6 +131,12 @@ STORE (store_scope_find, int64_t account, const struct scope *scope)
     UNUSED (asking);
     UNUSED (keep_s);
     UNUSED (callback);
+}
+
+void
+store_prefix_list (struct request *request, db_callback *callback)
+{
+    ask ("store_prefix_list", request, callback);
 }
 
 bool

@@ -115,7 +115,8 @@ static const struct right rights[] = {
     {"auditor", "SELECT token FROM token_logos", false},
     {"admin", "INSERT INTO foreign_prefixes (prefix) VALUES ('sk_live_')", true},
     {"admin", "SELECT prefix FROM foreign_prefixes", true},
-    {"admin", "DELETE FROM foreign_prefixes", false},
+    {"admin", "DELETE FROM foreign_prefixes", true},
+    {"admin", "UPDATE tokens SET prefix = NULL", true},
     {"admin", "UPDATE foreign_prefixes SET prefix = 'pk_live_'", false},
     {"admin",
      "INSERT INTO token_imports (digest, line, account, token)"
@@ -124,7 +125,6 @@ static const struct right rights[] = {
     {"admin", "SELECT digest, line, token FROM token_imports", true},
     {"admin", "UPDATE token_imports SET token = 1", false},
     {"admin", "DELETE FROM token_imports", false},
-    {"admin", "UPDATE tokens SET prefix = NULL", false},
     {"issuer", "SELECT prefix FROM foreign_prefixes", false},
     {"issuer", "SELECT digest FROM token_imports", false},
     {"validator", "SELECT prefix FROM foreign_prefixes LIMIT 256", true},
