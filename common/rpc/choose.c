@@ -89,3 +89,33 @@ rpc_client_home (struct rpc_client *client, const char *key, size_t size, uint32
         client, by_home ? hash : NULL, except != 0 ? rpc_outlet_find (client, except) : NULL);
     return outlet != NULL ? outlet->number : 0;
 }
+
+const char *
+rpc_client_address (struct rpc_client *client, uint32_t number)
+{
+    const struct rpc_outlet *outlet = rpc_outlet_find (client, number);
+    return outlet != NULL ? outlet->address : NULL;
+}
+
+size_t
+rpc_client_up (const struct rpc_client *client)
+{
+    size_t n = 0;
+    for (struct node *node = client->outlets.next; node != &client->outlets; node = node->next) {
+        const struct rpc_outlet *outlet = NODE_OWNER (node, struct rpc_outlet, link);
+        n += outlet->state == RPC_UP && !outlet->leaving;
+    }
+    return n;
+}
+
+bool
+rpc_client_settled (const struct rpc_client *client)
+{
+    for (struct node *node = client->endpoints.next; node != &client->endpoints; node = node->next)
+        if (!NODE_OWNER (node, struct rpc_endpoint, link)->resolved)
+            return false;
+    for (struct node *node = client->outlets.next; node != &client->outlets; node = node->next)
+        if (NODE_OWNER (node, struct rpc_outlet, link)->state == RPC_CONNECTING)
+            return false;
+    return true;
+}

@@ -92,6 +92,13 @@ void rpc_client_receive (struct rpc_client *client);
 // rpc_client_cancel (client, id): The callback will not be called (any more); the server is told. Unknown ids are ignored.
 void rpc_client_cancel (struct rpc_client *client, uint64_t id);
 
+// rpc_client_address (client, number): Of a connection ("tcp://10.0.0.7:7102"), until the loop goes on. NULL: there is none of this number (any more).
+// rpc_client_up (client): How many connections calls can be sent on now. rpc_client_settled (client): Each name has been looked up, and each address is up or has
+// been found not to be.
+const char *rpc_client_address (struct rpc_client *client, uint32_t number);
+size_t rpc_client_up (const struct rpc_client *client);
+bool rpc_client_settled (const struct rpc_client *client);
+
 // rpc_code_name (code): "UNAVAILABLE", …
 const char *rpc_code_name (int code);
 

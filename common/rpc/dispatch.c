@@ -117,7 +117,9 @@ server_check (struct attempt *attempt)
                        server->service, server->reason.text);
     const char *limit = NULL;
     int fd = attempt->sender->fd;
-    if (server->counters.in_flight >= server->options.in_flight_limit)
+    // What processes of Jeton want of each other is not crowded out by what callers want of them.
+    if (server->counters.in_flight >= server->options.in_flight_limit &&
+        (attempt->request->route->row->flags & RPC_INTERNAL) == 0)
         limit = "too many requests in progress";
     else if (server->connections[fd].in_flight + rpc_backlog_size (server, fd) >=
              server->options.peer_limit)

@@ -7,3 +7,8 @@ const struct rpc_method validator_methods[] = {
     {"ValidateBatch", validator_validate_batch, VALIDATE_ROLES, RPC_IDEMPOTENT, 2000, 1 << 20},
     {NULL, NULL, 0, 0, 0, 0},
 };
+
+const struct rpc_method limits_methods[] = {
+    {"Lease", validator_lease, ROLE_SERVICE, RPC_IDEMPOTENT | RPC_INTERNAL, 2000, 0},
+    {NULL, NULL, 0, 0, 0, 0},
+};

@@ -2,6 +2,7 @@
 #include "common/caller/keys.h"
 #include "common/crypto/crypto.h"
 #include "common/log/log.h"
+#include "limits.pb-c.h"
 #include "services/validator/cache.h"
 #include "services/validator/foreign.h"
 #include "services/validator/limit.h"
@@ -44,6 +45,12 @@ static const struct config_row validator_settings_table[] = {
     {"negative_ms", CONFIG_NUMBER, FIELD (negative_ms), "1000", 0, 60000, true,
      "how long it is believed that a token is unknown, in milliseconds; 0: each time anew"},
     COUNTING_SETTINGS (FIELD (counting), "use is", "to validate: 503"),
+    {"validators", CONFIG_TEXT, FIELD (validators), "", 0, 0, false,
+     "endpoints of all validators, this one too, with commas; the same for each of them, so that "
+     "rate limits hold for all of them together; empty: it limits by itself"},
+    {"limit_timeout_ms", CONFIG_NUMBER, FIELD (limit_timeout_ms), "250", 10, 5000, true,
+     "how long the validator that keeps a rate limit may take to answer another, in milliseconds; "
+     "then that one keeps it itself for a second"},
     {"limit_entries", CONFIG_NUMBER, FIELD (limit_entries), "262144", 1024, 1LL << 28, false,
      "tokens and accounts whose rate is metered at the same time, at least (16 bytes each); with "
      "more, some are forgotten and begin anew"},
@@ -84,7 +91,12 @@ validator_stats_show (struct validator *validator)
     rpc_server_stat (server, "validator.denied", &validator->stats.denied);
     rpc_server_stat (server, "validator.undecided", &validator->stats.undecided);
     rpc_server_stat (server, "validator.limited", &validator->stats.limited);
-    const struct meter_stats *meters = limits_stats (validator->limits);
+    const struct permits *permits = limits_permits (validator->limits);
+    const struct permit_stats *leases = permits_stats (permits);
+    const struct meter_stats *meters = permits_meters (permits);
+    rpc_server_stat (server, "validator.leases", &leases->leases);
+    rpc_server_stat (server, "validator.leases_failed", &leases->leases_failed);
+    rpc_server_stat (server, "validator.leases_given", &leases->leases_given);
     rpc_server_stat (server, "validator.meters", &meters->entries);
     rpc_server_stat (server, "validator.meters_forgotten", &meters->forgotten);
     rpc_server_stat (server, "validator.refused_unread", &validator->stats.refused_unread);
@@ -131,19 +143,23 @@ main (int argc, char **argv)
         process_end (process);
         return 78; // EX_CONFIG
     }
-    if (!counting_start (&validator.counting, process, &validator.settings.counting, &error)) {
+    validator.limits = limits_new (&validator, &error);
+    if (!validator.limits ||
+        !counting_start (&validator.counting, process, &validator.settings.counting, &error)) {
         log_error ("cannot start", "error", error.text, NULL);
+        limits_destroy (&validator.limits);
         process_end (process);
         return 78;
     }
     struct rpc_service service = {&jeton__v1__validator__descriptor, validator_methods, &validator};
     rpc_server_add (process->server, &service);
+    struct rpc_service limits = {&jeton__v1__limits__descriptor, limits_methods, &validator};
+    rpc_server_add (process->server, &limits);
     validator.modules = modules_new ();
     validator.policies = policies_new (validator.modules, POLICIES_EXPECTED);
     struct cache_bounds bounds = {.entries = (size_t) validator.settings.cache_entries,
                                   .bytes = (size_t) validator.settings.cache_bytes};
     validator.cache = cache_new (validator.policies, &bounds);
-    validator.limits = limits_new (&validator);
     validator.lookup = lookup_new (&validator);
     validator.keys = keys_new (process->loop, process->db, STORE_PUBLIC_KEYS,
                                &validator.settings.keys_interval_ms);
@@ -158,6 +174,7 @@ main (int argc, char **argv)
     status = process_run (process);
     truth_stop (validator.truth);
     warm_stop (validator.warm);
+    limits_stop (validator.limits);
     if (status == 0)
         counting_finish (&validator.counting);
     counting_stop (&validator.counting);

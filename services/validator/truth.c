@@ -6,6 +6,7 @@
 #include "services/validator/cache.h"
 #include "services/validator/follow.h"
 #include "services/validator/foreign.h"
+#include "services/validator/limit.h"
 #include "services/validator/store.h"
 #include "services/validator/warm.h"
 #include <inttypes.h>
@@ -114,7 +115,8 @@ truth_health (const struct truth *truth)
 {
     struct rpc_server *server = truth->validator->process.server;
     char why[160];
-    if (truth->validator->process.draining || !foreign_loaded (truth->validator->foreign))
+    if (truth->validator->process.draining || !foreign_loaded (truth->validator->foreign) ||
+        !limits_settled (truth->validator->limits))
         return;
     if (truth_sure (truth, truth_now ())) {
         struct error full = {""};

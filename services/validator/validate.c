@@ -140,17 +140,25 @@ jti_text (struct check *check, const char *jti)
     return text_or_empty (arena_strdup (request_arena (check->batch->request), jti));
 }
 
+static void
+check_limited (void *context, const struct limit_result *result)
+{
+    struct check *check = context;
+    struct batch *batch = check->batch;
+    limit_show (result, request_arena (batch->request), check->reply);
+    batch->validator->stats.limited += !result->allowed;
+    check_end (check, result->allowed ? JETON__V1__REASON__REASON_OK
+                                      : JETON__V1__REASON__REASON_RATE_LIMITED);
+}
+
 // Allowed otherwise: may it be used so often?
 static void
 check_limit (struct check *check, const struct facts *facts)
 {
-    struct batch *batch = check->batch;
     struct limit_result result;
-    limits_take (batch->validator->limits, facts, (unsigned) check->wanted.environment, &result);
-    limit_show (&result, request_arena (batch->request), check->reply);
-    batch->validator->stats.limited += !result.allowed;
-    check_end (check, result.allowed ? JETON__V1__REASON__REASON_OK
-                                     : JETON__V1__REASON__REASON_RATE_LIMITED);
+    if (limits_take (check->batch->validator->limits, facts, (unsigned) check->wanted.environment,
+                     &result, check_limited, check))
+        check_limited (check, &result);
 }
 
 static void

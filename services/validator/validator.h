@@ -32,7 +32,9 @@ struct validator_settings {
     int64_t warm_entries;  // of which so many are read at the start
     int64_t negative_ms;   // how long it is believed that there is no such token
     struct counting_settings counting;
-    int64_t limit_entries; // tokens and accounts whose rate is metered here
+    char *validators;         // endpoints of all of them, for rate limits
+    int64_t limit_entries;    // tokens and accounts whose rate is metered here
+    int64_t limit_timeout_ms; // how long another validator may take to say how often
 };
 
 struct validator_stats {
@@ -68,8 +70,11 @@ struct validator {
 
 // The methods of jeton.v1.Validator, with one row each.
 extern const struct rpc_method validator_methods[];
+// Those of jeton.v1.Limits.
+extern const struct rpc_method limits_methods[];
 
 void validator_validate (struct request *request);
 void validator_validate_batch (struct request *request);
+void validator_lease (struct request *request);
 
 #endif

@@ -199,6 +199,9 @@ class Service:
         auditors = self.system.of_kind("auditor")
         if self.kind in ("issuer", "validator") and auditors:
             self.settings.setdefault("auditor", ",".join(auditor.endpoint for auditor in auditors))
+        if self.kind == "validator":
+            # Of one that knows of no others from the start, all that there are by then.
+            self.settings.setdefault("validators", ",".join(validator.endpoint for validator in self.system.of_kind("validator")))
         with open(self.conf_path, "w", encoding="utf-8") as f:
             f.writelines(f"{key} = {value}\n" for key, value in self.settings.items() if value is not None)
         with open(self.log_path, "ab") as log:

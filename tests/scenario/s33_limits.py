@@ -2,16 +2,12 @@
 """Rate limits of tokens and accounts: how often they may be used, at whichever validator, and what the answer says of it (R28, R30, R39)."""
 import time
 
-import wire
 from administer import Admin
 from harness import System, expect, expect_equal, main, test, wait_for
+from limiting import SLOWLY, Caller, account, allowed, expect_about, token
 
-import envelope_pb2 as envelope
 import types_pb2 as types
 import validator_pb2 as validator
-
-# So slow that nothing comes back while a test runs; what does is reckoned with all the same.
-SLOWLY = 1
 
 
 def one_validator():
@@ -19,48 +15,7 @@ def one_validator():
     for module in ("orders", "stock"):
         system.cli("module", "create", module)
     system.admin = Admin(system)
-    system.started = time.monotonic()
     return system
-
-
-def account(system, **fields):
-    return system.admin.ok("CreateAccount", name="Acme", modules=["orders", "stock"], **fields).account.id
-
-
-def token(system, account_id, rate=None, kind=types.TOKEN_KIND_SERVICE, modules=("orders",)):
-    """Of a rate and a burst."""
-    return system.admin.ok("CreateToken", account_id=account_id, name="t", kind=kind, modules=[types.ModuleGrant(module=m) for m in modules],
-                           rate_limit=types.RateLimit(per_minute=rate[0], burst=rate[1]) if rate else None)
-
-
-class Caller:
-    """A service of the mesh, at one validator."""
-
-    def __init__(self, system, name="validator"):
-        self.dealer = wire.Dealer(system, system[name], "caller")
-
-    def ask(self, values, n=1, **fields):
-        """n calls with each of these values, in one batch; the replies."""
-        values = [values] if isinstance(values, str) else values
-        fields = {"module": "orders", **fields}
-        requests = [validator.ValidateRequest(token=value, **fields) for value in values for _ in range(n)]
-        reply = self.dealer.call("jeton.v1.Validator/ValidateBatch", validator.ValidateBatchRequest(requests=requests), timeout=20)
-        expect(reply is not None and reply.code == envelope.CODE_OK, f"{reply}")
-        replies = validator.ValidateBatchReply.FromString(reply.body).replies
-        for one in replies:
-            expect_equal((one.decision == validator.DECISION_ALLOW, one.status),
-                         {validator.REASON_OK: (True, 200), validator.REASON_RATE_LIMITED: (False, 429)}.get(one.reason, (False, one.status)))
-        return list(replies)
-
-
-def allowed(replies):
-    return sum(one.reason == validator.REASON_OK for one in replies)
-
-
-def expect_about(system, admitted, burst, since, what="admitted"):
-    """All of the burst, and no more than came since."""
-    most = burst + int((time.monotonic() - since) * SLOWLY / 60)
-    expect(burst <= admitted <= most, f"{what}: {admitted}, not {burst} to {most}")
 
 
 @test("a token's burst, and no more; each answer says limit, remaining, reset and when to try again")
