@@ -29,6 +29,11 @@ enum { TOKEN_FACTS, USER_FACTS };
     /* A base token without a limit of its own has the account's for such. */                      \
     " coalesce(t.rate_per_minute, CASE t.kind WHEN 3 THEN a.base_rate_per_minute END, 0),"         \
     " coalesce(t.rate_burst, CASE t.kind WHEN 3 THEN a.base_rate_burst END, 0), " ACCOUNT_RATE
+// A look at the token's account and user, kept apart from the rest by OFFSET 0, so that PostgreSQL remembers what it found for the token before.
+#define OF_ACCOUNT(more)                                                                           \
+    " JOIN LATERAL (SELECT status, rate_per_minute, rate_burst, base_rate_per_minute, base_rate_burst" more \
+    "  FROM accounts WHERE number = t.account OFFSET 0) a ON true"                                 \
+    " LEFT JOIN LATERAL (SELECT status FROM users WHERE number = t.owner OFFSET 0) u ON true"
 #define TOKEN_COLUMNS                                                                              \
     "number, account, owner, expires_at, kind, environment, status, digest, allow_list, grace_until, rate_per_minute, rate_burst"
 
@@ -47,7 +52,7 @@ const struct db_statement store_statements[] = {
     // The current value, else the one before: a look at an index each.
     " CROSS JOIN LATERAL (SELECT " TOKEN_COLUMNS " FROM tokens WHERE digest = i.digest"
     "  UNION ALL SELECT " TOKEN_COLUMNS " FROM tokens WHERE old_digest = i.digest LIMIT 1) t"
-    " JOIN accounts a ON a.number = t.account LEFT JOIN users u ON u.number = t.owner", DB_READ_MANY},
+    OF_ACCOUNT (""), DB_READ_MANY},
 
 [USER_FACTS] = {"user_facts",
     "SELECT i.n, 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
@@ -72,8 +77,7 @@ const struct db_statement store_statements[] = {
 
 {NULL, NULL, false}};
 
-// Grants as numbers (row.h): no text is put together, and only accounts that have a disabled module cost a look at which. OFFSET 0 keeps the looks at account and
-// user apart from the rest, so that PostgreSQL can remember what it found for the token before.
+// Grants as numbers (row.h): no text is put together, and only accounts that have a disabled module cost a look at which.
 #define PACKED(module, access, enabled) module " * 8 + " access " * 2 + " enabled
 #define WARM(from, where)                                                                          \
     "COPY (SELECT t.digest," TOKEN (                                                               \
@@ -84,10 +88,8 @@ const struct db_statement store_statements[] = {
     "   WHERE g.token = t.number)"                                                                 \
     "  ELSE ARRAY (SELECT " PACKED ("g.module", "g.access", "1") " FROM token_modules g"           \
     "   WHERE g.token = t.number) END", "0")                                                       \
-    " FROM " from " JOIN LATERAL (SELECT status, rate_per_minute, rate_burst, base_rate_per_minute, base_rate_burst, EXISTS (SELECT FROM account_modules am"           \
-    "   WHERE am.account = number AND NOT am.enabled) AS disabled"                                 \
-    "  FROM accounts WHERE number = t.account OFFSET 0) a ON true"                                 \
-    " LEFT JOIN LATERAL (SELECT status FROM users WHERE number = t.owner OFFSET 0) u ON true"      \
+    " FROM " from OF_ACCOUNT (", EXISTS (SELECT FROM account_modules am"                           \
+    "   WHERE am.account = number AND NOT am.enabled) AS disabled")                                \
     " WHERE t.status <> 3 AND (t.expires_at IS NULL OR t.expires_at > now ())"                     \
     " AND pg_snapshot_xmax (pg_current_snapshot ()) >= '$2'::xid8" where                           \
     " LIMIT $1) TO STDOUT (FORMAT binary)"

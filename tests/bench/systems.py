@@ -11,6 +11,9 @@ ACCOUNTS = 64
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "512MB", "max_wal_size": "4GB",
            "checkpoint_timeout": "30min", "track_commit_timestamp": "on"}
 SETTINGS = {"log_level": "info"}
+# There is room for all tokens, as whoever has so many gives it.
+VALIDATOR = {**SETTINGS, "cache_entries": "12000000", "cache_bytes": "2147483648"}
+USED_S = 30 * 86400  # all tokens were used within so many seconds
 
 
 class Measured(System):
@@ -24,7 +27,7 @@ class Measured(System):
         self.taken = tokens
         self.uses = 0  # of tests/bench/uses.c, that are in the access log
         self._pgbench = self._frames = None
-        super().__init__(settings={kind: SETTINGS for kind in SERVICES}, postgres=DURABLE)
+        super().__init__(settings={**{kind: SETTINGS for kind in SERVICES}, "validator": VALIDATOR}, postgres=DURABLE)
         try:
             self._fill()
         except BaseException:
@@ -46,8 +49,9 @@ class Measured(System):
             self.sql(f"drop index {row.split('|')[0]}")
         # Rows of a table that is being filled need no triggers: what they refer to is there.
         self._long("set session_replication_role = replica;"
-                   "insert into tokens (number, account, name, kind, environment, digest, created_by_id, created_by_name)"
-                   f" select number, 1 + number % {ACCOUNTS}, 'bench', 2, 1, digest, 'operator', 'operator' from bench_digests;"
+                   "insert into tokens (number, account, name, kind, environment, digest, created_by_id, created_by_name, last_access_at)"
+                   f" select number, 1 + number % {ACCOUNTS}, 'bench', 2, 1, digest, 'operator', 'operator',"
+                   f" now() - make_interval (secs => {USED_S} * random()) from bench_digests;"
                    "insert into token_modules (account, token, module, access)"
                    f" select 1 + number % {ACCOUNTS}, number, (select number from modules), 1 from bench_digests;"
                    "drop table bench_digests")
@@ -57,6 +61,7 @@ class Measured(System):
                    f"select setval ('tokens_number_seq', {self.tokens + self.SPARE})")
         self._long("vacuum analyze")
         self._long("checkpoint")
+        self.restart_validator(warm=True)
 
     def _long(self, statements):
         """SQL that may take minutes."""
@@ -125,6 +130,19 @@ class Measured(System):
             if row["name"] == name:
                 return int(row["value"])
         raise Failed(f"{service} has no counter {name}")
+
+    def start_validator(self, warm):
+        """Starts it, with what was used last in its memory or with nothing; when it was ready."""
+        validator = self["validator"]
+        validator.settings["warm_entries"] = None if warm else "0"
+        validator.start()
+        ready = time.monotonic()
+        wait_for(lambda: self.stat("validator", "validator.warm_over") == 1, 600, "the end of the filling")
+        return ready
+
+    def restart_validator(self, warm):
+        self["validator"].stop()
+        self.start_validator(warm)
 
     def wait_audited(self):
         """The auditor has nothing more to do: what is measured next has the machine for itself."""
