@@ -1,9 +1,10 @@
 #include "tests/unit/support_plan.h"
+#include "common/crypto/crypto.h"
 #include "common/memory/memory.h"
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static PGresult *
 run (PGconn *pg, const char *sql, ExecStatusType wanted)
@@ -67,4 +68,23 @@ plan_number (const char *text, const char *name)
 {
     const char *found = strstr (text, name);
     return found ? atol (found + strlen (name)) : -1;
+}
+
+int
+plan_tests (const char *name, struct postgres *postgres, void (*add) (Suite *suite))
+{
+    struct error error = {""};
+    if (!crypto_start (&error))
+        return EXIT_FAILURE;
+    alarm (290);
+    postgres_start (postgres);
+    Suite *suite = suite_create (name);
+    add (suite);
+    SRunner *runner = srunner_create (suite);
+    srunner_set_fork_status (runner, CK_NOFORK);
+    srunner_run_all (runner, CK_NORMAL);
+    int failed = srunner_ntests_failed (runner);
+    srunner_free (runner);
+    postgres_destroy (postgres);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

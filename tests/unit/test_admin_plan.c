@@ -1,13 +1,10 @@
 // What lists of tokens and customers cost in an account of very many (R31): a page comes from an index, from where the one before ended, without a sort.
-// objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/admin/statements.o
-#include "common/crypto/crypto.h"
+// objects: tests/unit/support_postgres.o tests/unit/support_plan.o tests/unit/support_migrate.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/admin/statements.o
 #include "common/memory/memory.h"
 #include "services/admin/statements.h"
 #include "services/admin/store.h"
-#include "services/cli/migrate.h"
+#include "tests/unit/support_migrate.h"
 #include "tests/unit/support_plan.h"
-#include "tests/unit/support_postgres.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,14 +56,7 @@ fill_tokens (void)
 static void
 fill (void)
 {
-    struct error error = {""};
-    FILE *out = fopen ("/dev/null", "w");
-    struct migrate_options options = {.url = postgres_url (&postgres, "postgres", "postgres"),
-                                      .schema_dir = "deploy/schema",
-                                      .out = out};
-    ck_assert_msg (migrate_run (&options, &error), "%s", error.text);
-    fclose (out);
-    pg = postgres_connect (&postgres, "postgres", "postgres");
+    pg = postgres_migrated (&postgres);
     postgres_run (pg, "INSERT INTO modules (name, title) VALUES ('orders', 'Orders')");
     postgres_run (pg, "INSERT INTO accounts (name) SELECT 'a' FROM generate_series (1, 100)");
     postgres_run (pg, "INSERT INTO account_modules SELECT number, 1 FROM accounts");
@@ -276,33 +266,32 @@ START_TEST (test_notices)
 }
 END_TEST
 
-int
-main (void)
+static void
+end (void)
 {
-    struct error error = {""};
-    if (!crypto_start (&error))
-        return EXIT_FAILURE;
-    alarm (290);
-    postgres_start (&postgres);
-    Suite *suite = suite_create ("admin plan");
+    PQfinish (pg);
+}
+
+static void
+add (Suite *suite)
+{
     TCase *tcase = tcase_create ("admin plan");
     tcase_set_timeout (tcase, 280);
     TCase *filling = tcase_create ("filling");
     tcase_add_unchecked_fixture (filling, fill, NULL);
     tcase_add_test (filling, test_pages);
     tcase_add_test (filling, test_customers);
+    tcase_add_unchecked_fixture (tcase, NULL, end);
     tcase_add_test (tcase, test_bounds);
     tcase_add_test (tcase, test_filters);
     tcase_add_test (tcase, test_one);
     tcase_add_test (tcase, test_notices);
     suite_add_tcase (suite, filling);
     suite_add_tcase (suite, tcase);
-    SRunner *runner = srunner_create (suite);
-    srunner_set_fork_status (runner, CK_NOFORK);
-    srunner_run_all (runner, CK_NORMAL);
-    int failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    PQfinish (pg);
-    postgres_destroy (&postgres);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int
+main (void)
+{
+    return plan_tests ("admin plan", &postgres, add);
 }

@@ -1,12 +1,9 @@
 // What the auditor's queries cost in a trail of many partitions (R41).
-// objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/auditor/statements.o
-#include "common/crypto/crypto.h"
+// objects: tests/unit/support_postgres.o tests/unit/support_plan.o tests/unit/support_migrate.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/auditor/statements.o
 #include "common/memory/memory.h"
 #include "services/auditor/store.h"
-#include "services/cli/migrate.h"
+#include "tests/unit/support_migrate.h"
 #include "tests/unit/support_plan.h"
-#include "tests/unit/support_postgres.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -164,14 +161,7 @@ fill_use (void)
 static void
 fill (void)
 {
-    struct error error = {""};
-    FILE *out = fopen ("/dev/null", "w");
-    struct migrate_options options = {.url = postgres_url (&postgres, "postgres", "postgres"),
-                                      .schema_dir = "deploy/schema",
-                                      .out = out};
-    ck_assert_msg (migrate_run (&options, &error), "%s", error.text);
-    fclose (out);
-    pg = postgres_connect (&postgres, "postgres", "postgres");
+    pg = postgres_migrated (&postgres);
     for (int i = 0; i < PARTITIONS; i++) {
         cleanup_free char *rows = xasprintf (
             "INSERT INTO trail SELECT n, 'r', sha256 (n::text::bytea), 'e.' || n %% 20, 'TKN-' || "
@@ -187,17 +177,17 @@ fill (void)
     postgres_run (pg, "ANALYZE");
 }
 
-int
-main (void)
+static void
+end (void)
 {
-    struct error error = {""};
-    if (!crypto_start (&error))
-        return EXIT_FAILURE;
-    alarm (120);
-    postgres_start (&postgres);
-    Suite *suite = suite_create ("auditor plan");
+    PQfinish (pg);
+}
+
+static void
+add (Suite *suite)
+{
     TCase *tcase = tcase_create ("auditor plan");
-    tcase_add_unchecked_fixture (tcase, fill, NULL);
+    tcase_add_unchecked_fixture (tcase, fill, end);
     tcase_set_timeout (tcase, 100);
     tcase_add_test (tcase, test_record);
     tcase_add_test (tcase, test_follow);
@@ -206,12 +196,10 @@ main (void)
     tcase_add_test (tcase, test_prefix);
     tcase_add_test (tcase, test_use);
     suite_add_tcase (suite, tcase);
-    SRunner *runner = srunner_create (suite);
-    srunner_set_fork_status (runner, CK_NOFORK);
-    srunner_run_all (runner, CK_NORMAL);
-    int failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    PQfinish (pg);
-    postgres_destroy (&postgres);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int
+main (void)
+{
+    return plan_tests ("auditor plan", &postgres, add);
 }

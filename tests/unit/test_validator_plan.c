@@ -1,12 +1,9 @@
 // What the validator's queries cost in a database of many tokens (R9, R42, R43).
-// objects: tests/unit/support_postgres.o tests/unit/support_plan.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/validator/store.o services/validator/row.o services/validator/policy.o services/validator/modules.o
-#include "common/crypto/crypto.h"
+// objects: tests/unit/support_postgres.o tests/unit/support_plan.o tests/unit/support_migrate.o services/cli/migrate.o services/cli/schema.o services/cli/roles.o services/validator/store.o services/validator/row.o services/validator/policy.o services/validator/modules.o
 #include "common/memory/memory.h"
-#include "services/cli/migrate.h"
 #include "services/validator/store.h"
+#include "tests/unit/support_migrate.h"
 #include "tests/unit/support_plan.h"
-#include "tests/unit/support_postgres.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,14 +109,7 @@ END_TEST
 static void
 fill (void)
 {
-    struct error error = {""};
-    FILE *out = fopen ("/dev/null", "w");
-    struct migrate_options options = {.url = postgres_url (&postgres, "postgres", "postgres"),
-                                      .schema_dir = "deploy/schema",
-                                      .out = out};
-    ck_assert_msg (migrate_run (&options, &error), "%s", error.text);
-    fclose (out);
-    pg = postgres_connect (&postgres, "postgres", "postgres");
+    pg = postgres_migrated (&postgres);
     postgres_run (pg, "INSERT INTO modules (name, title) VALUES ('orders', 'Orders')");
     postgres_run (pg, "INSERT INTO accounts (name) SELECT 'a' FROM generate_series (1, 1000)");
     postgres_run (pg, "INSERT INTO account_modules SELECT number, 1 FROM accounts");
@@ -137,28 +127,26 @@ fill (void)
     postgres_run (pg, "VACUUM ANALYZE");
 }
 
-int
-main (void)
+static void
+end (void)
 {
-    struct error error = {""};
-    if (!crypto_start (&error))
-        return EXIT_FAILURE;
-    alarm (120);
-    postgres_start (&postgres);
-    Suite *suite = suite_create ("validator plan");
+    PQfinish (pg);
+}
+
+static void
+add (Suite *suite)
+{
     TCase *tcase = tcase_create ("validator plan");
-    tcase_add_unchecked_fixture (tcase, fill, NULL);
+    tcase_add_unchecked_fixture (tcase, fill, end);
     tcase_set_timeout (tcase, 100);
     tcase_add_test (tcase, test_token_facts);
     tcase_add_test (tcase, test_warm);
     tcase_add_test (tcase, test_warm_behind);
     suite_add_tcase (suite, tcase);
-    SRunner *runner = srunner_create (suite);
-    srunner_set_fork_status (runner, CK_NOFORK);
-    srunner_run_all (runner, CK_NORMAL);
-    int failed = srunner_ntests_failed (runner);
-    srunner_free (runner);
-    PQfinish (pg);
-    postgres_destroy (&postgres);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int
+main (void)
+{
+    return plan_tests ("validator plan", &postgres, add);
 }
