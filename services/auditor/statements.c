@@ -88,10 +88,13 @@ const struct db_statement store_statements[] = {
               false},
     [OUTBOX] = {"auditor_outbox", "SELECT id, record FROM outbox ORDER BY id LIMIT $1::bigint",
                 false},
+    // Columns of as many entries as there are.
     [APPEND] = {"auditor_append",
                 "INSERT INTO trail (sequence, record, digest, event, object_id, actor_id,"
                 " account_id, time_us, visibility)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                " SELECT unnest ($1::bigint[]), unnest ($2::bytea[]), unnest ($3::bytea[]),"
+                "  unnest ($4::text[]), unnest ($5::text[]), unnest ($6::text[]),"
+                "  unnest ($7::text[]), unnest ($8::bigint[]), unnest ($9::smallint[])",
                 true},
     [TAKEN] = {"auditor_taken", "DELETE FROM outbox WHERE id = ANY ($1::bigint[])", true},
     [CHECKPOINT] = {"auditor_checkpoint",

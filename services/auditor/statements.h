@@ -79,7 +79,8 @@ void call_number (void *context, enum db_outcome outcome, PGresult *const *resul
 bool call_get_bytes (const PGresult *result, int row, int column, uint8_t **data_r, size_t *size_r)
     __attribute__ ((warn_unused_result));
 
-// call_append (params, entry): The parameters of APPEND.
-void call_append (struct db_params *params, const Jeton__V1__TrailEntry *entry);
+// call_append (params, entries, n): The parameters of APPEND. They are in what it returns, which the caller frees after the call was made.
+void *call_append (struct db_params *params, const Jeton__V1__TrailEntry *entries, size_t n)
+    __attribute__ ((warn_unused_result, returns_nonnull));
 
 #endif

@@ -169,49 +169,110 @@ call_written (void *context, enum db_outcome outcome, PGresult *const *results,
     call->callback.done (call->context, outcome, error);
 }
 
-void
-call_append (struct db_params *params, const Jeton__V1__TrailEntry *entry)
+// What the parameters of APPEND are in: columns, one after the other.
+enum { APPEND_INTS = 3, APPEND_TEXTS = 6, DIGITS = 21 };
+struct append {
+    const Jeton__V1__TrailEntry *entries;
+    size_t n;
+    struct db_item *items; // of the column that is being packed
+    uint8_t *at;
+};
+
+// ids_write (ids, n, text_r): As PostgreSQL writes an array: {1,2,3}; (n + 1) * (DIGITS + 1) bytes are enough.
+static void
+ids_write (const int64_t *ids, size_t n, char *text_r)
 {
-    db_param_int (params, entry->sequence);
-    db_param_bytes (params, entry->record.data, entry->record.len);
-    db_param_bytes (params, entry->digest.data, entry->digest.len);
-    db_param_text (params, entry->event);
-    db_param_text (params, entry->object_id);
-    db_param_text (params, entry->actor_id);
-    db_param_text (params, entry->account_id);
-    db_param_int (params, entry->time_us);
-    db_param_int (params, (int64_t) entry->visibility);
+    *text_r++ = '{';
+    for (size_t i = 0; i < n; i++)
+        text_r += snprintf (text_r, DIGITS + 1, "%s%lld", i > 0 ? "," : "", (long long) ids[i]);
+    text_r[0] = '}';
+    text_r[1] = '\0';
 }
 
-// ids_text (ids, n): As PostgreSQL writes an array: {1,2,3}. The caller frees.
-static char *
-ids_text (const int64_t *ids, size_t n)
+static void
+append_ints (struct append *append, struct db_params *params, const int64_t *values)
 {
-    enum { DIGITS = 21 };
-    char *text = xcalloc (n + 1, DIGITS + 1), *p = text;
-    *p++ = '{';
+    char *text = (char *) append->at;
+    ids_write (values, append->n, text);
+    db_param_text (params, text);
+    append->at += strlen (text) + 1;
+}
+
+static void
+append_items (struct append *append, struct db_params *params, enum db_array_type type)
+{
+    size_t size = db_array_size (append->items, append->n);
+    db_array_pack (type, append->items, append->n, append->at);
+    db_param_bytes (params, append->at, size);
+    append->at += size;
+}
+
+static void
+append_texts (struct append *append, struct db_params *params, size_t offset)
+{
+    for (size_t i = 0; i < append->n; i++) {
+        const char *text;
+        memcpy (&text, (const char *) &append->entries[i] + offset, sizeof text);
+        append->items[i] = (struct db_item){text, strlen (text)};
+    }
+    append_items (append, params, DB_TEXT);
+}
+
+static size_t
+append_size (const Jeton__V1__TrailEntry *entries, size_t n)
+{
+    enum { ARRAY_HEAD = 20, ITEM_HEAD = 4 };
+    size_t size = (n + 1) * (APPEND_INTS * (DIGITS + 1) + APPEND_TEXTS * ITEM_HEAD) +
+                  (size_t) APPEND_TEXTS * ARRAY_HEAD;
     for (size_t i = 0; i < n; i++)
-        p += snprintf (p, DIGITS + 1, "%s%lld", i > 0 ? "," : "", (long long) ids[i]);
-    *p = '}';
-    return text;
+        size += entries[i].record.len + entries[i].digest.len + strlen (entries[i].event) +
+                strlen (entries[i].object_id) + strlen (entries[i].actor_id) +
+                strlen (entries[i].account_id);
+    return size;
+}
+
+void *
+call_append (struct db_params *params, const Jeton__V1__TrailEntry *entries, size_t n)
+{
+    cleanup_free struct db_item *items = xcalloc (n + 1, sizeof *items);
+    cleanup_free int64_t *numbers = xcalloc (n + 1, sizeof *numbers);
+    void *data = xcalloc (1, append_size (entries, n));
+    struct append append = {entries, n, items, data};
+    for (size_t i = 0; i < n; i++)
+        numbers[i] = entries[i].sequence;
+    append_ints (&append, params, numbers);
+    for (size_t i = 0; i < n; i++)
+        items[i] = (struct db_item){entries[i].record.data, entries[i].record.len};
+    append_items (&append, params, DB_BYTEA);
+    for (size_t i = 0; i < n; i++)
+        items[i] = (struct db_item){entries[i].digest.data, entries[i].digest.len};
+    append_items (&append, params, DB_BYTEA);
+    append_texts (&append, params, offsetof (Jeton__V1__TrailEntry, event));
+    append_texts (&append, params, offsetof (Jeton__V1__TrailEntry, object_id));
+    append_texts (&append, params, offsetof (Jeton__V1__TrailEntry, actor_id));
+    append_texts (&append, params, offsetof (Jeton__V1__TrailEntry, account_id));
+    for (size_t i = 0; i < n; i++)
+        numbers[i] = entries[i].time_us;
+    append_ints (&append, params, numbers);
+    for (size_t i = 0; i < n; i++)
+        numbers[i] = (int64_t) entries[i].visibility;
+    append_ints (&append, params, numbers);
+    return data;
 }
 
 void
 store_append (struct db *db, const Jeton__V1__TrailEntry *entries, const int64_t *ids, size_t n,
               store_callback *callback, void *context)
 {
-    cleanup_free struct db_params *params = xcalloc (n + 1, sizeof *params);
-    cleanup_free struct db_step *steps = xcalloc (n + 1, sizeof *steps);
-    cleanup_free char *taken = ids_text (ids, n);
+    struct db_params params[2] = {{0}, {0}};
+    const struct db_step steps[2] = {{APPEND, &params[0]}, {TAKEN, &params[1]}};
+    cleanup_free void *appended = call_append (&params[0], entries, n);
+    cleanup_free char *taken = xcalloc (n + 1, DIGITS + 1);
     struct call *call = call_new (context);
     call->callback.done = callback;
-    for (size_t i = 0; i < n; i++) {
-        call_append (&params[i], &entries[i]);
-        steps[i] = (struct db_step){APPEND, &params[i]};
-    }
-    db_param_text (&params[n], taken);
-    steps[n] = (struct db_step){TAKEN, &params[n]};
-    db_transaction (db, steps, n + 1, call_written, call);
+    ids_write (ids, n, taken);
+    db_param_text (&params[1], taken);
+    db_transaction (db, steps, 2, call_written, call);
 }
 
 void
