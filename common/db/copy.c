@@ -104,7 +104,8 @@ db_copy_finish (struct db *db)
     db->copy = NULL; // it may start the next one
     copy->end (copy->context, copy->outcome, copy->why.text);
     free (copy->sql);
-    free (copy);
+    free (db->spent_copy);
+    db->spent_copy = copy;
     return true;
 }
 

@@ -412,6 +412,7 @@ db_destroy (struct db **db_p)
 
     alarm_destroy (&db->alarm);
     db_conninfo_free (&db->conninfo);
+    free (db->spent_copy);
     free (db->connections);
     if (db->options.password)
         explicit_bzero ((char *) db->options.password, strlen (db->options.password));

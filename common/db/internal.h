@@ -125,6 +125,8 @@ struct db {
     struct call_list done;          // to be called back
     bool settling, ending;
     struct db_copy *copy; // under way
+    struct db_copy
+        *spent_copy; // the one before: zloop may call for its socket once more, in the same pass
     struct alarm *alarm;  // for turns, retries and time limits
     bool was_ready, lost; // what the listener does not know yet
     db_change_callback *change;
