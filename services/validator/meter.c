@@ -88,14 +88,11 @@ find (const struct meters *meters, uint64_t key)
     return NULL;
 }
 
-// The key's place; one that it can have when it has none, as one that is full.
+// A place for a key that has none, as one that is full.
 static struct meter *
 place (struct meters *meters, uint64_t key, int64_t now_ns)
 {
-    struct meter *meter = find (meters, key), *set = set_of (meters, key);
-    if (meter)
-        return meter;
-    meter = set;
+    struct meter *set = set_of (meters, key), *meter = set;
     for (int i = 0; i < SET; i++)
         if (set[i].full_ns < meter->full_ns)
             meter = &set[i];
@@ -138,7 +135,9 @@ meters_take (struct meters *meters, uint64_t key, const struct meter_limit *limi
         return 0;
     if (n > room)
         n = (uint32_t) room;
-    place (meters, key, now_ns)->full_ns = now_ns + from + n * interval;
+    if (!meter)
+        meter = place (meters, key, now_ns);
+    meter->full_ns = now_ns + from + n * interval;
     return n;
 }
 
@@ -146,9 +145,13 @@ void
 meters_learn (struct meters *meters, uint64_t key, const struct meter_limit *limit, int64_t now_ns,
               int64_t ahead_ns)
 {
+    struct meter *meter = find (meters, key);
     int64_t depth = depth_of (limit);
     if (ahead_ns > depth)
         ahead_ns = depth;
-    if (ahead_ns > meters_ahead (meters, key, limit, now_ns))
-        place (meters, key, now_ns)->full_ns = now_ns + ahead_ns;
+    if (ahead_ns <= ahead_of (meter, limit, now_ns))
+        return;
+    if (!meter)
+        meter = place (meters, key, now_ns);
+    meter->full_ns = now_ns + ahead_ns;
 }
