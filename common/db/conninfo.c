@@ -164,17 +164,17 @@ PGconn *
 db_conninfo_connect (const struct conninfo *info, const struct address_list *addresses,
                      const struct db_options *options, bool copy)
 {
-    // A statement ends a little before the connection that waits for it is given up: an error costs less than a connection. A copy may take long; compiling
-    // its statement would keep its first rows waiting.
+    // A statement ends a little before the connection that waits for it is given up: an error costs less than a connection. A copy may take long.
     int64_t statement_ms = options->timeout_ms - options->timeout_ms / 8;
     if (copy)
         statement_ms = 0;
     else if (statement_ms == 0)
         statement_ms = 1;
     const char *given = option (info->options, "options");
+    // Compiling a statement that reads a few rows of a large table would take a hundred times as long as running it.
     cleanup_free char *session = xasprintf (
-        "%s%s-c client_min_messages=error -c bytea_output=hex -c statement_timeout=%lld%s",
-        given ? given : "", given ? " " : "", (long long) statement_ms, copy ? " -c jit=off" : "");
+        "%s%s-c client_min_messages=error -c bytea_output=hex -c jit=off -c statement_timeout=%lld",
+        given ? given : "", given ? " " : "", (long long) statement_ms);
     cleanup_free char *user_timeout = xasprintf ("%lld", (long long) options->timeout_ms);
 
     struct pairs pairs = {0};

@@ -237,10 +237,11 @@ const struct db_statement store_statements[] = {
     [USE_DAYS_TOKEN] = {"auditor_use_days_token", USE_DAYS_BY ("token = $6::bigint AND"), false},
     [USE_DAYS_ACCOUNT] = {"auditor_use_days_account", USE_DAYS_BY ("account = $6::bigint AND"),
                           false},
-    // $1 rows at most. To be given a token is no use of it. A clock that was ahead must not keep later uses from showing.
+    // $1 rows at most. use_fold has one row, which the planner is told. To be given a token is no use of it. A clock that was ahead must not keep
+    // later uses from showing.
     [USE_FOLD] = {"auditor_use_fold",
                   "WITH step AS (SELECT f.folded, s.last FROM"
-                  "  (SELECT folded FROM use_fold FOR UPDATE) f CROSS JOIN LATERAL"
+                  "  (SELECT folded FROM use_fold LIMIT 1 FOR UPDATE) f CROSS JOIN LATERAL"
                   "  (SELECT max (id) AS last FROM (SELECT id FROM use_log WHERE id > f.folded"
                   "   ORDER BY id LIMIT $1::bigint) next) s WHERE s.last IS NOT NULL),"
                   " done AS (UPDATE use_fold SET folded = step.last FROM step),"

@@ -15,13 +15,14 @@ struct use_keep {
 static void fold (struct use_keep *keep);
 static void show (struct use_keep *keep);
 
-// went (keep, outcome, what): False: not this time; the next tick begins again.
+// went (keep, outcome, what): False: not this time; the next tick begins again, or the next process: what is behind by much would keep one that is
+// about to end from doing so.
 static bool
 went (struct use_keep *keep, enum db_outcome outcome, const char *what)
 {
     keep->busy = false;
     if (outcome == DB_OK)
-        return true;
+        return !keep->auditor->process.draining;
     if (outcome == DB_FAILED || outcome == DB_CONFLICT)
         log_error ("the log of use is not kept", "step", what, "outcome", db_outcome_name (outcome),
                    NULL);
@@ -139,7 +140,8 @@ tick (zloop_t *loop, int timer, void *context)
     struct error reason;
     (void) loop;
     (void) timer;
-    if (!keep->busy && writer_state (keep->auditor->writer, &reason))
+    if (!keep->busy && !keep->auditor->process.draining &&
+        writer_state (keep->auditor->writer, &reason))
         fold (keep);
     return 0;
 }

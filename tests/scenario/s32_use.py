@@ -365,4 +365,21 @@ def partitions(system):
     expect_equal([row["module"] for row in log(system)], ["later"])
 
 
+@test("an auditor that is far behind with usage ends in order, at once, and the next one goes on")
+def behind(system):
+    system["auditor2"].stop()
+    wait_for(lambda: number(system, "select folded from use_fold") >= number(system, "select last from use_head"), 20, "the fold")
+    before = number(system, "select folded from use_fold")
+    rows = 400000
+    system.sql("insert into use_log (id, second, count, account, token, \"user\", module, peer, access, environment, decision, reason)"
+               f" select last + n, {int(time.time())}, 1, 1, 1, 0, 'behind', 'x', 1, 1, 1, 0 from use_head, generate_series (1, {rows}) n;"
+               f" update use_head set last = last + {rows}")
+    wait_for(lambda: number(system, "select folded from use_fold") > before, 20, "the first rows being folded")
+    system["auditor"].stop()
+    expect(number(system, "select folded from use_fold") < before + rows, "the auditor ended only when it had folded all")
+    system["auditor"].start()
+    wait_for(lambda: number(system, "select folded from use_fold") == before + rows, 60, "all being folded")
+    expect_equal(number(system, "select allowed from use_days where token = 1 and day = (select max(day) from use_days)") >= rows, True)
+
+
 main(two_of_each)
