@@ -47,8 +47,8 @@ UNIT_C   := $(wildcard tests/unit/test_*.c)
 # The admin process without its ends: tests stand in for the store, and begin the requests.
 ADMIN_HANDLERS := $(patsubst %.c,%.o,$(filter-out $(addprefix services/admin/,main.c notice.c rights.c statements.c store%),$(wildcard services/admin/*.c)))
 UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
-SUPPORT_C := $(wildcard tests/scenario/*.c)
-SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%)
+SUPPORT_C := $(filter-out %/clock_step.c,$(wildcard tests/scenario/*.c))
+SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%) $(BUILD)/tests/scenario/clock_step.so
 BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo frames memory revoke tokens uses)
 BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 PROPERTY := $(BUILD)/tests/property/property
@@ -57,7 +57,7 @@ FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check check-property check-model check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
+.PHONY: all programs tests help dependencies run stop check check-property check-faults check-model check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -112,6 +112,12 @@ $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $$(addprefix $(BUILD)/,$(sh
 	@$(CC) $$(LDFLAGS_) $$^ $$(PKG_LIBS) $$$$(pkg-config --libs check) -lm -o $$@
 endef
 $(foreach t,$(UNIT_C:tests/unit/%.c=%),$(eval $(call UNIT_TEST,$(t))))
+
+# Loaded into a process of ours, before everything else: so without sanitizers.
+$(BUILD)/tests/scenario/clock_step.so: tests/scenario/clock_step.c
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) -std=c17 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared $< -o $@
 
 $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(LIBRARY)
 	@echo "  LINK  $@"
@@ -170,6 +176,11 @@ check-property: ## a million random steps against a model, while processes are k
 	@deploy/local/dependencies test
 	@$(MAKE) -j$$(nproc) programs $(PROPERTY) build/python/made
 	@JETON_BUILD=$(BUILD) JETON_STEPS=$${JETON_STEPS:-1000000} /usr/bin/python3 -B tests/scenario/s80_property.py
+
+check-faults: ## processes killed and stopped, links cut, disks full …, each for long (20 minutes; FAULTS="word…": only those)
+	@deploy/local/dependencies test
+	@$(MAKE) -j$$(nproc) programs $(SUPPORT) build/python/made
+	@JETON_BUILD=$(BUILD) FAULTS="$(FAULTS)" /usr/bin/python3 -B tests/scenario/s59_faults.py --full
 
 check-model: ## check the protocol of revocation with Spin, and that it finds each deliberate bug (FULL=1: all at once; long)
 	@deploy/local/dependencies model

@@ -460,12 +460,12 @@ def test(name):
 
 
 def report(name, function, *arguments):
-    """Run one test and print its line; true when it passed or was skipped."""
+    """Run one test and print its line; false when it failed, None when it was skipped."""
     try:
         function(*arguments)
     except Skip as why:
         print(f"ok {name} # SKIP {why}", flush=True)
-        return True
+        return None
     except Exception as error:  # a test that breaks has failed, and the next one runs
         text = str(error) if isinstance(error, Failed) else "".join(traceback.format_exception(error))
         print(f"not ok {name}: " + text.strip().replace("\n", "\n#   "), flush=True)
@@ -474,22 +474,25 @@ def report(name, function, *arguments):
     return True
 
 
-def main(make_system=None):
-    """Run the file's tests in order; make_system: called for the system that each of them gets, once. Exits."""
+def main(make_system=None, summary=False):
+    """Run the file's tests in order; make_system: called for the system that each of them gets, once; summary: the last line is the sum. Exits."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    failed = 0
+    failed = good = skipped = 0
     system = None
     try:
         if make_system:
             system = make_system()
         for name, function in TESTS:
             passed = report(name, function, *([system] if system else []))
-            failed += not passed
-            if system and not passed:
+            failed += passed is False
+            good += passed is True
+            skipped += passed is None
+            if system and passed is False:
                 system.failed = True
         if system:
             passed = report("every process ends in order, and no log shows a defect or a secret", system.finish)
             failed += not passed
+            good += passed
             system.failed = system.failed or not passed
     except Exception as error:
         print("not ok the system starts: " + str(error).strip().replace("\n", "\n#   "), flush=True)
@@ -497,4 +500,6 @@ def main(make_system=None):
     finally:
         if system:
             system.destroy()
+    if summary:
+        print(f"{good} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)

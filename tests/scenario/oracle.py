@@ -3,6 +3,8 @@
 It notes when each change was asked for and when it was acknowledged, when each question was asked and when it was answered, and judges in the end. By
 the clock of one process: a change may hold from when it was asked for, and certainly holds from when it was acknowledged, but for the validators'
 limit. So an answer may be what the token was at some moment from `limit` before the question to the answer, or "could not tell"; nothing else.
+
+It also keeps books of what it was answered, by the network that it gives as the client's address, to be compared with the access log.
 """
 
 import collections
@@ -23,10 +25,19 @@ EVERY_S = 0.005        # a question to each validator
 OUTSTANDING_MAX = 256  # questions to one of them
 LOST_S = 10.0          # what is not answered by then was lost with a connection
 NOT_DONE = (envelope.CODE_UNAVAILABLE, envelope.CODE_RESOURCE_EXHAUSTED)
+CHANGE_LOST_S = 25.0
+DRAIN_S = 2.0
 UNKNOWN = (envelope.CODE_UNKNOWN, envelope.CODE_DEADLINE_EXCEEDED)
 AFTER = {"create": "OK", "disable": "DISABLED", "enable": "OK", "delete": "DELETED"}
 
 Answer = collections.namedtuple("Answer", "service token reason asked answered")
+
+
+class Books:
+    """Of one network: what was answered, by reason; validations of which no answer says whether they were counted."""
+
+    def __init__(self):
+        self.answered, self.perhaps = collections.Counter(), 0
 
 
 class State:
@@ -53,7 +64,7 @@ class Token:
 
 
 class Oracle(threading.Thread):
-    """with Oracle(system, limit_s) as oracle: …; then oracle.wrong() tells what was wrong."""
+    """with Oracle(system, limit_s) as oracle: …, or start() and stop(); wrong() tells what was wrong since it was asked before."""
 
     def __init__(self, system, limit_s, steady=4, changing=20):
         super().__init__(daemon=True)
@@ -61,18 +72,21 @@ class Oracle(threading.Thread):
         self.services = system.of_kind("validator")
         self.dealers = {service: wire.Dealer(system, service, "caller") for service in self.services}
         self.admin = wire.Dealer(system, system["admin"])
-        self.asked = {service: {} for service in self.services}  # id: (token, when)
-        self.changing = {}                                       # id: (token, change, when, state)
+        self.asked = {service: {} for service in self.services}  # id: (token, when, books)
+        self.changing = {}                                       # id: (token, change, state, when)
         self.tokens = [Token(f"steady {i}", True) for i in range(steady)] + [Token(f"changing {i}", False) for i in range(changing)]
-        self.past = []
         self.revoking = []   # steady tokens that are to be disabled
+        self.todo = collections.deque()  # for this thread to call
+        self.network = "10.0"
+        self.books = collections.defaultdict(Books)
         self.answers = []
         self.pauses = []     # (service, from, until) in which a process was stopped, and decided nothing
         self.problems = []
         self.counts = collections.Counter()
         # Of steady tokens that nobody revoked, when the last question was asked that was answered so.
         self.last = {service: {} for service in self.services}
-        self.ending = threading.Event()
+        self.judged = 0      # answers, by wrong() the last time
+        self.ending, self.until = threading.Event(), 0.0
         self.turn = 0
 
     def __enter__(self):
@@ -80,6 +94,10 @@ class Oracle(threading.Thread):
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        self.until = time.monotonic() + DRAIN_S  # for answers that are on their way
         self.ending.set()
         self.join()
         for dealer in (*self.dealers.values(), self.admin):
@@ -109,9 +127,17 @@ class Oracle(threading.Thread):
         expect(self.counts["revocations"] >= revocations + n, f"{len(self.changing)} changes open, {dict(self.counts)}")
         return True
 
+    def forget(self):
+        """Steady tokens that were revoked are asked for no more: a fault is over."""
+        def forget():
+            self.tokens = [t for t in self.tokens if t not in self.revoking]
+            self.revoking = []
+        self.todo.append(forget)
+
     def revoke(self):
         """Disables a token that has been valid all the time, and which all have in memory; returns it."""
-        token = next(t for t in self.tokens if t.steady and t not in self.revoking)
+        token = next(t for t in self.tokens if t.steady and t.value and t not in self.revoking)
+        self.tokens.append(Token(token.name, True))  # which takes its place
         self.revoking.append(token)
         return token
 
@@ -128,10 +154,12 @@ class Oracle(threading.Thread):
         token.states.append(state)
         token.due = float("inf")
         sent = self.admin.send(f"jeton.v1.Admin/{change.title()}Token", request, timeout_ms=20000)
-        self.changing[sent] = (token, change, state)
+        self.changing[sent] = (token, change, state, now)
 
     def changed(self, reply, now):
-        token, change, state = self.changing.pop(reply.id)
+        if reply.id not in self.changing:
+            return
+        token, change, state, _ = self.changing.pop(reply.id)
         if reply.code == envelope.CODE_OK:
             if change == "create":
                 made = admin.CreateTokenReply.FromString(reply.body)
@@ -154,6 +182,8 @@ class Oracle(threading.Thread):
             token.ended = now
 
     def changes(self, now):
+        for sent in [i for i, (*_, when) in self.changing.items() if now - when > CHANGE_LOST_S]:
+            self.changing.pop(sent)[0].ended = now  # either state, from now on
         for i, token in enumerate(self.tokens):
             if token.steady and token.id is not None:
                 if token in self.revoking and len(token.states) == 1:
@@ -161,7 +191,6 @@ class Oracle(threading.Thread):
             elif token.due <= now:
                 self.change(token, now)
             elif token.ended and now - token.ended > 2 * self.limit_s:
-                self.past.append(token)
                 self.tokens[i] = Token(token.name, token.steady)
 
     # ---- questions ----
@@ -171,19 +200,22 @@ class Oracle(threading.Thread):
         self.turn += 1
         for service, dealer in self.dealers.items():
             asked = self.asked[service]
-            for sent in [i for i, (_, when) in asked.items() if now - when > LOST_S]:
-                del asked[sent]
+            for sent in [i for i, (_, when, _) in asked.items() if now - when > LOST_S]:
+                asked.pop(sent)[2].perhaps += 1
                 self.counts["lost"] += 1
+            if self.ending.is_set():
+                continue
             if known and len(asked) < OUTSTANDING_MAX:
                 token = known[self.turn % len(known)]
                 when = time.monotonic()
-                asked[dealer.send("jeton.v1.Validator/Validate", validator.ValidateRequest(token=token.value, module="orders"),
-                                  timeout_ms=1000)] = (token, when)
+                request = validator.ValidateRequest(token=token.value, module="orders", client_address=f"{self.network}.255.255")
+                asked[dealer.send("jeton.v1.Validator/Validate", request, timeout_ms=1000)] = (token, when, self.books[self.network])
 
     def answered(self, service, reply, now):
         if reply.id not in self.asked[service]:
             return
-        token, when = self.asked[service].pop(reply.id)
+        token, when, books = self.asked[service].pop(reply.id)
+        books.perhaps += reply.code in UNKNOWN
         if reply.code in NOT_DONE or reply.code in UNKNOWN:
             reason = "UNDECIDED"
         elif reply.code != envelope.CODE_OK:
@@ -191,6 +223,7 @@ class Oracle(threading.Thread):
             return
         else:
             decided = validator.ValidateReply.FromString(reply.body)
+            books.answered[decided.reason] += 1
             reason = validator.Reason.Name(decided.reason)[len("REASON_"):]
             if (decided.decision == validator.DECISION_ALLOW) != (reason == "OK"):
                 self.problems.append(f"{service.name}: {reason} with decision {decided.decision}")
@@ -206,7 +239,7 @@ class Oracle(threading.Thread):
         for socket in sockets:
             poller.register(socket, zmq.POLLIN)
         due = time.monotonic()
-        while not self.ending.is_set():
+        while not self.ending.is_set() or (any(self.asked.values()) and time.monotonic() < self.until):
             for socket, _ in poller.poll(max(0, (due - time.monotonic()) * 1000)):
                 reply = envelope.Reply.FromString(socket.recv())
                 now = time.monotonic()
@@ -216,9 +249,15 @@ class Oracle(threading.Thread):
                     self.changed(reply, now)
             now = time.monotonic()
             if now >= due:
-                self.changes(now)
+                while self.todo:
+                    self.todo.popleft()()
+                if not self.ending.is_set():
+                    self.changes(now)
                 self.ask(now)
                 due = now + EVERY_S
+        for asked in self.asked.values():
+            for _, _, books in asked.values():
+                books.perhaps += 1
 
     # ---- the judgement ----
 
@@ -228,9 +267,11 @@ class Oracle(threading.Thread):
         return max([answer.asked, *until])
 
     def wrong(self):
-        """What was answered and may not have been, in words; what else went wrong."""
-        found = list(self.problems)
-        for answer in self.answers:
+        """What was answered since the last time and may not have been, in words; what else went wrong."""
+        found, self.problems = self.problems, []
+        answers, self.answers = self.answers, []
+        self.judged = len(answers)
+        for answer in answers:
             if answer.reason == "UNDECIDED":
                 continue
             earliest = self.earliest(answer) - self.limit_s
