@@ -138,8 +138,8 @@ class Faulty(System):
                 except subprocess.TimeoutExpired:
                     flood.kill()
                     raise Failed("the load did not end") from None
+                self.flooded(network, output)
         expect(flood.returncode == 0, f"the load ended with status {flood.returncode}")
-        self.flooded(network, output)
 
     def flooded(self, network, output):
         answered, perhaps, sent = collections.Counter(), 0, 0

@@ -200,12 +200,12 @@ def reason(system, service, value):
 @fault("the clock of a validator is stepped by two hours, forth and back: what has an expiry goes by it, revocations do not", short=(1.2,), full=(10,))
 def step_validator(system, oracle, seconds):
     victim, other, _ = system.validators
-    expect_equal(reason(system, victim, system.login), "ok")
     for step in STEPS:
         oracle.revoke()
         system.step(victim, step)
         # The proof that it was stepped: a login token lives for an hour.
-        expect_equal((reason(system, victim, system.login), reason(system, other, system.login)), ("expired" if step > 0 else "ok", "ok"))
+        for service, said in ((victim, "expired" if step > 0 else "ok"), (other, "ok")):
+            wait_for(lambda: reason(system, service, system.login) == said, 10, f"{service.name} saying {said}")  # pylint: disable=cell-var-from-loop
         oracle.revoke()
         allow_to_the_end(oracle, system.validators, seconds)
     wait_for(lambda: [system.sql(f"select count(*) > 0 from use_log where second - extract(epoch from now()) {test}")
