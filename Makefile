@@ -57,7 +57,7 @@ FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check check-property check-faults check-model check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
+.PHONY: all programs tests help dependencies run stop check check-property check-faults soak check-model check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -181,6 +181,11 @@ check-faults: ## processes killed and stopped, links cut, disks full …, each f
 	@deploy/local/dependencies test
 	@$(MAKE) -j$$(nproc) programs $(SUPPORT) build/python/made
 	@JETON_BUILD=$(BUILD) FAULTS="$(FAULTS)" /usr/bin/python3 -B tests/scenario/s59_faults.py --full
+
+soak: ## full load for SOAK_SECONDS (600): every answer right, each in the log, memory flat
+	@deploy/local/dependencies test
+	@$(MAKE) -j$$(nproc) programs $(SUPPORT) build/python/made
+	@JETON_BUILD=$(BUILD) /usr/bin/python3 -B tests/scenario/soak.py
 
 check-model: ## check the protocol of revocation with Spin, and that it finds each deliberate bug (FULL=1: all at once; long)
 	@deploy/local/dependencies model

@@ -37,8 +37,10 @@ NOT_COUNTED = {validator.REASON_UNDECIDED}
 
 
 class Faulty(System):
-    def __init__(self):
-        super().__init__(processes={"validator": 3}, settings=SETTINGS, start=False)
+    def __init__(self, validators=None):
+        """validators: settings of theirs, besides those above."""
+        settings = {**SETTINGS, "validator": {**SETTINGS["validator"], **(validators or {})}}
+        super().__init__(processes={"validator": 3}, settings=settings, start=False)
         self.network = Network()
         self.network.start()
         self.validators = self.of_kind("validator")
@@ -159,7 +161,7 @@ class Faulty(System):
         return [name for v in self.validators for name in os.listdir(self.path(f"{v.name}.use")) if name.endswith(".use")]
 
     def check_books(self):
-        """The access log has what was answered: no reason less often, and in all no more often than by what nobody knows of."""
+        """The access log has what was answered: no reason less often, and in all no more often than by what nobody knows of. How many answers there were."""
         for network, books in self.oracle.books.items():
             self.books[network, "caller"] = (books.answered, books.perhaps)
         wait_for(lambda: not self.spooled(), 120, "all that was counted being with the auditor")
@@ -186,6 +188,7 @@ class Faulty(System):
                 wrong.append(f"{network}: {less} less in the log than answered, {dropped} were dropped")
         expect(not wrong, "; ".join(wrong))
         print(f"# {total} answers in {len(self.books)} books, and as many in the log; {unclear} calls ended without an answer")
+        return total
 
     def stat(self, service, name):
         return next(int(row["value"]) for row in self.cli("stats", service.name.rstrip("0123456789"), "--endpoint", service.endpoint)
