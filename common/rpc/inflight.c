@@ -1,6 +1,7 @@
 #include "common/memory/memory.h"
 #include "common/rpc/internal.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,8 +194,19 @@ rpc_connection_gone (struct rpc_server *server, int fd)
     }
 }
 
+// ROUTER numbers connections in the order in which they come: less than 0 when the first came before the second.
+static int32_t
+routing_order (const uint8_t *first, const uint8_t *second)
+{
+    uint32_t a, b;
+    memcpy (&a, first + 1, sizeof a);
+    memcpy (&b, second + 1, sizeof b);
+    return (int32_t) (ntohl (a) - ntohl (b));
+}
+
 // File descriptors are used again, and events and messages come by different ways. An event is sent before its descriptor is closed,
-// so that all about earlier connections is in the monitor at the latest when a first message is here.
+// so that all about earlier connections is in the monitor at the latest when a first message is here. But the last words of an earlier one may come when it is
+// known already that its descriptor is another's: they are taken for the other's first, until that speaks for itself.
 bool
 rpc_connection_see (struct rpc_server *server, const struct rpc_sender *sender)
 {
@@ -206,8 +218,13 @@ rpc_connection_see (struct rpc_server *server, const struct rpc_sender *sender)
     }
     if (connection == NULL || !connection->open)
         return false;
-    if (connection->known && memcmp (connection->routing, sender->routing, RPC_ROUTING_SIZE) != 0)
-        return false; // the last words of a connection before this one
+    int32_t order = connection->known ? routing_order (sender->routing, connection->routing) : 0;
+    if (order < 0)
+        return false;
+    if (order > 0) {
+        rpc_connection_gone (server, sender->fd);
+        connection->open = true;
+    }
     connection->known = true;
     memcpy (connection->routing, sender->routing, RPC_ROUTING_SIZE);
     return true;

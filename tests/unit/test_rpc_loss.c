@@ -1,5 +1,6 @@
 // Servers that go away and come back, and others that take over. Second servers are processes of their own.
 // objects: tests/unit/rpc_fixture.o
+#include "common/rpc/internal.h"
 #include "tests/unit/rpc_fixture.h"
 
 #include <signal.h>
@@ -241,6 +242,39 @@ START_TEST (a_stopped_server_is_noticed)
 }
 END_TEST
 
+// Of a connection by a descriptor that libzmq does not use: what its messages and events would tell.
+static bool
+seen (int fd, uint32_t number)
+{
+    uint8_t routing[RPC_ROUTING_SIZE] = {0};
+    uint32_t order = htonl (number);
+    memcpy (routing + 1, &order, sizeof order);
+    struct rpc_sender sender = {.routing = routing, .routing_size = sizeof routing, .fd = fd};
+    return rpc_connection_see (fixture.server, &sender);
+}
+
+START_TEST (a_descriptor_is_used_again)
+{
+    enum { FD = 900 };
+    fixture_serve (&fixture);
+    ck_assert (!seen (FD, 1));
+    for (uint32_t number = UINT32_MAX - 4; number != 5; number += 2) {
+        rpc_connection_opened (fixture.server, FD);
+        ck_assert (seen (FD, number));
+        // That one is gone, the next one is there; and then come the last words of the first.
+        rpc_connection_gone (fixture.server, FD);
+        ck_assert (!seen (FD, number));
+        rpc_connection_opened (fixture.server, FD);
+        (void) seen (FD, number);
+        ck_assert (seen (FD, number + 1));
+        ck_assert (!seen (FD, number));
+        ck_assert (seen (FD, number + 1));
+        rpc_connection_gone (fixture.server, FD);
+        ck_assert (!seen (FD, number + 1));
+    }
+}
+END_TEST
+
 START_TEST (connections_are_limited)
 {
     fixture.options.connection_limit = 2;
@@ -280,6 +314,7 @@ main (void)
     tcase_add_checked_fixture (losses, set_up, tear_down);
     tcase_add_test (losses, a_lost_call_is_unknown_unless_it_may_be_repeated);
     tcase_add_test (losses, a_call_that_is_lost_twice_is_unavailable);
+    tcase_add_test (losses, a_descriptor_is_used_again);
     tcase_add_test (losses, one_that_is_not_ready_is_passed_over);
     tcase_add_test (losses, one_that_ends_finishes_what_it_has_and_the_rest_goes_elsewhere);
     tcase_add_test (losses, a_key_has_a_home_until_that_is_gone);
