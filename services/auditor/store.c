@@ -266,7 +266,7 @@ store_append (struct db *db, const Jeton__V1__TrailEntry *entries, const int64_t
 {
     struct db_params params[2] = {{0}, {0}};
     const struct db_step steps[2] = {{APPEND, &params[0]}, {TAKEN, &params[1]}};
-    cleanup_free void *appended = call_append (&params[0], entries, n);
+    cleanup_free __attribute__ ((unused)) void *appended = call_append (&params[0], entries, n);
     cleanup_free char *taken = xcalloc (n + 1, DIGITS + 1);
     struct call *call = call_new (context);
     call->callback.done = callback;

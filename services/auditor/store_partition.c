@@ -72,7 +72,7 @@ store_drop (struct db *db, const Jeton__V1__TrailEntry *entry, int64_t keep_days
     const struct db_step steps[2] = {{APPEND, &params[0]}, {DROP, &params[1]}};
     struct call *call = call_new (context);
     call->callback.done = callback;
-    cleanup_free void *appended = call_append (&params[0], entry, 1);
+    cleanup_free __attribute__ ((unused)) void *appended = call_append (&params[0], entry, 1);
     db_param_int (&params[1], keep_days);
     db_param_int (&params[1], last);
     db_param_int (&params[1], entry->sequence);
