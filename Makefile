@@ -49,7 +49,7 @@ ADMIN_HANDLERS := $(patsubst %.c,%.o,$(filter-out $(addprefix services/admin/,ma
 UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
 SUPPORT_C := $(filter-out %/clock_step.c,$(wildcard tests/scenario/*.c))
 SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%) $(BUILD)/tests/scenario/clock_step.so
-BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo frames memory revoke tokens uses)
+BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo engine frames memory revoke tokens uses)
 BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 PROPERTY := $(BUILD)/tests/property/property
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
@@ -123,6 +123,8 @@ $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(LIBRARY)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
 
+$(BUILD)/tests/bench/engine: $(addprefix $(BUILD)/services/validator/,cache.o unknown.o decide.o dispatch.o hash_index.o modules.o policy.o stamps.o use.o validate.o)
+$(BUILD)/tests/bench/engine: private LDFLAGS += -Wl,--wrap=zmq_msg_send
 $(BUILD)/tests/bench/memory: $(addprefix $(BUILD)/services/validator/,cache.o unknown.o stamps.o hash_index.o policy.o modules.o decide.o)
 
 # What is no program is shared by them.

@@ -116,16 +116,21 @@ arena_new (size_t limit)
 void
 arena_reset (struct arena *arena)
 {
+    struct block *kept = NULL;
     while (arena->newest) {
         struct block *block = arena->newest;
-        explicit_bzero (block->data, block->used);
-        block->used = 0;
-        // A first block that was made for one large value is not worth keeping.
-        if (!block->next && block->size <= LARGEST_BLOCK)
-            break;
         arena->newest = block->next;
-        free (block);
+        explicit_bzero (block->data, block->used);
+        // A block that was made for one large value is not worth keeping. Of the others the first that comes is the largest.
+        if (kept || block->size > LARGEST_BLOCK) {
+            free (block);
+            continue;
+        }
+        block->used = 0;
+        block->next = NULL;
+        kept = block;
     }
+    arena->newest = kept;
     arena->handed_out = 0;
 }
 

@@ -27,7 +27,7 @@ struct arena *arena_new (size_t limit) __attribute__ ((returns_nonnull));
 // arena_destroy (&arena): Frees it and all that came from it. NULL-safe; sets the pointer to NULL.
 void arena_destroy (struct arena **arena);
 
-// arena_reset (arena): Wipes what was handed out (there may be secrets in it) and makes it empty; keeps the first block.
+// arena_reset (arena): Wipes what was handed out (there may be secrets in it) and makes it empty; keeps one block of 64 KiB at most.
 void arena_reset (struct arena *arena);
 
 // arena_alloc (arena, size):

@@ -46,7 +46,7 @@ rpc_inflight_free (struct rpc_server *server)
 }
 
 // Requests and their arenas are used again: in the steady state none is allocated. There are never more than in_flight_limit, and
-// a few for what is refused.
+// a few for what is refused; what a burst leaves is given back.
 struct request *
 rpc_request_take (struct rpc_server *server)
 {
@@ -59,6 +59,7 @@ rpc_request_take (struct rpc_server *server)
     } else {
         request = NODE_OWNER (server->pool.next, struct request, link);
         node_remove (&request->link);
+        server->pooled--;
     }
     request->server = server;
     request->magic = REQUEST_MAGIC;
@@ -74,11 +75,19 @@ rpc_request_release (struct request *request)
     node_remove (&request->link);
     node_remove (&request->due);
     arena_reset (arena);
+    if (server->pooled == RPC_POOL_MAX) {
+        arena_destroy (&arena);
+        request->magic = 0;
+        free (request);
+        return;
+    }
     memset (request, 0, sizeof *request);
     request->arena = arena;
     node_init (&request->link);
     node_init (&request->due);
-    list_append (&server->pool, &request->link);
+    // The one that was used last is taken first: it is in the processor's caches, and has its memory already.
+    list_append (server->pool.next, &request->link);
+    server->pooled++;
 }
 
 static struct request **

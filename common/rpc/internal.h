@@ -23,6 +23,7 @@ enum {
     RPC_BATCH = 64,            // messages taken from a socket in one turn of the loop
     RPC_LAST = 65536,          // and when it ends
     RPC_CREDIT_MAX = 1 << 20,
+    RPC_POOL_MAX = 512,  // requests kept for later
     RPC_STALLED_MS = 20, // until a stream whose peer's queue was full is tried again
     RPC_WAITING_MS = 1,  // until replies that wait are tried again
 };
@@ -101,7 +102,8 @@ struct rpc_server {
     struct node due;       // struct request.due: streams with something to be told
     struct node stalled;   // struct request.due: streams whose peer's queue is full
     struct node pool;      // struct request.link: not in use
-    struct node backlogs;  // struct rpc_backlog.link
+    size_t pooled;
+    struct node backlogs; // struct rpc_backlog.link
     struct deadlines deadlines;
 };
 
@@ -182,6 +184,9 @@ void rpc_backlog_drop (struct rpc_server *server, struct rpc_connection *connect
 void rpc_backlogs_send (struct rpc_server *server);
 
 // receive.c
+// rpc_receive_message (server, sender, data, size): One frame of a connection.
+void rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
+                          const uint8_t *data, size_t size);
 int rpc_receive_readable (zloop_t *loop, zsock_t *reader, void *context);
 // rpc_receive_last (server): It drains, and its socket is about to be closed: what has come by now is told so. Whoever heard nothing could not tell
 // whether a change was done.

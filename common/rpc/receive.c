@@ -67,9 +67,9 @@ envelope_unpack (struct rpc_server *server, const struct rpc_sender *sender,
     return message;
 }
 
-static void
-message_handle (struct rpc_server *server, const struct rpc_sender *sender, const uint8_t *data,
-                size_t size)
+void
+rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
+                     const uint8_t *data, size_t size)
 {
     struct request *request = rpc_request_take (server);
     const Jeton__V1__ClientMessage *message = envelope_unpack (server, sender, request, data, size);
@@ -121,7 +121,7 @@ frames_handle (struct rpc_server *server, zmq_msg_t *routing, zmq_msg_t *frame, 
         return;
     }
     if (fault == NULL) {
-        message_handle (server, &sender, zmq_msg_data (frame), zmq_msg_size (frame));
+        rpc_receive_message (server, &sender, zmq_msg_data (frame), zmq_msg_size (frame));
         return;
     }
     server->counters.malformed++;

@@ -107,6 +107,13 @@ utf8_sequence (const uint8_t *at, const uint8_t *end)
 static const char *
 string_fault (struct cursor content)
 {
+    // Nearly all text is ASCII: eight bytes at a time, as long as none has its high bit set, and none is 0.
+    const uint64_t ones = UINT64_C (0x0101010101010101), highs = ones << 7;
+    for (uint64_t word; content.end - content.at >= 8; content.at += 8) {
+        memcpy (&word, content.at, sizeof word);
+        if (((word | (word - ones)) & highs) != 0)
+            break;
+    }
     while (content.at < content.end) {
         size_t length = utf8_sequence (content.at, content.end);
         if (length == 0)

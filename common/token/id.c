@@ -5,6 +5,7 @@
 #include "common/token/id.h"
 #include <assert.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static const uint8_t permutation_key[crypto_shorthash_KEYBYTES] = {
 };
 
 static uint32_t
-round_value (int round, uint32_t half)
+round_compute (int round, uint32_t half)
 {
     const uint8_t input[3] = {(uint8_t) round, (uint8_t) (half >> 8), (uint8_t) half};
     uint8_t hash[crypto_shorthash_BYTES];
@@ -28,12 +29,25 @@ round_value (int round, uint32_t half)
     return (uint32_t) (number % HALF);
 }
 
+// Every validation has ids to write. All values that the rounds may have: 80 kB, a millisecond.
+static uint16_t round_values[ROUNDS][HALF];
+static pthread_once_t round_once = PTHREAD_ONCE_INIT;
+
+static void
+round_values_fill (void)
+{
+    for (int round = 0; round < ROUNDS; round++)
+        for (uint32_t half = 0; half < HALF; half++)
+            round_values[round][half] = (uint16_t) round_compute (round, half);
+}
+
 static void
 permute (int64_t number, uint32_t *left_r, uint32_t *right_r)
 {
     uint32_t left = (uint32_t) (number / HALF), right = (uint32_t) (number % HALF);
+    pthread_once (&round_once, round_values_fill);
     for (int round = 0; round < ROUNDS; round++) {
-        uint32_t next = (left + round_value (round, right)) % HALF;
+        uint32_t next = (left + round_values[round][right]) % HALF;
         left = right;
         right = next;
     }
@@ -44,8 +58,9 @@ permute (int64_t number, uint32_t *left_r, uint32_t *right_r)
 static int64_t
 restore (uint32_t left, uint32_t right)
 {
+    pthread_once (&round_once, round_values_fill);
     for (int round = ROUNDS; round-- > 0;) {
-        uint32_t before = (right + HALF - round_value (round, left)) % HALF;
+        uint32_t before = (right + HALF - round_values[round][left]) % HALF;
         right = left;
         left = before;
     }
@@ -67,13 +82,25 @@ read_group (const char *text, uint32_t *group_r)
     return true;
 }
 
+// "-dddd"
+static void
+group_write (uint32_t group, char *text)
+{
+    text[0] = '-';
+    for (int i = 4; i > 0; i--, group /= 10)
+        text[i] = (char) ('0' + group % 10);
+}
+
 void
 id_format (const char *prefix, int64_t number, char id_r[ID_SIZE])
 {
     assert (strlen (prefix) == 3 && number >= 1 && number <= ID_NUMBER_MAX);
     uint32_t left, right;
     permute (number, &left, &right);
-    snprintf (id_r, ID_SIZE, "%s-%04" PRIu32 "-%04" PRIu32, prefix, left, right);
+    memcpy (id_r, prefix, 3);
+    group_write (left, id_r + 3);
+    group_write (right, id_r + 8);
+    id_r[13] = '\0';
 }
 
 bool

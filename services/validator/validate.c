@@ -49,6 +49,8 @@ struct batch {
     bool only_known; // what would have to be looked up is left unanswered
     bool sure;       // what is in memory may be believed
     int64_t now_ms;
+    char *challenge; // the last WWW-Authenticate; NULL: none yet
+    Jeton__V1__Reason challenged;
     size_t n, pending;
     struct check *checks;
     Jeton__V1__ValidateReply *replies;
@@ -94,6 +96,22 @@ reply_set (Jeton__V1__ValidateReply *reply, Jeton__V1__Reason reason)
                                                              : JETON__V1__DECISION__DECISION_DENY;
 }
 
+static char *
+challenge_text (struct batch *batch, Jeton__V1__Reason reason)
+{
+    const char *challenge = decide_challenge (reason);
+    if (!challenge)
+        return text_or_empty (NULL);
+    // Those that are refused are often refused for the same reason.
+    if (!batch->challenge || batch->challenged != reason) {
+        batch->challenge = text_or_empty (arena_printf (request_arena (batch->request),
+                                                        "Bearer realm=\"jeton\"%s%s",
+                                                        *challenge ? ", " : "", challenge));
+        batch->challenged = reason;
+    }
+    return batch->challenge;
+}
+
 static void
 check_end (struct check *check, Jeton__V1__Reason reason)
 {
@@ -108,11 +126,7 @@ check_end (struct check *check, Jeton__V1__Reason reason)
         jeton__v1__validate_reply__init (reply);
         reply_set (reply, reason = JETON__V1__REASON__REASON_UNDECIDED);
     }
-    const char *challenge = decide_challenge (reason);
-    if (challenge)
-        reply->www_authenticate = text_or_empty (arena_printf (request_arena (batch->request),
-                                                               "Bearer realm=\"jeton\"%s%s",
-                                                               *challenge ? ", " : "", challenge));
+    reply->www_authenticate = challenge_text (batch, reason);
 
     if (reason == JETON__V1__REASON__REASON_OK)
         stats->allowed++;
@@ -338,9 +352,13 @@ check_jwt (struct check *check, size_t length)
 static bool
 module_name_good (const char *name)
 {
-    size_t length = strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-    return length > 0 && length < MODULE_NAME_SIZE && name[length] == '\0' && name[0] >= 'a' &&
-           name[0] <= 'z';
+    size_t length = 0;
+    for (; name[length] != '\0'; length++)
+        if (!((name[length] >= 'a' && name[length] <= 'z') ||
+              (name[length] >= '0' && name[length] <= '9') || name[length] == '_' ||
+              name[length] == '-'))
+            return false;
+    return length > 0 && length < MODULE_NAME_SIZE && name[0] >= 'a' && name[0] <= 'z';
 }
 
 // The field of a validation that is wrong, or NULL; why_r says what is wrong with it.

@@ -184,6 +184,12 @@ def memory(tokens):
     return measure
 
 
+def engine(bench, _floor):
+    """The validator's work on batches of 64 that have come, without the network; and on such of made-up tokens."""
+    return {name: loads(floors.run([f"{floors.TOOLS}/engine", bench.tokens, 8 * bench.seconds, 64, *more]))["rate"]
+            for name, more in (("good", ()), ("made-up", ("made-up",)))}
+
+
 def peak(bench):
     return {"throughput": bench.system().drive("validate-single", bench.seconds, in_flight=IN_FLIGHT)["rate"]}
 
@@ -215,6 +221,8 @@ ROWS = (
         (Figure("alone", "ns"), Figure("batch", "ns"), Figure("bytes", "B", "most", 160)), None, memory("tokens")),
     Row("memory-many", "the same of 10 million tokens", None,
         (Figure("alone", "ns"), Figure("batch", "ns"), Figure("bytes", "B", "most", 160)), None, memory("tokens_many")),
+    Row("engine", "unpack, find, decide, count, pack: validations/s of one core", None,
+        (Figure("good", "1/s", "least", 2000000), Figure("made-up", "1/s")), None, engine),
     Row("start", "validator with 1 million tokens, all used before", None,
         (Figure("ready", "s", "most", 1.0), Figure("warm", "s", "most", 3.0)), None, start),
     Row("revocation", "commit to last refusal, 3 validators at half load", None,
