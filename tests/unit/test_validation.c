@@ -15,7 +15,7 @@ enum { MANY = 600 };
 static struct fixture fixture;
 static struct validator_client *client;
 static struct outcome outcomes[MANY];
-static char tokens[MANY][16];
+static char tokens[MANY][24];
 
 static void
 client_start (const char *endpoints, uint32_t limit)
