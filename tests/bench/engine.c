@@ -332,6 +332,10 @@ main (int argc, char **argv)
     zloop_destroy (&engine.loop);
     zcert_destroy (&engine.certificate);
     validator_end (&engine);
-    rmdir (engine.directory);
+    char lock[sizeof engine.directory + 8]; // of the journal: all that it leaves
+    snprintf (lock, sizeof lock, "%s/lock", engine.directory);
+    unlink (lock);
+    if (rmdir (engine.directory) != 0)
+        perror (engine.directory);
     return good && fflush (stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
