@@ -228,7 +228,7 @@ def hold_auditors(system, play, statement):
 
 @test("the test can fail: a record that is lost, and one too many, are noticed")
 def records(system):
-    caught(system, steps=5000, says="it does not follow|were acknowledged|records of reveals",
+    caught(system, steps=5000, says="it does not follow|a note of another revision|were acknowledged|records of reveals",
            meanwhile=lambda play: hold_auditors(system, play, "delete from outbox where id = {}"))
     caught(system, steps=5000, says="it does not follow|nobody made|records of reveals",
            meanwhile=lambda play: hold_auditors(system, play, "insert into outbox (record) select record from outbox where id = {}"))
