@@ -50,6 +50,7 @@ struct rpc_outlet {
     enum rpc_connection_state state;
     zsock_t *socket; // NULL: waiting for retry_at_ms
     struct rpc_monitor *monitor;
+    bool unread; // there may be replies that the next turn has to take
     int64_t retry_at_ms;
     int64_t backoff_ms;
     struct node calls; // sent on it

@@ -1,4 +1,5 @@
 #include "common/log/log.h"
+#include "common/net/reader.h"
 #include "common/rpc/client_internal.h"
 
 #include <assert.h>
@@ -21,7 +22,8 @@ socket_close (struct rpc_outlet *outlet)
     if (outlet->socket == NULL)
         return;
     rpc_monitor_destroy (&outlet->monitor);
-    zloop_reader_end (outlet->client->loop, outlet->socket);
+    reader_end (outlet->client->loop, outlet->socket);
+    outlet->unread = false;
     zsock_destroy (&outlet->socket);
 }
 
@@ -45,13 +47,28 @@ replies_take (struct rpc_outlet *outlet, size_t n)
     return more;
 }
 
+// There are replies that the socket's descriptor does not tell of any more (common/net/reader.h).
+static void
+unread_set (struct rpc_outlet *outlet)
+{
+    outlet->unread = true;
+    alarm_by (outlet->client->alarm, 0);
+}
+
+static void
+replies_receive (struct rpc_outlet *outlet)
+{
+    outlet->unread = false;
+    if (replies_take (outlet, RPC_CLIENT_BATCH))
+        unread_set (outlet);
+}
+
 static int
-outlet_readable (zloop_t *loop, zsock_t *reader, void *context)
+outlet_readable (zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
     (void) loop;
-    (void) reader;
-    struct rpc_outlet *outlet = context;
-    replies_take (outlet, RPC_CLIENT_BATCH);
+    (void) item;
+    replies_receive (context);
     return 0;
 }
 
@@ -63,7 +80,7 @@ rpc_client_receive (struct rpc_client *client)
         next = node->next; // what is received may end a call, not another outlet
         struct rpc_outlet *outlet = NODE_OWNER (node, struct rpc_outlet, link);
         if (outlet->socket != NULL && outlet->state == RPC_UP)
-            replies_take (outlet, RPC_CLIENT_BATCH);
+            replies_receive (outlet);
     }
 }
 
@@ -123,12 +140,11 @@ outlet_lost (struct rpc_outlet *outlet)
 static void
 outlet_up (struct rpc_outlet *outlet)
 {
-    int events;
-    size_t size = sizeof events;
     outlet->backoff_ms = RETRY_MIN_MS;
     state_change (outlet, RPC_UP);
     // Makes the socket take notice of the connection; sending alone may not look.
-    zmq_getsockopt (zsock_resolve (outlet->socket), ZMQ_EVENTS, &events, &size);
+    if (reader_pending (outlet->socket))
+        unread_set (outlet);
     rpc_calls_wake (outlet->client);
 }
 
@@ -208,9 +224,9 @@ socket_open (struct rpc_outlet *outlet)
         zsock_destroy (&outlet->socket);
         return false;
     }
-    int rc = zloop_reader (outlet->client->loop, outlet->socket, outlet_readable, outlet);
-    assert (rc == 0);
-    zloop_reader_set_tolerant (outlet->client->loop, outlet->socket);
+    reader_begin (outlet->client->loop, outlet->socket, outlet_readable, outlet);
+    if (reader_pending (outlet->socket))
+        unread_set (outlet);
     return true;
 }
 
@@ -221,6 +237,8 @@ rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now)
         rpc_outlet_destroy (&outlet);
         return;
     }
+    if (outlet->unread)
+        replies_receive (outlet);
     if (outlet->socket != NULL)
         return;
     if (outlet->retry_at_ms <= now && !socket_open (outlet))
@@ -265,5 +283,7 @@ rpc_outlet_send (struct rpc_outlet *outlet, const void *data, size_t size)
     do
         rc = zmq_send (socket, data, size, ZMQ_DONTWAIT);
     while (rc == -1 && errno == EINTR);
+    if (reader_pending (outlet->socket))
+        unread_set (outlet);
     return rc != -1;
 }

@@ -1,7 +1,8 @@
 #include "common/rpc/monitor.h"
 #include "common/memory/memory.h"
+#include "common/net/reader.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,11 @@ static bool
 event_receive (void *socket, unsigned *event_r, uint32_t *value_r)
 {
     uint8_t frame[6], address[1];
-    if (zmq_recv (socket, frame, sizeof frame, ZMQ_DONTWAIT) != sizeof frame)
+    int rc;
+    do
+        rc = zmq_recv (socket, frame, sizeof frame, ZMQ_DONTWAIT);
+    while (rc == -1 && errno == EINTR);
+    if (rc != sizeof frame)
         return false;
     zmq_recv (socket, address, sizeof address, ZMQ_DONTWAIT);
     uint16_t event;
@@ -41,10 +46,10 @@ rpc_monitor_drain (struct rpc_monitor *monitor)
 }
 
 static int
-monitor_readable (zloop_t *loop, zsock_t *reader, void *context)
+monitor_readable (zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
     (void) loop;
-    (void) reader;
+    (void) item;
     rpc_monitor_drain (context);
     return 0;
 }
@@ -75,9 +80,9 @@ rpc_monitor_new (zloop_t *loop, zsock_t *socket, int events, rpc_monitor_handler
         return NULL;
     }
     monitor->monitored = zsock_resolve (socket);
-    int rc = zloop_reader (loop, monitor->events, monitor_readable, monitor);
-    assert (rc == 0);
-    zloop_reader_set_tolerant (loop, monitor->events);
+    reader_begin (loop, monitor->events, monitor_readable, monitor);
+    if (reader_pending (monitor->events)) // the socket was in use before it was monitored
+        rpc_monitor_drain (monitor);
     return monitor;
 }
 
@@ -88,7 +93,7 @@ rpc_monitor_destroy (struct rpc_monitor **monitor_p)
     if (monitor == NULL)
         return;
     zmq_socket_monitor (monitor->monitored, NULL, 0);
-    zloop_reader_end (monitor->loop, monitor->events);
+    reader_end (monitor->loop, monitor->events);
     zsock_destroy (&monitor->events);
     free (monitor);
     *monitor_p = NULL;

@@ -1,7 +1,7 @@
 #include "common/memory/memory.h"
+#include "common/net/reader.h"
 #include "common/rpc/internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -97,7 +97,10 @@ question_answer (struct rpc_server *server, void *socket)
     zmq_msg_init (&extra);
     while (more) {
         zmq_msg_t *frame = n < FRAMES ? &frames[n] : &extra;
-        if (zmq_msg_recv (frame, socket, ZMQ_DONTWAIT) == -1)
+        int rc = zmq_msg_recv (frame, socket, ZMQ_DONTWAIT);
+        if (rc == -1 && errno == EINTR)
+            continue;
+        if (rc == -1)
             break;
         received = true;
         more = zmq_msg_more (frame);
@@ -115,12 +118,14 @@ question_answer (struct rpc_server *server, void *socket)
 }
 
 static int
-admission_readable (zloop_t *loop, zsock_t *reader, void *context)
+admission_readable (zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
     (void) loop;
-    for (int i = 0; i < RPC_BATCH; i++)
-        if (!question_answer (context, zsock_resolve (reader)))
-            break;
+    (void) item;
+    struct rpc_server *server = context;
+    // All that there are: a connection asks one at a time, and its keys cost it more than the answer costs here.
+    while (question_answer (server, zsock_resolve (server->admission.socket)))
+        continue;
     return 0;
 }
 
@@ -134,9 +139,7 @@ rpc_admission_open (struct rpc_server *server, struct error *error_r)
         zsock_destroy (&server->admission.socket);
         return false;
     }
-    int rc = zloop_reader (server->loop, server->admission.socket, admission_readable, server);
-    assert (rc == 0);
-    zloop_reader_set_tolerant (server->loop, server->admission.socket);
+    reader_begin (server->loop, server->admission.socket, admission_readable, server);
     return true;
 }
 
@@ -145,7 +148,7 @@ rpc_admission_close (struct rpc_server *server)
 {
     if (server->admission.socket == NULL)
         return;
-    zloop_reader_end (server->loop, server->admission.socket);
+    reader_end (server->loop, server->admission.socket);
     // Closing frees the name in the background, this does it at once: another server may follow.
     zsock_unbind (server->admission.socket, "%s", zap_endpoint);
     zsock_destroy (&server->admission.socket);
