@@ -292,7 +292,10 @@ socket.connect("tcp://validator:7102")
 from envelope_pb2 import ClientMessage
 message = ClientMessage()
 message.request.id, message.request.method, message.request.timeout_ms = 1, "jeton.v1.Health/Check", 2000
-socket.send(message.SerializeToString())
+try:
+    socket.send(message.SerializeToString(), zmq.DONTWAIT)
+except zmq.Again:  # refused so soon that there is no connection to send on any more
+    pass
 print("answered" if socket.poll(2000) else "nothing")
 """
 
