@@ -99,7 +99,7 @@ call_send (struct rpc_call *call, struct rpc_outlet *outlet)
     outlet->outstanding++;
     list_append (&outlet->calls, &call->link);
     deadline_set (call, call->until_ms);
-    if (call->tries >= call->tries_max) {
+    if (call->tries_max == 1) {
         free (call->frame);
         call->frame = NULL;
     }
@@ -184,7 +184,7 @@ void
 rpc_call_lost (struct rpc_call *call)
 {
     struct rpc_outlet *outlet = call->outlet;
-    bool again = call->idempotent && call->frame != NULL && call->items == 0;
+    bool again = call->idempotent && call->tries < call->tries_max && call->items == 0;
     rpc_call_unsend (call);
     if (again) {
         rpc_call_start (call, outlet);

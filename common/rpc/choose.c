@@ -14,8 +14,8 @@ rpc_choose_hash (const void *data, size_t size, uint8_t hash_r[8])
     crypto_shorthash (hash_r, data, size, home_key);
 }
 
-// Rendezvous hashing (Thaler, Ravishankar 1998): the highest score of a key and an address is the key's home. When it is not up,
-// the next highest is.
+// Rendezvous hashing (Thaler, Ravishankar 1998): the highest score of a key and an address is the key's home. When it is not up, or
+// takes no calls, the next highest is.
 static uint64_t
 score (const uint8_t *key_hash, const struct rpc_outlet *outlet)
 {
@@ -44,8 +44,8 @@ rpc_choose (struct rpc_client *client, const uint8_t *key_hash, const struct rpc
         uint64_t its_score = key_hash != NULL ? score (key_hash, outlet) : 0;
         // Among equals each comes first in turn: the distance from a place that moves on decides.
         size_t distance = (place ^ client->rotation) & 63;
-        if (best == NULL)
-            better = true;
+        if (best == NULL || (best->unwilling_id == 0) != (outlet->unwilling_id == 0))
+            better = best == NULL || best->unwilling_id != 0;
         else if (key_hash != NULL)
             better = its_score > best_score;
         else
@@ -88,6 +88,13 @@ rpc_client_home (struct rpc_client *client, const char *key, size_t size, uint32
     const struct rpc_outlet *outlet = rpc_choose (
         client, by_home ? hash : NULL, except != 0 ? rpc_outlet_find (client, except) : NULL);
     return outlet != NULL ? outlet->number : 0;
+}
+
+bool
+rpc_client_willing (struct rpc_client *client, uint32_t number)
+{
+    const struct rpc_outlet *outlet = rpc_outlet_find (client, number);
+    return outlet != NULL && outlet->state == RPC_UP && outlet->unwilling_id == 0;
 }
 
 const char *

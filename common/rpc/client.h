@@ -64,8 +64,9 @@ struct rpc_call_options {
 // rpc_client_call (client, descriptor, method, message, options, callback, context):
 // Call a method of a service. The message is packed before this returns. options may be NULL. Returns the call's id, for
 // rpc_client_cancel. How it ends when it does not get a reply:
-//   UNAVAILABLE        no connection came up within the deadline, the server asked and, where there is one, a second one said so, or an
-//                      idempotent call was lost twice: nothing was done (or it does not matter)
+//   UNAVAILABLE        no connection came up within the deadline, the server asked and, where there are, others said so, or an
+//                      idempotent call was lost twice: nothing was done (or it does not matter). Who said so is asked after all
+//                      others for a second
 //   UNKNOWN            the connection was lost after the request was sent, and the call is not idempotent
 //   DEADLINE_EXCEEDED  no answer in time
 //   RESOURCE_EXHAUSTED in_flight_limit
@@ -83,8 +84,10 @@ uint64_t rpc_client_call_packed (struct rpc_client *client, const char *method,
                                  rpc_callback *callback, void *context);
 
 // rpc_client_home (client, key, size, except): The number of the connection that a call with this key would be sent on now, were it not for
-// `except` (0: none is excepted). 0: none is up. Numbers are never used again.
+// `except` (0: none is excepted). 0: none is up. Numbers are never used again. rpc_client_willing (client, number): It is up, and has not said
+// UNAVAILABLE of late.
 uint32_t rpc_client_home (struct rpc_client *client, const char *key, size_t size, uint32_t except);
+bool rpc_client_willing (struct rpc_client *client, uint32_t number);
 
 // rpc_client_receive (client): Take what has come by now, without waiting for the loop's turn. Callbacks are called from here; not in one of them.
 void rpc_client_receive (struct rpc_client *client);

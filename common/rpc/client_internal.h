@@ -58,6 +58,9 @@ struct rpc_outlet {
     uint32_t number; // from 1
     uint8_t hash[8]; // of the address
     bool leaving;    // the name does not stand for it any more: closed once its calls are done
+    // It said UNAVAILABLE when this was the client's last call; until then others are chosen before it. 0: it takes calls.
+    uint64_t unwilling_id;
+    int64_t unwilling_until_ms;
 };
 
 struct rpc_client {
@@ -92,7 +95,7 @@ struct rpc_call {
     void *context;
     struct deadline deadline;
     int64_t until_ms; // INT64_MAX: none
-    uint8_t *frame;   // NULL: sent, and not to be sent again
+    uint8_t *frame;   // NULL: sent, and never to be sent again
     size_t frame_size;
     size_t timeout_at; // where timeout_ms is in it
     uint8_t key_hash[8];
@@ -139,7 +142,8 @@ void rpc_calls_wake (struct rpc_client *client);    // a connection came up
 void rpc_calls_refused (struct rpc_client *client); // perhaps there is nobody left to wait for
 void rpc_call_timeout (struct rpc_call *call);
 
-// choose.c: The connection for a call, by the hash of its key; key_hash NULL: with the least outstanding. NULL when none is up.
+// choose.c: The connection for a call, by the hash of its key; key_hash NULL: with the least outstanding. One that is unwilling comes after
+// all others. NULL when none is up.
 struct rpc_outlet *rpc_choose (struct rpc_client *client, const uint8_t *key_hash,
                                const struct rpc_outlet *except);
 struct rpc_outlet *rpc_choose_for (const struct rpc_call *call, const struct rpc_outlet *except);
@@ -151,6 +155,9 @@ void rpc_choose_hash (const void *data, size_t size, uint8_t hash_r[8]);
 void rpc_outlet_new (struct rpc_endpoint *endpoint, char *address);
 void rpc_outlet_destroy (struct rpc_outlet **outlet_p);
 void rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now);
+// rpc_outlet_unwilling (outlet): It has just said UNAVAILABLE. rpc_outlet_willing (outlet, call): It has answered otherwise.
+void rpc_outlet_unwilling (struct rpc_outlet *outlet);
+void rpc_outlet_willing (struct rpc_outlet *outlet, const struct rpc_call *call);
 // rpc_outlet_send (outlet, data, size): False: its queue is full, or it has just been lost.
 bool rpc_outlet_send (struct rpc_outlet *outlet, const void *data, size_t size)
     __attribute__ ((warn_unused_result));

@@ -14,6 +14,7 @@ enum {
     CONNECT_TIMEOUT_MS = 2000,
     RETRY_MIN_MS = 50,
     RETRY_MAX_MS = 1000,
+    UNWILLING_MS = 1000, // then it is asked again
 };
 
 static void
@@ -137,9 +138,37 @@ outlet_lost (struct rpc_outlet *outlet)
         rpc_call_lost (NODE_OWNER (lost.next, struct rpc_call, link));
 }
 
+void
+rpc_outlet_unwilling (struct rpc_outlet *outlet)
+{
+    outlet->unwilling_id = outlet->client->last_id;
+    outlet->unwilling_until_ms = zclock_mono () + UNWILLING_MS;
+    alarm_by (outlet->client->alarm, outlet->unwilling_until_ms);
+}
+
+// One that ends still answers what it had begun.
+void
+rpc_outlet_willing (struct rpc_outlet *outlet, const struct rpc_call *call)
+{
+    if (call->id > outlet->unwilling_id)
+        outlet->unwilling_id = 0;
+}
+
+static void
+unwilling_turn (struct rpc_outlet *outlet, int64_t now)
+{
+    if (outlet->unwilling_id == 0)
+        return;
+    if (outlet->unwilling_until_ms <= now)
+        outlet->unwilling_id = 0;
+    else
+        alarm_by (outlet->client->alarm, outlet->unwilling_until_ms);
+}
+
 static void
 outlet_up (struct rpc_outlet *outlet)
 {
+    outlet->unwilling_id = 0;
     outlet->backoff_ms = RETRY_MIN_MS;
     state_change (outlet, RPC_UP);
     // Makes the socket take notice of the connection; sending alone may not look.
@@ -237,6 +266,7 @@ rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now)
         rpc_outlet_destroy (&outlet);
         return;
     }
+    unwilling_turn (outlet, now);
     if (outlet->unread)
         replies_receive (outlet);
     if (outlet->socket != NULL)

@@ -92,14 +92,15 @@ failure_deliver (struct rpc_call *call, const Jeton__V1__Reply *reply)
 }
 
 // A server that ends, is not ready or lacks its database says so, and did nothing (proto/envelope.proto): another may be better off, and a
-// call that may not be repeated is none yet.
+// call that may not be repeated is none yet. It goes on as long as there is one that takes calls.
 static bool
-elsewhere (struct rpc_call *call, const Jeton__V1__Reply *reply)
+elsewhere (struct rpc_call *call)
 {
-    if (reply->code != JETON__V1__CODE__CODE_UNAVAILABLE || call->frame == NULL ||
-        call->items > 0 || rpc_choose_for (call, call->outlet) == NULL)
-        return false;
     struct rpc_outlet *outlet = call->outlet;
+    const struct rpc_outlet *other =
+        call->frame != NULL && call->items == 0 ? rpc_choose_for (call, outlet) : NULL;
+    if (other == NULL || (other->unwilling_id != 0 && call->tries >= call->tries_max))
+        return false;
     rpc_call_unsend (call);
     rpc_call_start (call, outlet);
     return true;
@@ -108,8 +109,13 @@ elsewhere (struct rpc_call *call, const Jeton__V1__Reply *reply)
 static void
 reply_deliver (struct rpc_call *call, const Jeton__V1__Reply *reply)
 {
+    bool unavailable = reply->code == JETON__V1__CODE__CODE_UNAVAILABLE;
+    if (unavailable)
+        rpc_outlet_unwilling (call->outlet);
+    else
+        rpc_outlet_willing (call->outlet, call);
     if (reply->code != JETON__V1__CODE__CODE_OK) {
-        if (!elsewhere (call, reply))
+        if (!unavailable || !elsewhere (call))
             failure_deliver (call, reply);
         return;
     }

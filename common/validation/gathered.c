@@ -259,7 +259,8 @@ validation_finish (struct validation *validation, const struct rpc_result *resul
     validation_end (validation, result);
 }
 
-// Nothing was done, or it does not matter: another validator may be better off, or the same one when it is back.
+// Nothing was done, or it does not matter: another validator may be better off, or the same one when it is back. One that refuses costs
+// no more than a way, so that those that are known to take calls are asked for as long as there are any.
 static bool
 elsewhere (struct validation *validation, const struct rpc_result *result)
 {
@@ -268,10 +269,12 @@ elsewhere (struct validation *validation, const struct rpc_result *result)
     size_t length;
     const char *token =
         validation_token (gathered->bytes + validation->at, validation->size, &length);
-    if (validation->again || validation->until_ms <= validation_now (client))
+    if (validation->until_ms <= validation_now (client))
         return false;
     uint32_t home = rpc_client_home (client->rpc, token, length, gathered->connection);
     if (home == 0 && !result->lost)
+        return false;
+    if (validation->again && (result->lost || !rpc_client_willing (client->rpc, home)))
         return false;
     validation->again = true;
     gathered_again (validation, home, false);

@@ -21,7 +21,7 @@ struct validation {
     struct gathered *gathered; // NULL: refused
     uint32_t index;            // in it
     uint32_t at, size;         // its request in the bytes of it
-    bool again;                // has been sent for the second time
+    bool again;                // has been sent a second time
     bool patient;              // may wait for what the validator has to look up
     struct validation *next;   // not in use, or refused
 };

@@ -87,12 +87,15 @@ START_TEST (a_call_that_is_lost_twice_is_unavailable)
 }
 END_TEST
 
-// The endpoints of two children, and a client of both that is connected to both.
+// A client of several servers that is connected to all.
 static struct rpc_client *
-client_of_two (unsigned first, unsigned second, bool by_home)
+client_of (const unsigned *ports, size_t n, bool by_home)
 {
-    static char endpoints[80];
-    snprintf (endpoints, sizeof endpoints, "tcp://127.0.0.1:%u,tcp://127.0.0.1:%u", first, second);
+    static char endpoints[160];
+    size_t length = 0;
+    for (size_t i = 0; i < n; i++)
+        length += (size_t) snprintf (endpoints + length, sizeof endpoints - length,
+                                     "%stcp://127.0.0.1:%u", i > 0 ? "," : "", ports[i]);
     struct rpc_client *warm = fixture_client (&fixture, &fixture.caller_keys, endpoints);
     rpc_client_destroy (&warm); // made the loop
     struct error error;
@@ -117,6 +120,12 @@ ask (struct rpc_client *client, struct outcome *outcome, const char *key)
     return outcome->token;
 }
 
+static struct rpc_client *
+client_of_two (unsigned first, unsigned second, bool by_home)
+{
+    return client_of ((const unsigned[]){first, second}, 2, by_home);
+}
+
 START_TEST (one_that_is_not_ready_is_passed_over)
 {
     unsigned ready = fixture_port (), not_ready = fixture_port (), neither = fixture_port ();
@@ -137,7 +146,17 @@ START_TEST (one_that_is_not_ready_is_passed_over)
         ck_assert_str_eq (outcome.token, port);
     }
     rpc_client_destroy (&client);
-    // Once: when nobody is ready, that is the answer.
+    // As long as there is one that may be ready, calls go on.
+    for (int by_home = 0; by_home < 2; by_home++) {
+        client = client_of ((const unsigned[]){not_ready, neither, ready}, 3, by_home);
+        for (int i = 0; i < 20; i++) {
+            char key[16];
+            snprintf (key, sizeof key, "key-%d", i);
+            ck_assert_str_eq (ask (client, &outcome, key), port);
+        }
+        rpc_client_destroy (&client);
+    }
+    // When nobody is ready, that is the answer.
     client = client_of_two (not_ready, neither, false);
     call_validate (client, &outcome, "x", "who", NULL);
     ck_assert (fixture_until (&fixture, outcome_done, &outcome));
@@ -170,12 +189,17 @@ START_TEST (one_that_ends_finishes_what_it_has_and_the_rest_goes_elsewhere)
         call_validate (client, &begun[i], "begun", "hold", NULL);
     ck_assert (fixture_until (&fixture, held, &n));
     rpc_server_drain (fixture.server, drained, &over);
+    uint64_t before = fixture.server->counters.requests;
+    int64_t began = zclock_mono ();
     for (int i = 0; i < 20; i++) {
         call_validate (client, &outcome, "x", "who", NULL);
         ck_assert (fixture_until (&fixture, outcome_done, &outcome));
         ck_assert_msg (outcome.code == JETON__V1__CODE__CODE_OK, "%s", outcome.message);
     }
     ck_assert (!over && !begun[0].done && !begun[1].done);
+    // It is not asked again at once.
+    uint64_t asked = fixture.server->counters.requests - before;
+    ck_assert_uint_le (asked, 1 + (uint64_t) (zclock_mono () - began) / 1000);
     Jeton__V1__ValidateReply reply = JETON__V1__VALIDATE_REPLY__INIT;
     request_reply (fixture.service.held[0], &reply.base);
     for (int i = 0; i < 100 && !(begun[0].done || begun[1].done); i++)

@@ -384,12 +384,13 @@ END_TEST
 
 START_TEST (one_that_is_not_ready_is_passed_over)
 {
-    unsigned ready = fixture_port (), starting = fixture_port ();
+    unsigned ready = fixture_port (), starting = fixture_port (), other = fixture_port ();
     pid_t a = fixture_child (&fixture, ready, RPC_SERVING),
-          b = fixture_child (&fixture, starting, RPC_STARTING);
-    char endpoints[80], port[8];
-    snprintf (endpoints, sizeof endpoints, "tcp://127.0.0.1:%u,tcp://127.0.0.1:%u", ready,
-              starting);
+          b = fixture_child (&fixture, starting, RPC_STARTING),
+          c = fixture_child (&fixture, other, RPC_STARTING);
+    char endpoints[128], port[8];
+    snprintf (endpoints, sizeof endpoints,
+              "tcp://127.0.0.1:%u,tcp://127.0.0.1:%u,tcp://127.0.0.1:%u", starting, other, ready);
     snprintf (port, sizeof port, "%u", ready);
     client_start (endpoints, 0);
     fixture_pass (&fixture, 600);
@@ -397,6 +398,11 @@ START_TEST (one_that_is_not_ready_is_passed_over)
         begin (i, tokens[i], "who", 0);
     for (int i = 0; i < 100; i++)
         end_good (i, port);
+    // The others are known by now: a frame goes where it is answered.
+    uint64_t frames = validator_client_frames (client);
+    begin (0, tokens[0], "who", 0);
+    end_good (0, port);
+    ck_assert_uint_eq (validator_client_frames (client), frames + 1);
     kill (a, SIGKILL);
     waitpid (a, NULL, 0);
     fixture_pass (&fixture, 100);
@@ -406,7 +412,9 @@ START_TEST (one_that_is_not_ready_is_passed_over)
     for (int i = 0; i < 10; i++)
         end (i, JETON__V1__CODE__CODE_UNAVAILABLE);
     kill (b, SIGKILL);
+    kill (c, SIGKILL);
     waitpid (b, NULL, 0);
+    waitpid (c, NULL, 0);
 }
 END_TEST
 
