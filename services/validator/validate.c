@@ -1,17 +1,14 @@
 // Validate and ValidateBatch: what each token is, what is known of it, the decision, the reply.
-#include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/token/id.h"
 #include "common/token/jwt.h"
 #include "envelope.pb-c.h"
-#include "services/validator/cache.h"
-#include "services/validator/decide.h"
+#include "services/validator/check.h"
 #include "services/validator/foreign.h"
 #include "services/validator/limit.h"
 #include "services/validator/lookup.h"
 #include "services/validator/truth.h"
 #include "services/validator/use.h"
-#include "validator.pb-c.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -22,39 +19,6 @@
 enum {
     BATCH_MAX = 256,
     TOKEN_LENGTH_MAX = JWT_SIZE_MAX, // nothing that is longer is a token
-};
-
-struct batch;
-
-// One validation in progress.
-struct check {
-    struct batch *batch;
-    const Jeton__V1__ValidateRequest *request;
-    Jeton__V1__ValidateReply *reply;
-    struct wanted wanted; // but for the module, whose number is asked for when it is needed
-    struct cache_key key;
-    // Of a JWT: what it says of itself.
-    int64_t user, account, expires_at;
-    char *jti;         // NULL: there was no room for it
-    uint64_t verified; // the cache's stamp of when its signature was checked
-    Jeton__V1__Environment environment;
-    bool refreshed; // its key was not known, and the keys have been read again
-};
-
-// What one frame asked for: one validation or several.
-struct batch {
-    struct validator *validator;
-    struct request *request;
-    bool single;
-    bool only_known; // what would have to be looked up is left unanswered
-    bool sure;       // what is in memory may be believed
-    int64_t now_ms;
-    char *challenge; // the last WWW-Authenticate; NULL: none yet
-    Jeton__V1__Reason challenged;
-    size_t n, pending;
-    struct check *checks;
-    Jeton__V1__ValidateReply *replies;
-    Jeton__V1__ValidateReply **pointers;
 };
 
 static void
@@ -79,8 +43,8 @@ batch_ended (struct batch *batch)
         batch_reply (batch);
 }
 
-static char *
-text_or_empty (char *text)
+char *
+check_text (char *text)
 {
     // The arena is full: the decision stands without this text.
     static char empty[] = "";
@@ -101,18 +65,18 @@ challenge_text (struct batch *batch, Jeton__V1__Reason reason)
 {
     const char *challenge = decide_challenge (reason);
     if (!challenge)
-        return text_or_empty (NULL);
+        return check_text (NULL);
     // Those that are refused are often refused for the same reason.
     if (!batch->challenge || batch->challenged != reason) {
-        batch->challenge = text_or_empty (arena_printf (request_arena (batch->request),
-                                                        "Bearer realm=\"jeton\"%s%s",
-                                                        *challenge ? ", " : "", challenge));
+        batch->challenge =
+            check_text (arena_printf (request_arena (batch->request), "Bearer realm=\"jeton\"%s%s",
+                                      *challenge ? ", " : "", challenge));
         batch->challenged = reason;
     }
     return batch->challenge;
 }
 
-static void
+void
 check_end (struct check *check, Jeton__V1__Reason reason)
 {
     struct batch *batch = check->batch;
@@ -143,15 +107,15 @@ id_text (struct check *check, const char *prefix, int64_t number)
 {
     char id[ID_SIZE];
     if (number < 1 || number > ID_NUMBER_MAX)
-        return text_or_empty (NULL);
+        return check_text (NULL);
     id_format (prefix, number, id);
-    return text_or_empty (arena_strdup (request_arena (check->batch->request), id));
+    return check_text (arena_strdup (request_arena (check->batch->request), id));
 }
 
 static char *
 jti_text (struct check *check, const char *jti)
 {
-    return text_or_empty (arena_strdup (request_arena (check->batch->request), jti));
+    return check_text (arena_strdup (request_arena (check->batch->request), jti));
 }
 
 static void
@@ -175,7 +139,7 @@ check_limit (struct check *check, const struct facts *facts)
         check_limited (check, &result);
 }
 
-static void
+void
 check_decide (struct check *check, const struct facts *facts)
 {
     Jeton__V1__ValidateReply *reply = check->reply;
@@ -234,117 +198,11 @@ check_token (struct check *check, size_t length)
 }
 
 // What is neither a value of ours nor one that may have been imported: no look at the database.
-static void
+void
 check_refuse (struct check *check)
 {
     check->batch->validator->stats.refused_unread++;
     check_end (check, JETON__V1__REASON__REASON_MALFORMED);
-}
-
-// ---- JWTs ----------------------------------------------------------------------------------------------------------
-
-static void
-check_jwt_done (void *context, enum store_outcome outcome, const struct facts *facts,
-                uint64_t stamp)
-{
-    struct check *check = context;
-    switch (outcome) {
-    case STORE_OK: {
-        // What the token says is joined with what is known of its user now.
-        struct facts joined = *facts;
-        joined.expires_at = check->expires_at;
-        joined.environment = (uint8_t) check->environment;
-        joined.jti = check->jti;
-        if (joined.account != check->account) {
-            check_end (check, JETON__V1__REASON__REASON_REVOKED);
-            return;
-        }
-        // The older of the two: of what is known of the user, and of the keys that the signature was checked with.
-        cache_put (check->batch->validator->cache, &check->key, &joined,
-                   stamp < check->verified ? stamp : check->verified);
-        check_decide (check, &joined);
-        return;
-    }
-    case STORE_NOT_FOUND:
-        check_end (check, JETON__V1__REASON__REASON_REVOKED);
-        return;
-    case STORE_UNAVAILABLE:
-        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
-        return;
-    }
-}
-
-// The claims of a token whose signature is right. False: it is not one that this issuer makes for this audience.
-static bool
-jwt_claims_read (struct check *check, const json_t *claims)
-{
-    const struct validator_settings *settings = &check->batch->validator->settings;
-    const char *issuer = jwt_text (claims, "iss"), *audience = jwt_text (claims, "aud"),
-               *subject = jwt_text (claims, "sub"), *account = jwt_text (claims, "account"),
-               *environment = jwt_text (claims, "environment"), *jti = jwt_text (claims, "jti");
-    int64_t issued_at;
-    if (!issuer || strcmp (issuer, settings->issuer) != 0 || !audience ||
-        strcmp (audience, settings->audience) != 0 || !subject || !account || !environment ||
-        !jti || !jwt_time (claims, "exp", &check->expires_at) || check->expires_at <= 0 ||
-        !jwt_time (claims, "iat", &issued_at) || !id_parse ("USR", subject, &check->user) ||
-        !id_parse ("ACC", account, &check->account))
-        return false;
-    if (strcmp (environment, "live") == 0)
-        check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
-    else if (strcmp (environment, "test") == 0)
-        check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST;
-    else
-        return false;
-    check->jti = arena_strdup (request_arena (check->batch->request), jti);
-    check->reply->token = text_or_empty (check->jti);
-    return true;
-}
-
-static void check_jwt (struct check *check, size_t length);
-
-static void
-check_keys_refreshed (void *context, bool loaded)
-{
-    struct check *check = context;
-    check->refreshed = true;
-    if (loaded)
-        check_jwt (check, strlen (check->request->token));
-    else
-        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
-}
-
-static void
-check_jwt (struct check *check, size_t length)
-{
-    struct validator *validator = check->batch->validator;
-    json_t *claims = NULL;
-    // Of keys that may be too old nothing is kept; they are read first, and then they are younger than the question.
-    bool keys = truth_keys (validator->truth);
-    check->verified = keys ? cache_now (validator->cache) : 0;
-    if (!keys && !check->refreshed) {
-        keys_read_now (validator->keys, check_keys_refreshed, check);
-        return;
-    }
-    switch (keys_verify (validator->keys, check->request->token, length, &claims)) {
-    case JWT_OK:
-        break;
-    case JWT_UNKNOWN_KEY:
-        if (check->refreshed || !keys_refresh (validator->keys, check_keys_refreshed, check))
-            check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
-        return;
-    case JWT_MALFORMED:
-    case JWT_BAD_SIGNATURE:
-        check_refuse (check);
-        return;
-    }
-    bool good = jwt_claims_read (check, claims);
-    json_decref (claims);
-    if (!good)
-        check_end (check, JETON__V1__REASON__REASON_MALFORMED);
-    else if (check->expires_at <= time (NULL))
-        check_end (check, JETON__V1__REASON__REASON_EXPIRED);
-    else
-        lookup_user (validator->lookup, check->user, check_jwt_done, check);
 }
 
 // ---- requests ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,57 @@
+// Validations in progress: for validate.c, which begins and ends them, and check_jwt.c, which finds out what a JWT is worth.
+#ifndef JETON_VALIDATOR_CHECK_H
+#define JETON_VALIDATOR_CHECK_H
+
+#include "services/validator/cache.h"
+#include "services/validator/decide.h"
+#include "services/validator/validator.h"
+#include "validator.pb-c.h"
+
+struct batch;
+
+// One validation in progress.
+struct check {
+    struct batch *batch;
+    const Jeton__V1__ValidateRequest *request;
+    Jeton__V1__ValidateReply *reply;
+    struct wanted wanted; // but for the module, whose number is asked for when it is needed
+    struct cache_key key;
+    // Of a JWT: what it says of itself.
+    int64_t user, account, expires_at;
+    char *jti;         // NULL: there was no room for it
+    uint64_t verified; // the cache's stamp of when its signature was checked
+    Jeton__V1__Environment environment;
+    bool refreshed; // its key was not known, and the keys have been read again
+};
+
+// What one frame asked for: one validation or several.
+struct batch {
+    struct validator *validator;
+    struct request *request;
+    bool single;
+    bool only_known; // what would have to be looked up is left unanswered
+    bool sure;       // what is in memory may be believed
+    int64_t now_ms;
+    char *challenge; // the last WWW-Authenticate; NULL: none yet
+    Jeton__V1__Reason challenged;
+    size_t n, pending;
+    struct check *checks;
+    Jeton__V1__ValidateReply *replies;
+    Jeton__V1__ValidateReply **pointers;
+};
+
+// check_end (check, reason): Count it and set the reply; the last one of a batch answers it. check_refuse (check): The same of what is no token, which no look at the
+// database was spent on.
+void check_end (struct check *check, Jeton__V1__Reason reason);
+void check_refuse (struct check *check);
+
+// check_decide (check, facts): What follows of what is known of the token; ends it, now or when other validators have said how often it was used.
+void check_decide (struct check *check, const struct facts *facts);
+
+// check_text (text): The text, or "" for NULL: where the arena is full, the decision stands without a text.
+char *check_text (char *text);
+
+// check_jwt (check, length): What has the form of a JWT, and is not in memory. Ends it, now or later.
+void check_jwt (struct check *check, size_t length);
+
+#endif

@@ -1,0 +1,112 @@
+// What a JWT says, and what is known of whom it stands for.
+#include "common/caller/keys.h"
+#include "common/token/id.h"
+#include "common/token/jwt.h"
+#include "services/validator/check.h"
+#include "services/validator/lookup.h"
+#include "services/validator/truth.h"
+
+#include <string.h>
+#include <time.h>
+
+static void
+check_jwt_done (void *context, enum store_outcome outcome, const struct facts *facts,
+                uint64_t stamp)
+{
+    struct check *check = context;
+    switch (outcome) {
+    case STORE_OK: {
+        // What the token says is joined with what is known of its user now.
+        struct facts joined = *facts;
+        joined.expires_at = check->expires_at;
+        joined.environment = (uint8_t) check->environment;
+        joined.jti = check->jti;
+        if (joined.account != check->account) {
+            check_end (check, JETON__V1__REASON__REASON_REVOKED);
+            return;
+        }
+        // The older of the two: of what is known of the user, and of the keys that the signature was checked with.
+        cache_put (check->batch->validator->cache, &check->key, &joined,
+                   stamp < check->verified ? stamp : check->verified);
+        check_decide (check, &joined);
+        return;
+    }
+    case STORE_NOT_FOUND:
+        check_end (check, JETON__V1__REASON__REASON_REVOKED);
+        return;
+    case STORE_UNAVAILABLE:
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+        return;
+    }
+}
+
+// The claims of a token whose signature is right. False: it is not one that this issuer makes for this audience.
+static bool
+jwt_claims_read (struct check *check, const json_t *claims)
+{
+    const struct validator_settings *settings = &check->batch->validator->settings;
+    const char *issuer = jwt_text (claims, "iss"), *audience = jwt_text (claims, "aud"),
+               *subject = jwt_text (claims, "sub"), *account = jwt_text (claims, "account"),
+               *environment = jwt_text (claims, "environment"), *jti = jwt_text (claims, "jti");
+    int64_t issued_at;
+    if (!issuer || strcmp (issuer, settings->issuer) != 0 || !audience ||
+        strcmp (audience, settings->audience) != 0 || !subject || !account || !environment ||
+        !jti || !jwt_time (claims, "exp", &check->expires_at) || check->expires_at <= 0 ||
+        !jwt_time (claims, "iat", &issued_at) || !id_parse ("USR", subject, &check->user) ||
+        !id_parse ("ACC", account, &check->account))
+        return false;
+    if (strcmp (environment, "live") == 0)
+        check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
+    else if (strcmp (environment, "test") == 0)
+        check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST;
+    else
+        return false;
+    check->jti = arena_strdup (request_arena (check->batch->request), jti);
+    check->reply->token = check_text (check->jti);
+    return true;
+}
+
+static void
+check_keys_refreshed (void *context, bool loaded)
+{
+    struct check *check = context;
+    check->refreshed = true;
+    if (loaded)
+        check_jwt (check, strlen (check->request->token));
+    else
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+}
+
+void
+check_jwt (struct check *check, size_t length)
+{
+    struct validator *validator = check->batch->validator;
+    json_t *claims = NULL;
+    // Of keys that may be too old nothing is kept; they are read first, and then they are younger than the question.
+    bool keys = truth_keys (validator->truth);
+    check->verified = keys ? cache_now (validator->cache) : 0;
+    if (!keys && !check->refreshed) {
+        keys_read_now (validator->keys, check_keys_refreshed, check);
+        return;
+    }
+    switch (keys_verify (validator->keys, check->request->token, length, &claims)) {
+    case JWT_OK:
+        break;
+    case JWT_UNKNOWN_KEY:
+        if (check->refreshed || !keys_refresh (validator->keys, check_keys_refreshed, check))
+            check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
+        return;
+    case JWT_MALFORMED:
+    case JWT_BAD_SIGNATURE:
+        check_refuse (check);
+        return;
+    }
+    bool good = jwt_claims_read (check, claims);
+    json_decref (claims);
+    if (!good)
+        check_end (check, JETON__V1__REASON__REASON_MALFORMED);
+    else if (check->expires_at <= time (NULL))
+        check_end (check, JETON__V1__REASON__REASON_EXPIRED);
+    else
+        lookup_user (validator->lookup, check->user, check_jwt_done, check);
+}
