@@ -9,6 +9,22 @@
 
 enum { REPLY_BODY_TAG = 5 << 3 | 2 };
 
+static size_t
+body_size (const struct rpc_answer *answer)
+{
+    if (answer->body == NULL)
+        return 0;
+    return answer->codec != NULL ? answer->codec->reply_size (answer->body)
+                                 : protobuf_c_message_get_packed_size (answer->body);
+}
+
+static size_t
+body_pack (const struct rpc_answer *answer, uint8_t *data_r)
+{
+    return answer->codec != NULL ? answer->codec->reply_pack (answer->body, data_r)
+                                 : protobuf_c_message_pack (answer->body, data_r);
+}
+
 // The body is packed behind the other fields, straight into the frame: fields may come in any order.
 static bool
 frame_pack (const struct rpc_answer *answer, zmq_msg_t *frame_r)
@@ -28,7 +44,7 @@ frame_pack (const struct rpc_answer *answer, zmq_msg_t *frame_r)
         reply.n_details = 1;
     }
     size_t head = jeton__v1__reply__get_packed_size (&reply);
-    size_t body = answer->body != NULL ? protobuf_c_message_get_packed_size (answer->body) : 0;
+    size_t body = body_size (answer);
     if (body > RPC_REPLY_LIMIT) {
         errno = EMSGSIZE;
         return false;
@@ -41,7 +57,7 @@ frame_pack (const struct rpc_answer *answer, zmq_msg_t *frame_r)
     if (body > 0) {
         *at++ = REPLY_BODY_TAG;
         at += wire_varint_write (body, at);
-        at += protobuf_c_message_pack (answer->body, at);
+        at += body_pack (answer, at);
     }
     assert (at == (uint8_t *) zmq_msg_data (frame_r) + size);
     return true;

@@ -123,6 +123,7 @@ call_configure (struct rpc_call *call, const struct rpc_call_options *options)
 {
     struct rpc_client *client = call->client;
     call->idempotent = options->idempotent || options->once;
+    call->codec = options->codec;
     call->tries_max = options->once ? 1 : RPC_CLIENT_TRIES;
     call->connection = options->connection;
     call->stream = options->credit != 0;

@@ -4,6 +4,7 @@
 
 #include "common/error/error.h"
 #include "common/net/resolver.h"
+#include "common/rpc/codec.h"
 #include <czmq.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
@@ -58,7 +59,8 @@ struct rpc_call_options {
     // Streams: items in flight; it is renewed as items are taken. A call with credit is known to be a stream from the start: without
     // timeout_ms it has no deadline, and its end has no reply even if no item came. 0: 64, for what turns out to be a stream.
     uint32_t credit;
-    const char *const *metadata; // key, value, key, value, …, NULL; or NULL
+    const char *const *metadata;   // key, value, key, value, …, NULL; or NULL
+    const struct rpc_codec *codec; // unpacks the replies, where it can; NULL: protobuf-c alone
 };
 
 // rpc_client_call (client, descriptor, method, message, options, callback, context):

@@ -91,6 +91,7 @@ struct rpc_call {
     struct rpc_outlet *outlet; // NULL: not sent
     uint64_t id;
     const ProtobufCMessageDescriptor *output;
+    const struct rpc_codec *codec; // NULL: protobuf-c alone
     rpc_callback *callback;
     void *context;
     struct deadline deadline;

@@ -53,10 +53,15 @@ static const ProtobufCMessage *
 body_unpack (struct rpc_call *call, const ProtobufCBinaryData *body)
 {
     struct wire_violation violation;
+    struct arena *arena = call->client->arena;
+    if (call->codec != NULL) {
+        const ProtobufCMessage *message = call->codec->reply (arena, body->data, body->len);
+        if (message != NULL)
+            return message;
+    }
     if (!wire_check (call->output, body->data, body->len, &violation))
         return NULL;
-    return protobuf_c_message_unpack (call->output, arena_protobuf (call->client->arena), body->len,
-                                      body->data);
+    return protobuf_c_message_unpack (call->output, arena_protobuf (arena), body->len, body->data);
 }
 
 static void

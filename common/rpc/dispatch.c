@@ -52,8 +52,8 @@ envelope_check (struct attempt *attempt)
     return fits;
 }
 
-static const struct rpc_route *
-route_find (const struct rpc_server *server, const char *name)
+struct rpc_route *
+rpc_route_find (const struct rpc_server *server, const char *name)
 {
     size_t low = 0, high = server->nroutes;
     while (low < high) {
@@ -90,7 +90,7 @@ method_check (struct attempt *attempt)
 {
     struct request *request = attempt->request;
     const struct peer *peer = &request->peer;
-    request->route = route_find (attempt->server, attempt->envelope->method);
+    request->route = rpc_route_find (attempt->server, attempt->envelope->method);
     if (request->route == NULL)
         return REFUSE (attempt, JETON__V1__CODE__CODE_UNIMPLEMENTED, NULL, "%s has no method %s",
                        attempt->server->service, attempt->envelope->method);
@@ -143,6 +143,12 @@ body_unpack (struct attempt *attempt)
         return REFUSE (attempt, JETON__V1__CODE__CODE_INVALID_ARGUMENT, NULL,
                        "the request has %zu bytes; %s takes %u at most", body->len, route->name,
                        limit);
+    }
+    if (route->codec != NULL) {
+        attempt->request->message =
+            route->codec->request (attempt->request->arena, body->data, body->len);
+        if (attempt->request->message != NULL)
+            return true;
     }
     struct wire_violation violation;
     if (!wire_check (route->input, body->data, body->len, &violation)) {

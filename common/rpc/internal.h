@@ -33,6 +33,7 @@ struct rpc_route {
     char name[RPC_METHOD_LENGTH_MAX + 1]; // "jeton.v1.Admin/CreateToken"
     const struct rpc_method *row;
     const ProtobufCMessageDescriptor *input;
+    const struct rpc_codec *codec; // NULL: protobuf-c alone
     void *owner;
     bool always; // Health and Stats: served while starting, draining and overloaded
 };
@@ -156,6 +157,7 @@ struct rpc_answer {
     int code;
     const char *message, *field;
     const ProtobufCMessage *body;
+    const struct rpc_codec *codec; // of the body; NULL: protobuf-c
     bool more;
 };
 
@@ -195,6 +197,8 @@ void rpc_receive_last (struct rpc_server *server);
 // dispatch.c. rpc_dispatch (server, sender, request): Takes over the request, whose envelope has been unpacked.
 void rpc_dispatch (struct rpc_server *server, const struct rpc_sender *sender,
                    struct request *request);
+// rpc_route_find (server, name): NULL: there is no such method.
+struct rpc_route *rpc_route_find (const struct rpc_server *server, const char *name);
 
 // inflight.c
 void rpc_inflight_init (struct rpc_server *server);

@@ -183,7 +183,8 @@ request_reply (struct request *request, const ProtobufCMessage *reply)
 {
     assert (request->magic == REQUEST_MAGIC);
     assert (reply != NULL || (request->route->row->flags & RPC_STREAM) != 0);
-    struct rpc_answer answer = {.code = JETON__V1__CODE__CODE_OK, .body = reply};
+    struct rpc_answer answer = {
+        .code = JETON__V1__CODE__CODE_OK, .body = reply, .codec = request->route->codec};
     rpc_request_answer (request, &answer);
     rpc_request_end (request);
 }

@@ -159,6 +159,14 @@ row_find (const struct rpc_service *service, const char *name)
 }
 
 void
+rpc_server_codec (struct rpc_server *server, const char *method, const struct rpc_codec *codec)
+{
+    struct rpc_route *route = rpc_route_find (server, method);
+    assert (route != NULL);
+    route->codec = codec;
+}
+
+void
 rpc_server_gate (struct rpc_server *server, rpc_handler *gate)
 {
     server->gate = gate;

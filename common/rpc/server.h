@@ -3,6 +3,7 @@
 #define JETON_RPC_SERVER_H
 
 #include "common/error/error.h"
+#include "common/rpc/codec.h"
 #include "common/rpc/peers.h"
 #include "common/rpc/request.h"
 #include <czmq.h>
@@ -72,6 +73,11 @@ void rpc_server_destroy (struct rpc_server **server);
 
 // rpc_server_add (server, service): Serve one more service. `service` is not copied.
 void rpc_server_add (struct rpc_server *server, const struct rpc_service *service);
+
+// rpc_server_codec (server, method, codec): From now on `codec` unpacks the requests of a method ("jeton.v1.Service/Method") that was added, and packs its replies,
+// where it can; it is not copied.
+void rpc_server_codec (struct rpc_server *server, const char *method,
+                       const struct rpc_codec *codec);
 
 // rpc_server_gate (server, gate): From now on requests of added services go to `gate` in place of their handlers, after the same checks. It ends them,
 // or passes them on with request_handle, now or later. Health and Stats have no gate.

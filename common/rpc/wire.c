@@ -298,26 +298,3 @@ wire_text_clean (char *text)
         at += length > 0 ? length : 1;
     }
 }
-
-size_t
-wire_varint_size (uint64_t value)
-{
-    size_t size = 1;
-    while (value >= 0x80) {
-        value >>= 7;
-        size++;
-    }
-    return size;
-}
-
-size_t
-wire_varint_write (uint64_t value, uint8_t *data_r)
-{
-    size_t size = 0;
-    while (value >= 0x80) {
-        data_r[size++] = (uint8_t) (value | 0x80);
-        value >>= 7;
-    }
-    data_r[size++] = (uint8_t) value;
-    return size;
-}

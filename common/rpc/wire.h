@@ -25,7 +25,23 @@ uint64_t wire_call_id (const uint8_t *data, size_t size);
 void wire_text_clean (char *text);
 
 // wire_varint_size (value), wire_varint_write (value, data_r): A varint; the size is returned.
-size_t wire_varint_size (uint64_t value);
-size_t wire_varint_write (uint64_t value, uint8_t *data_r);
+static inline size_t
+wire_varint_size (uint64_t value)
+{
+    size_t size = 1;
+    for (; value >= 0x80; value >>= 7)
+        size++;
+    return size;
+}
+
+static inline size_t
+wire_varint_write (uint64_t value, uint8_t *data_r)
+{
+    size_t size = 0;
+    for (; value >= 0x80; value >>= 7)
+        data_r[size++] = (uint8_t) (value | 0x80);
+    data_r[size++] = (uint8_t) value;
+    return size;
+}
 
 #endif

@@ -1,5 +1,6 @@
 #include "common/memory/memory.h"
 #include "common/rpc/wire.h"
+#include "common/validation/codec.h"
 #include "common/validation/internal.h"
 #include "envelope.pb-c.h"
 
@@ -149,6 +150,7 @@ gathered_send (struct gathered *gathered)
     int64_t last, first = first_until (gathered, &last), left_ms = last - validation_now (client);
     struct rpc_call_options options = {.timeout_ms = left_ms > 0 ? (uint32_t) left_ms : 1,
                                        .once = true,
+                                       .codec = &validation_batch_codec,
                                        .connection = gathered->connection};
     size_t skipped = gathered->patient ? sizeof only_known : 0, size = gathered->used - skipped;
     const uint8_t *body = gathered->bytes + skipped;
@@ -158,6 +160,7 @@ gathered_send (struct gathered *gathered)
         const struct validation *validation = gathered->validations[0];
         method = "jeton.v1.Validator/Validate";
         output = &jeton__v1__validate_reply__descriptor;
+        options.codec = &validation_codec;
         body = gathered->bytes + validation->at;
         size = validation->size;
         options.key = validation_token (body, size, &options.key_size);

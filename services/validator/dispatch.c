@@ -1,3 +1,4 @@
+#include "common/validation/codec.h"
 #include "services/validator/validator.h"
 
 enum { VALIDATE_ROLES = ROLE_CALLER | ROLE_GATEWAY | ROLE_OPERATOR };
@@ -12,3 +13,10 @@ const struct rpc_method limits_methods[] = {
     {"Lease", validator_lease, ROLE_SERVICE, RPC_IDEMPOTENT | RPC_INTERNAL, 2000, 0},
     {NULL, NULL, 0, 0, 0, 0},
 };
+
+void
+validator_codecs (struct rpc_server *server)
+{
+    rpc_server_codec (server, "jeton.v1.Validator/Validate", &validation_codec);
+    rpc_server_codec (server, "jeton.v1.Validator/ValidateBatch", &validation_batch_codec);
+}

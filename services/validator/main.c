@@ -153,6 +153,7 @@ main (int argc, char **argv)
     }
     struct rpc_service service = {&jeton__v1__validator__descriptor, validator_methods, &validator};
     rpc_server_add (process->server, &service);
+    validator_codecs (process->server);
     struct rpc_service limits = {&jeton__v1__limits__descriptor, limits_methods, &validator};
     rpc_server_add (process->server, &limits);
     validator.modules = modules_new ();

@@ -73,6 +73,9 @@ extern const struct rpc_method validator_methods[];
 // Those of jeton.v1.Limits.
 extern const struct rpc_method limits_methods[];
 
+// validator_codecs (server): Have the messages of those of jeton.v1.Validator, which were added, packed and unpacked by hand.
+void validator_codecs (struct rpc_server *server);
+
 void validator_validate (struct request *request);
 void validator_validate_batch (struct request *request);
 void validator_lease (struct request *request);

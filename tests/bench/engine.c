@@ -224,6 +224,7 @@ server_start (struct engine *engine)
     service = (struct rpc_service){&jeton__v1__validator__descriptor, validator_methods,
                                    &engine->validator};
     rpc_server_add (engine->server, &service);
+    validator_codecs (engine->server);
     rpc_server_health (engine->server, RPC_SERVING, "");
     rpc_connection_opened (engine->server, 0);
 }
