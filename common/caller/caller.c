@@ -284,7 +284,8 @@ token_check (struct passage *passage)
     case JWT_OK:
         break;
     case JWT_UNKNOWN_KEY:
-        if (passage->refreshed || !keys_refresh (passage->options->keys, keys_refreshed, passage))
+        if (passage->refreshed ||
+            !keys_refresh (passage->options->keys, false, keys_refreshed, passage))
             fail_token (passage->request, "the login token is of no known issuer");
         return;
     case JWT_MALFORMED:

@@ -29,8 +29,9 @@ struct public_keys {
     struct wish *waiting; // for the next query
     struct wish *served;  // by the query under way
     int64_t last_query_ms;
-    zloop_t *loop; // gone when keys_destroy is called
-    int timer;     // for the next query, which is due at due_ms; -1: none
+    int64_t read_ms; // when the query was sent that brought what is in memory
+    zloop_t *loop;   // gone when keys_destroy is called
+    int timer;       // for the next query, which is due at due_ms; -1: none
     int64_t due_ms;
     char missed[JWT_KID_SIZE]; // by the last keys_verify; "": no name that could be a key's
     uint8_t digest_key[crypto_shorthash_KEYBYTES];
@@ -181,6 +182,7 @@ keys_read (void *context, enum db_outcome outcome, PGresult *const *results,
             key_take (table, results[0], row);
         zhashx_destroy (&keys->by_kid);
         keys->by_kid = table;
+        keys->read_ms = keys->last_query_ms;
         keys->loaded = true;
     }
     struct wish *served = keys->served;
@@ -266,9 +268,11 @@ keys_read_now (struct public_keys *keys, keys_callback *callback, void *context)
 }
 
 bool
-keys_refresh (struct public_keys *keys, keys_callback *callback, void *context)
+keys_refresh (struct public_keys *keys, bool told, keys_callback *callback, void *context)
 {
     if (!keys->missed[0] || is_missing (keys, keys->missed))
+        return false;
+    if (told && keys->loaded && zclock_mono () - keys->read_ms < KEYS_BELIEVED_MS)
         return false;
     struct wish *wish = xcalloc (1, sizeof *wish);
     wish->callback = callback;

@@ -35,10 +35,15 @@ enum jwt_result keys_verify (struct public_keys *keys, const char *token, size_t
 // one that is made later.
 enum { KEYS_MISSING_MS = 10000, KEYS_MISSING_MAX = 1024 };
 
-// keys_refresh (keys, callback, context): Directly after JWT_UNKNOWN_KEY of keys_verify: read them now, perhaps the key is there since. Equal
-// wishes share a query, and there are at most ten queries a second, whatever made-up tokens come. False: nothing is gained by it, and
-// `callback` is not called: the token names no key that could be one of the issuer's, or one that was not there a moment ago.
-bool keys_refresh (struct public_keys *keys, keys_callback *callback, void *context)
+// For how long whoever hears of each new key believes that there is none but those that were read: so long a token may be refused whose key was made and
+// used (by force, as a key is shown for longer otherwise) and not heard of.
+enum { KEYS_BELIEVED_MS = 1000 };
+
+// keys_refresh (keys, told, callback, context): Directly after JWT_UNKNOWN_KEY of keys_verify: read them now, perhaps the key is there since. Equal
+// wishes share a query, and there are at most ten queries a second, whatever made-up tokens come. `told`: the caller hears of new keys and has had them
+// read; then it is one query in KEYS_BELIEVED_MS. False: nothing is gained by it, and `callback` is not called: the token names no key that could be one of the
+// issuer's, or one that was not there a moment ago.
+bool keys_refresh (struct public_keys *keys, bool told, keys_callback *callback, void *context)
     __attribute__ ((warn_unused_result));
 
 // keys_read_now (keys, callback, context): Read them now, whatever is in memory. Shared and limited in the same way.

@@ -93,8 +93,11 @@ check_jwt (struct check *check, size_t length)
     case JWT_OK:
         break;
     case JWT_UNKNOWN_KEY:
-        if (check->refreshed || !keys_refresh (validator->keys, check_keys_refreshed, check))
+        // Of a key that was made since, truth has heard.
+        if (check->refreshed || !keys_refresh (validator->keys, keys, check_keys_refreshed, check))
             check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
+        else
+            validator->stats.keys_sought++;
         return;
     case JWT_MALFORMED:
     case JWT_BAD_SIGNATURE:

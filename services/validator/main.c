@@ -118,6 +118,7 @@ validator_stats_show (struct validator *validator)
     rpc_server_stat (server, "validator.changes", &validator->stats.changes);
     rpc_server_stat (server, "validator.heard", &validator->stats.heard);
     rpc_server_stat (server, "validator.vouched", &validator->stats.vouched);
+    rpc_server_stat (server, "validator.keys_sought", &validator->stats.keys_sought);
     rpc_server_stat (server, "validator.lookups", &validator->stats.lookups);
     rpc_server_stat (server, "validator.lookups_shared", &validator->stats.lookups_shared);
 }

@@ -41,6 +41,8 @@ struct validator_stats {
     uint64_t allowed, denied, undecided; // decisions
     uint64_t refused_unread;             // of the denied: refused without a query
     uint64_t limited;                    // of the denied: by a rate limit
+    uint64_t
+        keys_sought; // JWTs whose key was not known when they came, and for which the keys were read
     uint64_t lookups,
         lookups_shared; // asked of the database, and spared because an equal one was under way
     uint64_t readings, changes; // of the table of changes; what was found in it

@@ -14,7 +14,7 @@ on_refreshed (void *context, bool loaded)
 static bool
 refresh (void)
 {
-    return keys_refresh (keys, on_refreshed, &told);
+    return keys_refresh (keys, false, on_refreshed, &told);
 }
 
 static enum jwt_result
@@ -206,6 +206,32 @@ START_TEST (a_key_that_was_missing_is_used_as_soon_as_it_is_read)
 }
 END_TEST
 
+// Whoever hears of new keys asks once a second at most, and so refuses a key that it did not hear of for no longer.
+START_TEST (who_is_told_of_keys_believes_what_was_read_for_a_second)
+{
+    struct pair pair;
+    char kid[JWT_KID_SIZE];
+    pair_make (&pair);
+    pass (5000);
+    answer_keys (NULL, NULL);
+    for (int i = 0; i < 1000; i++) {
+        snprintf (kid, sizeof kid, "%043d", i);
+        ck_assert_int_eq (verify_kid (kid), JWT_UNKNOWN_KEY);
+        ck_assert (!keys_refresh (keys, true, on_refreshed, &told));
+    }
+    ck_assert_int_eq (verify_of (&pair), JWT_UNKNOWN_KEY);
+    ck_assert (!keys_refresh (keys, true, on_refreshed, &told));
+    later_ms += KEYS_BELIEVED_MS + 1;
+    ck_assert_int_eq (verify_of (&pair), JWT_UNKNOWN_KEY);
+    ck_assert (keys_refresh (keys, true, on_refreshed, &told));
+    pass (5000);
+    answer_keys (&pair, NULL);
+    ck_assert_int_eq (verify_of (&pair), JWT_OK);
+    ck_assert_uint_eq (told, 1);
+    jwt_key_destroy (&pair.key);
+}
+END_TEST
+
 START_TEST (names_that_are_no_keys_are_not_asked_for)
 {
     static const char *const kids[] = {NULL,
@@ -268,6 +294,7 @@ main (void)
                                   equal_wishes_share_a_query_and_there_are_ten_a_second,
                                   what_was_not_there_is_not_asked_for_again_for_a_while,
                                   a_key_that_was_missing_is_used_as_soon_as_it_is_read,
+                                  who_is_told_of_keys_believes_what_was_read_for_a_second,
                                   names_that_are_no_keys_are_not_asked_for,
                                   many_names_take_no_more_room,
                                   an_end_calls_nobody};
