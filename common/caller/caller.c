@@ -246,7 +246,7 @@ claims_read (struct passage *passage, const json_t *claims)
     return issuer && strcmp (issuer, *passage->options->issuer) == 0 && audience &&
            strcmp (audience, *passage->options->audience) == 0 && client &&
            strcmp (client, "login") == 0 && environment && strcmp (environment, "live") == 0 &&
-           jwt_time (claims, "exp", &expires_at) && expires_at > time (NULL) && subject &&
+           jwt_times (claims, time (NULL), &expires_at) == JWT_TIMES_GOOD && subject &&
            id_parse ("USR", subject, &passage->user) && account &&
            id_parse ("ACC", account, &passage->account);
 }

@@ -1,83 +1,17 @@
 #include "common/token/jwt.h"
 #include "common/memory/memory.h"
 #include "common/token/key.h"
-#include <openssl/ecdsa.h>
-#include <openssl/err.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { NUMBER_SIZE = 32, SIGNATURE_SIZE = 2 * NUMBER_SIZE, DER_MAX = 80, TEXT_MAX = 256 };
+enum { TEXT_MAX = 256 };
+// What a JSON number of another program says exactly (RFC 8259 section 6).
+#define TIME_MAX ((int64_t) 1 << 53)
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-// ---- signatures: RFC 7518 section 3.4 has R || S, OpenSSL has DER ----------------------------------------------------
-
-static bool
-raw_from_der (const uint8_t *der, size_t size, uint8_t raw_r[SIGNATURE_SIZE])
-{
-    ECDSA_SIG *pair = d2i_ECDSA_SIG (NULL, &der, (long) size);
-    bool good =
-        pair && BN_bn2binpad (ECDSA_SIG_get0_r (pair), raw_r, NUMBER_SIZE) == NUMBER_SIZE &&
-        BN_bn2binpad (ECDSA_SIG_get0_s (pair), raw_r + NUMBER_SIZE, NUMBER_SIZE) == NUMBER_SIZE;
-    ECDSA_SIG_free (pair);
-    return good;
-}
-
-// The size of the DER form, 0 when OpenSSL fails.
-static size_t
-der_from_raw (const uint8_t raw[SIGNATURE_SIZE], uint8_t der_r[DER_MAX])
-{
-    ECDSA_SIG *pair = ECDSA_SIG_new ();
-    BIGNUM *r = BN_bin2bn (raw, NUMBER_SIZE, NULL);
-    BIGNUM *s = BN_bin2bn (raw + NUMBER_SIZE, NUMBER_SIZE, NULL);
-    if (!pair || ECDSA_SIG_set0 (pair, r, s) != 1) {
-        BN_free (r);
-        BN_free (s);
-        ECDSA_SIG_free (pair);
-        return 0;
-    }
-    int size = i2d_ECDSA_SIG (pair, NULL);
-    if (size > 0 && size <= DER_MAX)
-        size = i2d_ECDSA_SIG (pair, &der_r);
-    else
-        size = 0;
-    ECDSA_SIG_free (pair);
-    return (size_t) size;
-}
-
-static bool
-make_signature (const struct jwt_key *key, const char *text, size_t length,
-                uint8_t raw_r[SIGNATURE_SIZE])
-{
-    uint8_t der[DER_MAX];
-    size_t size = sizeof der;
-    EVP_MD_CTX *context = EVP_MD_CTX_new ();
-    bool good = context &&
-                EVP_DigestSignInit_ex (context, NULL, "SHA256", NULL, NULL, key->pkey, NULL) == 1 &&
-                EVP_DigestSign (context, der, &size, (const uint8_t *) text, length) == 1 &&
-                raw_from_der (der, size, raw_r);
-    EVP_MD_CTX_free (context);
-    return good;
-}
-
-static bool
-check_signature (const struct jwt_key *key, const char *text, size_t length,
-                 const uint8_t raw[SIGNATURE_SIZE])
-{
-    uint8_t der[DER_MAX];
-    size_t size = der_from_raw (raw, der);
-    EVP_MD_CTX *context = EVP_MD_CTX_new ();
-    bool good =
-        size > 0 && context &&
-        EVP_DigestVerifyInit_ex (context, NULL, "SHA256", NULL, NULL, key->pkey, NULL) == 1 &&
-        EVP_DigestVerify (context, der, size, (const uint8_t *) text, length) == 1;
-    EVP_MD_CTX_free (context);
-    ERR_clear_error ();
-    return good;
-}
 
 // ---- making ---------------------------------------------------------------------------------------------------------
 
@@ -108,19 +42,19 @@ jwt_sign (const struct jwt_key *key, const char *type, const json_t *claims, str
 {
     char *text = xcalloc (1, JWT_SIZE_MAX + 1);
     size_t length = 0;
-    json_t *header =
-        json_pack ("{s:s, s:s, s:s}", "alg", key->algorithm, "typ", type, "kid", key->id);
+    json_t *header = json_pack ("{s:s, s:s, s:s}", "alg", jwt_algorithm_name (key->algorithm),
+                                "typ", type, "kid", key->id);
     bool fits = append_json (text, &length, header) && length < JWT_SIZE_MAX;
     json_decref (header);
     if (fits) {
         text[length++] = '.';
         fits = append_json (text, &length, claims);
     }
-    uint8_t signature[SIGNATURE_SIZE];
-    bool made = fits && make_signature (key, text, length, signature);
+    uint8_t signature[JWT_SIGNATURE_MAX];
+    bool made = fits && jwt_signature_make (key, text, length, signature);
     if (made && (fits = length < JWT_SIZE_MAX)) {
         text[length++] = '.';
-        fits = append (text, &length, signature, sizeof signature);
+        fits = append (text, &length, signature, key->signature_size);
     }
     if (made && fits)
         return text;
@@ -175,18 +109,56 @@ jwt_looks_like (const char *text, size_t length)
     return split (text, length, &parts);
 }
 
-// The object in a part; NULL: not base64url of a JSON object without duplicate members.
+// What is wrong with a text that is no JSON object, without a word of it: it is a stranger's.
+static const char *
+json_problem (const json_error_t *error)
+{
+    switch (json_error_code (error)) {
+    case json_error_duplicate_key:
+        return "a member twice";
+    case json_error_stack_overflow:
+        return "nested too deeply";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "NUL in a string";
+    case json_error_numeric_overflow:
+        return "a number that is too large";
+    case json_error_invalid_utf8:
+        return "not UTF-8";
+    // The others are all one to who sent it.
+    case json_error_unknown:
+    case json_error_out_of_memory:
+    case json_error_cannot_open_file:
+    case json_error_invalid_argument:
+    case json_error_premature_end_of_input:
+    case json_error_end_of_input_expected:
+    case json_error_invalid_syntax:
+    case json_error_invalid_format:
+    case json_error_wrong_type:
+    case json_error_null_value:
+    case json_error_item_not_found:
+    case json_error_index_out_of_range:
+        break;
+    }
+    return "not a JSON object";
+}
+
+// The object in the part that is called `what`.
 static json_t *
-decode_object (const char *text, size_t length)
+decode_object (const char *what, const char *text, size_t length, struct error *error_r)
 {
     uint8_t bytes[JWT_SIZE_MAX];
     size_t size;
     if (sodium_base642bin (bytes, sizeof bytes, text, length, NULL, &size, NULL,
-                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
+        error_set (error_r, "%s: not base64url", what);
         return NULL;
-    json_t *object = json_loadb ((const char *) bytes, size, JSON_REJECT_DUPLICATES, NULL);
+    }
+    json_error_t error;
+    json_t *object = json_loadb ((const char *) bytes, size, JSON_REJECT_DUPLICATES, &error);
     if (json_is_object (object))
         return object;
+    error_set (error_r, "%s: %s", what, object ? "not a JSON object" : json_problem (&error));
     json_decref (object);
     return NULL;
 }
@@ -201,26 +173,37 @@ same_type (const char *a, const char *b)
     return strcasecmp (a, b) == 0;
 }
 
-// Only alg, typ, crit and kid count. Keys that a header brings along or points at (jwk, jku, x5c, x5u) are never looked at.
-static enum jwt_result
-check_header (const json_t *header, const char *type, jwt_find_key *find_key, void *context,
-              const struct jwt_key **key_r, struct error *error_r)
+// What is wrong with a header whatever its key, or NULL.
+static const char *
+header_problem (const json_t *header, const char *type, enum jwt_algorithm *algorithm_r)
 {
     const char *algorithm = json_string_value (json_object_get (header, "alg"));
     const char *its_type = json_string_value (json_object_get (header, "typ"));
     const json_t *kid = json_object_get (header, "kid");
-    const char *problem = !algorithm || strcmp (algorithm, "ES256") != 0 ? "alg is not ES256"
-                          : json_object_get (header, "crit") ? "crit names what is not known here"
-                          : type && (!its_type || !same_type (type, its_type))
-                              ? "typ is not the one wanted"
-                          : kid && !json_is_string (kid) ? "kid is not a string"
-                                                         : NULL;
+    if (!algorithm || !jwt_algorithm_find (algorithm, algorithm_r))
+        return "alg is none of ES256, EdDSA and RS256";
+    if (json_object_get (header, "crit"))
+        return "crit names what is not known here";
+    if (json_object_get (header, "cty"))
+        return "cty says that there is something else in it than claims";
+    if (type && (!its_type || !same_type (type, its_type)))
+        return "typ is not the one wanted";
+    return kid && !json_is_string (kid) ? "kid is not a string" : NULL;
+}
+
+// Only alg, typ, cty, crit and kid count. Keys that a header brings along or points at (jwk, jku, x5c, x5u) are never looked at.
+static enum jwt_result
+check_header (const json_t *header, const char *type, jwt_find_key *find_key, void *context,
+              const struct jwt_key **key_r, struct error *error_r)
+{
+    enum jwt_algorithm algorithm;
+    const char *problem = header_problem (header, type, &algorithm);
     if (problem) {
         error_set (error_r, "%s", problem);
         return JWT_MALFORMED;
     }
     // A kid that is not of our form is another issuer's.
-    const char *name = json_string_value (kid);
+    const char *name = json_string_value (json_object_get (header, "kid"));
     size_t length = name ? strlen (name) : 0;
     bool ours = !name || (length > 0 && length < JWT_KID_SIZE && part (name, length) == length);
     *key_r = ours ? find_key (context, name) : NULL;
@@ -228,7 +211,7 @@ check_header (const json_t *header, const char *type, jwt_find_key *find_key, vo
         error_set (error_r, "signed with a key that is not known");
         return JWT_UNKNOWN_KEY;
     }
-    if (strcmp (algorithm, (*key_r)->algorithm) != 0) {
+    if (algorithm != (*key_r)->algorithm) {
         error_set (error_r, "alg is not that of the key");
         return JWT_MALFORMED;
     }
@@ -239,21 +222,23 @@ static enum jwt_result
 check_parts (const struct parts *parts, const struct jwt_key *key, json_t **claims_r,
              struct error *error_r)
 {
-    uint8_t signature[SIGNATURE_SIZE];
+    uint8_t signature[JWT_SIGNATURE_MAX];
     size_t size;
     size_t signed_length = (size_t) (parts->signature - 1 - parts->header);
-    if (sodium_base642bin (signature, sizeof signature, parts->signature, parts->signature_length,
-                           NULL, &size, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-        size != sizeof signature ||
-        !check_signature (key, parts->header, signed_length, signature)) {
-        error_set (error_r, "the signature is wrong");
+    const char *problem =
+        sodium_base642bin (signature, sizeof signature, parts->signature, parts->signature_length,
+                           NULL, &size, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0
+            ? "the signature is not base64url, or too long"
+        : size != key->signature_size ? "the signature is not as long as those of its key"
+        : !jwt_signature_good (key, parts->header, signed_length, signature)
+            ? "the signature is wrong"
+            : NULL;
+    if (problem) {
+        error_set (error_r, "%s", problem);
         return JWT_BAD_SIGNATURE;
     }
-    *claims_r = decode_object (parts->claims, parts->claims_length);
-    if (*claims_r)
-        return JWT_OK;
-    error_set (error_r, "the claims are not a JSON object");
-    return JWT_MALFORMED;
+    *claims_r = decode_object ("claims", parts->claims, parts->claims_length, error_r);
+    return *claims_r ? JWT_OK : JWT_MALFORMED;
 }
 
 enum jwt_result
@@ -266,11 +251,9 @@ jwt_verify (const char *text, size_t length, const char *type, jwt_find_key *fin
         error_set (error_r, "not three parts of base64url, of %d bytes at most", JWT_SIZE_MAX);
         return JWT_MALFORMED;
     }
-    json_t *header = decode_object (parts.header, parts.header_length);
-    if (!header) {
-        error_set (error_r, "the header is not a JSON object");
+    json_t *header = decode_object ("header", parts.header, parts.header_length, error_r);
+    if (!header)
         return JWT_MALFORMED;
-    }
     const struct jwt_key *key;
     enum jwt_result result = check_header (header, type, find_key, context, &key, error_r);
     json_decref (header);
@@ -293,5 +276,18 @@ jwt_time (const json_t *claims, const char *name, int64_t *seconds_r)
     if (!json_is_integer (claim))
         return false;
     *seconds_r = json_integer_value (claim);
-    return true;
+    return *seconds_r >= -TIME_MAX && *seconds_r <= TIME_MAX;
+}
+
+enum jwt_times
+jwt_times (const json_t *claims, int64_t now, int64_t *expires_at_r)
+{
+    int64_t issued_at, not_before = 0;
+    if (!jwt_time (claims, "exp", expires_at_r) || *expires_at_r <= 0 ||
+        !jwt_time (claims, "iat", &issued_at) ||
+        (json_object_get (claims, "nbf") && !jwt_time (claims, "nbf", &not_before)))
+        return JWT_TIMES_BAD;
+    if (issued_at > now + JWT_LEEWAY_S || not_before > now + JWT_LEEWAY_S)
+        return JWT_TIMES_FUTURE;
+    return *expires_at_r <= now ? JWT_TIMES_EXPIRED : JWT_TIMES_GOOD;
 }

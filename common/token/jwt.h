@@ -1,4 +1,5 @@
-// Signed tokens: JWS compact serialisation (RFC 7515) of a JWT (RFC 7519), ES256 (RFC 7518 section 3.4), RFC 9068's profile.
+// Signed tokens: JWS compact serialisation (RFC 7515) of a JWT (RFC 7519), RFC 9068's profile; signed by ES256 or RS256 (RFC 7518 sections 3.4
+// and 3.3) or EdDSA with Ed25519 (RFC 8037).
 #ifndef JETON_TOKEN_JWT_H
 #define JETON_TOKEN_JWT_H
 
@@ -8,17 +9,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JWT_SIZE_MAX = 8192, JWT_KID_SIZE = 44 }; // bytes; a kid is 43 characters and NUL
+enum {
+    JWT_SIZE_MAX = 8192,
+    JWT_KID_SIZE = 44, // bytes; a kid is 43 characters and NUL
+    // What the DER of any key fits into.
+    JWT_PUBLIC_MAX = 640,
+    JWT_PRIVATE_MAX = 2560,
+    // By how many seconds a token may be from the future: clocks differ.
+    JWT_LEEWAY_S = 60,
+};
 
-// A key pair or a public key. The algorithm is fixed per key, whatever a header says (RFC 8725 section 3.1).
+// Each kind of key has one algorithm, so that of a key is fixed, whatever a header says (RFC 8725 section 3.1): P-256, Ed25519, RSA.
+enum jwt_algorithm { JWT_ES256, JWT_EDDSA, JWT_RS256 };
+enum { JWT_ALGORITHMS = 3 };
+// RSA keys of fewer or more bits are refused; new ones have RSA_BITS_NEW.
+enum { JWT_RSA_BITS_MIN = 2048, JWT_RSA_BITS_MAX = 4096, JWT_RSA_BITS_NEW = 2048 };
+
+// jwt_algorithm_name (algorithm): As `alg` has it: "ES256", "EdDSA", "RS256". jwt_algorithm_find (name, algorithm_r): By that name, as it is.
+const char *jwt_algorithm_name (enum jwt_algorithm algorithm);
+bool jwt_algorithm_find (const char *name, enum jwt_algorithm *algorithm_r)
+    __attribute__ ((warn_unused_result));
+
+// A key pair or a public key.
 struct jwt_key;
 
-// jwt_key_generate (error_r): A new P-256 pair.
-struct jwt_key *jwt_key_generate (struct error *error_r) __attribute__ ((warn_unused_result));
-// jwt_key_from_private (der, size, error_r), jwt_key_from_public (der, size, error_r): PKCS #8 and SubjectPublicKeyInfo, DER.
+// jwt_key_generate (algorithm, error_r): A new pair. Of RSA it takes up to a second: not in a loop.
+struct jwt_key *jwt_key_generate (enum jwt_algorithm algorithm, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+// jwt_key_from_private (der, size, error_r), jwt_key_from_public (der, size, error_r): PKCS #8 and SubjectPublicKeyInfo, DER. Refused is what
+// nothing can be safely checked with: a point that is not on its curve, or of small order, an RSA key of another size or with an exponent that is even, below
+// 65,537 or of more than 64 bits.
 struct jwt_key *jwt_key_from_private (const uint8_t *der, size_t size, struct error *error_r)
     __attribute__ ((warn_unused_result));
 struct jwt_key *jwt_key_from_public (const uint8_t *der, size_t size, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+// jwt_key_from_jwk (jwk, error_r): A public key as another program wrote it (RFC 7517). Refused in the same way, and when it has a private part, which is
+// nobody else's to have, or an `alg` or `use` that is not for such signatures. Its `kid` is not looked at.
+struct jwt_key *jwt_key_from_jwk (const json_t *jwk, struct error *error_r)
     __attribute__ ((warn_unused_result));
 void jwt_key_destroy (struct jwt_key **key);
 
@@ -28,6 +55,7 @@ bool jwt_key_private (const struct jwt_key *key, uint8_t **der_r, size_t *size_r
 bool jwt_key_public (const struct jwt_key *key, uint8_t **der_r, size_t *size_r)
     __attribute__ ((warn_unused_result));
 
+enum jwt_algorithm jwt_key_algorithm (const struct jwt_key *key);
 // jwt_key_id (key): The JWK thumbprint (RFC 7638, SHA-256, base64url), as `kid`.
 const char *jwt_key_id (const struct jwt_key *key);
 // jwt_key_jwk (key): The public key as a JWK (RFC 7517) with kid, use and alg. The caller releases it (json_decref).
@@ -39,7 +67,7 @@ char *jwt_sign (const struct jwt_key *key, const char *type, const json_t *claim
 
 enum jwt_result {
     JWT_OK,
-    JWT_MALFORMED, // not three base64url parts, JSON that is none, duplicate members, a wrong alg, typ or crit
+    JWT_MALFORMED, // not three base64url parts, JSON that is none, duplicate members, a wrong alg, typ, cty or crit
     JWT_UNKNOWN_KEY, // no kid, or find_key knows none by that name
     JWT_BAD_SIGNATURE,
 };
@@ -57,9 +85,20 @@ enum jwt_result jwt_verify (const char *text, size_t length, const char *type,
                             jwt_find_key *find_key, void *context, json_t **claims_r,
                             struct error *error_r) __attribute__ ((warn_unused_result));
 
-// jwt_text (claims, name): A string claim of 1-256 bytes, or NULL. jwt_time (claims, name, seconds_r): An integer claim.
+// jwt_text (claims, name): A string claim of 1-256 bytes, or NULL. jwt_time (claims, name, seconds_r): An integer claim, of 53 bits at most, as other programs
+// can count no further.
 const char *jwt_text (const json_t *claims, const char *name);
 bool jwt_time (const json_t *claims, const char *name, int64_t *seconds_r)
+    __attribute__ ((warn_unused_result));
+
+enum jwt_times {
+    JWT_TIMES_GOOD,
+    JWT_TIMES_EXPIRED, // exp has come
+    JWT_TIMES_FUTURE,  // iat or nbf is more than JWT_LEEWAY_S away
+    JWT_TIMES_BAD,     // no exp or no iat, or one of the three that is no time
+};
+// jwt_times (claims, now, expires_at_r): Is it good at `now`, in seconds of the epoch? expires_at_r is set unless it is JWT_TIMES_BAD.
+enum jwt_times jwt_times (const json_t *claims, int64_t now, int64_t *expires_at_r)
     __attribute__ ((warn_unused_result));
 
 #endif

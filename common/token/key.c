@@ -1,17 +1,40 @@
-// Keys of signed tokens: P-256, from and to DER, as JWK.
+// Keys of signed tokens: P-256, Ed25519 and RSA, from and to DER.
 #include "common/token/key.h"
 #include "common/memory/memory.h"
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COORDINATE_SIZE = 32 };
+enum { EXPONENT_MIN = 65537, EXPONENT_BITS_MAX = 64 };
+
+static const char *const names[JWT_ALGORITHMS] = {
+    [JWT_ES256] = "ES256",
+    [JWT_EDDSA] = "EdDSA",
+    [JWT_RS256] = "RS256",
+};
+
+const char *
+jwt_algorithm_name (enum jwt_algorithm algorithm)
+{
+    return names[algorithm];
+}
+
+bool
+jwt_algorithm_find (const char *name, enum jwt_algorithm *algorithm_r)
+{
+    for (int i = 0; i < JWT_ALGORITHMS; i++)
+        if (strcmp (name, names[i]) == 0) {
+            *algorithm_r = (enum jwt_algorithm) i;
+            return true;
+        }
+    return false;
+}
 
 struct jwt_key *
 jwt_openssl_failed (const char *what, struct error *error_r)
@@ -22,66 +45,115 @@ jwt_openssl_failed (const char *what, struct error *error_r)
     return NULL;
 }
 
+// ---- which keys are good -------------------------------------------------------------------------------------------
+
 static bool
-coordinate (EVP_PKEY *pkey, const char *name, char text_r[JWT_KID_SIZE])
+good_p256 (EVP_PKEY *pkey, struct error *error_r)
 {
-    BIGNUM *number = NULL;
-    uint8_t bytes[COORDINATE_SIZE];
-    bool good = EVP_PKEY_get_bn_param (pkey, name, &number) == 1 &&
-                BN_bn2binpad (number, bytes, sizeof bytes) == (int) sizeof bytes;
-    BN_free (number);
-    if (good)
-        sodium_bin2base64 (text_r, JWT_KID_SIZE, bytes, sizeof bytes,
-                           sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    char group[32];
+    if (EVP_PKEY_get_group_name (pkey, group, sizeof group, NULL) != 1 ||
+        strcmp (group, "prime256v1") != 0) {
+        error_set (error_r, "not a key of the curve P-256");
+        return false;
+    }
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey (NULL, pkey, NULL);
+    bool good = context && EVP_PKEY_public_check (context) == 1;
+    EVP_PKEY_CTX_free (context);
+    if (!good)
+        jwt_openssl_failed ("not a key", error_r);
     return good;
 }
 
-// RFC 7638 section 3: the required members, in the order of their names, without blanks.
-static void
-thumbprint (struct jwt_key *key)
+// Under a key of small order anybody can sign: OpenSSL does not look.
+static bool
+good_ed25519 (const EVP_PKEY *pkey, struct error *error_r)
 {
-    char json[256];
-    snprintf (json, sizeof json, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
-              key->x, key->y);
-    uint8_t hash[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256 (hash, (const uint8_t *) json, strlen (json));
-    sodium_bin2base64 (key->id, sizeof key->id, hash, sizeof hash,
-                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    uint8_t point[JWT_COORDINATE_SIZE];
+    size_t size = sizeof point;
+    if (EVP_PKEY_get_raw_public_key (pkey, point, &size) == 1 && size == sizeof point &&
+        crypto_core_ed25519_is_valid_point (point) == 1)
+        return true;
+    error_set (error_r, "not a key: no point of Ed25519's group");
+    return false;
 }
 
-// Takes pkey over, whatever comes of it.
-static struct jwt_key *
-make (EVP_PKEY *pkey, struct error *error_r)
+static bool
+good_rsa (const EVP_PKEY *pkey, struct error *error_r)
+{
+    BIGNUM *n = NULL, *e = NULL;
+    int bits = EVP_PKEY_get_bits (pkey);
+    bool sized = bits >= JWT_RSA_BITS_MIN && bits <= JWT_RSA_BITS_MAX;
+    bool good = EVP_PKEY_get_bn_param (pkey, OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
+                EVP_PKEY_get_bn_param (pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_is_odd (n) &&
+                BN_is_odd (e) && BN_num_bits (e) <= EXPONENT_BITS_MAX &&
+                (BN_num_bits (e) > BN_BITS2 || BN_get_word (e) >= EXPONENT_MIN);
+    BN_free (n);
+    BN_free (e);
+    if (!sized)
+        error_set (error_r, "not an RSA key of %d to %d bits: it has %d", JWT_RSA_BITS_MIN,
+                   JWT_RSA_BITS_MAX, bits);
+    else if (!good)
+        error_set (error_r, "not an RSA key with an odd modulus and a usual exponent");
+    return sized && good;
+}
+
+static bool
+kind_set (struct jwt_key *key, struct error *error_r)
+{
+    if (EVP_PKEY_is_a (key->pkey, "EC")) {
+        key->algorithm = JWT_ES256;
+        key->signature_size = 2 * JWT_COORDINATE_SIZE;
+        return good_p256 (key->pkey, error_r);
+    }
+    if (EVP_PKEY_is_a (key->pkey, "ED25519")) {
+        key->algorithm = JWT_EDDSA;
+        key->signature_size = 64;
+        return good_ed25519 (key->pkey, error_r);
+    }
+    if (EVP_PKEY_is_a (key->pkey, "RSA")) {
+        key->algorithm = JWT_RS256;
+        key->signature_size = (size_t) EVP_PKEY_get_size (key->pkey);
+        return good_rsa (key->pkey, error_r);
+    }
+    error_set (error_r, "not a key of the curve P-256, of Ed25519 or of RSA");
+    return false;
+}
+
+struct jwt_key *
+jwt_key_take (EVP_PKEY *pkey, struct error *error_r)
 {
     if (!pkey)
         return jwt_openssl_failed ("not a key", error_r);
     struct jwt_key *key = xcalloc (1, sizeof *key);
     key->pkey = pkey;
-    key->algorithm = "ES256";
-    char group[32];
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey (NULL, pkey, NULL);
-    if (!EVP_PKEY_is_a (pkey, "EC") ||
-        EVP_PKEY_get_group_name (pkey, group, sizeof group, NULL) != 1 ||
-        strcmp (group, "prime256v1") != 0) {
-        error_set (error_r, "not a key of the curve P-256");
-        ERR_clear_error ();
+    if (!kind_set (key, error_r)) {
         jwt_key_destroy (&key);
-    } else if (!context || EVP_PKEY_public_check (context) != 1 ||
-               !coordinate (pkey, OSSL_PKEY_PARAM_EC_PUB_X, key->x) ||
-               !coordinate (pkey, OSSL_PKEY_PARAM_EC_PUB_Y, key->y)) {
+    } else if (!jwt_key_name (key)) {
         jwt_openssl_failed ("not a key", error_r);
         jwt_key_destroy (&key);
-    } else {
-        thumbprint (key);
     }
-    EVP_PKEY_CTX_free (context);
+    ERR_clear_error ();
     return key;
 }
 
+// ---- making, reading, writing ----------------------------------------------------------------------------------------
+
 struct jwt_key *
-jwt_key_generate (struct error *error_r)
+jwt_key_generate (enum jwt_algorithm algorithm, struct error *error_r)
 {
-    return make (EVP_EC_gen ("P-256"), error_r);
+    EVP_PKEY *pkey = NULL;
+    switch (algorithm) {
+    case JWT_ES256:
+        pkey = EVP_EC_gen ("P-256");
+        break;
+    case JWT_EDDSA:
+        pkey = EVP_PKEY_Q_keygen (NULL, NULL, "ED25519");
+        break;
+    case JWT_RS256:
+        pkey = EVP_RSA_gen (JWT_RSA_BITS_NEW);
+        break;
+    }
+    return jwt_key_take (pkey, error_r);
 }
 
 struct jwt_key *
@@ -92,7 +164,7 @@ jwt_key_from_private (const uint8_t *der, size_t size, struct error *error_r)
         size <= JWT_SIZE_MAX ? d2i_PKCS8_PRIV_KEY_INFO (NULL, &p, (long) size) : NULL;
     EVP_PKEY *pkey = info && p == der + size ? EVP_PKCS82PKEY (info) : NULL;
     PKCS8_PRIV_KEY_INFO_free (info);
-    return make (pkey, error_r);
+    return jwt_key_take (pkey, error_r);
 }
 
 struct jwt_key *
@@ -104,7 +176,7 @@ jwt_key_from_public (const uint8_t *der, size_t size, struct error *error_r)
         EVP_PKEY_free (pkey);
         pkey = NULL;
     }
-    return make (pkey, error_r);
+    return jwt_key_take (pkey, error_r);
 }
 
 void
@@ -149,15 +221,14 @@ jwt_key_public (const struct jwt_key *key, uint8_t **der_r, size_t *size_r)
     return size > 0;
 }
 
+enum jwt_algorithm
+jwt_key_algorithm (const struct jwt_key *key)
+{
+    return key->algorithm;
+}
+
 const char *
 jwt_key_id (const struct jwt_key *key)
 {
     return key->id;
-}
-
-json_t *
-jwt_key_jwk (const struct jwt_key *key)
-{
-    return json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "kty", "EC", "crv", "P-256", "x",
-                      key->x, "y", key->y, "kid", key->id, "use", "sig", "alg", key->algorithm);
 }

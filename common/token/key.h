@@ -5,13 +5,28 @@
 #include "common/token/jwt.h"
 #include <openssl/evp.h>
 
+enum { JWT_SIGNATURE_MAX = JWT_RSA_BITS_MAX / 8, JWT_COORDINATE_SIZE = 32 };
+
 struct jwt_key {
     EVP_PKEY *pkey;
-    const char *algorithm; // "ES256"
-    char x[JWT_KID_SIZE];  // the point, base64url
-    char y[JWT_KID_SIZE];
+    enum jwt_algorithm algorithm;
+    size_t signature_size; // bytes that each of its signatures has
     char id[JWT_KID_SIZE];
 };
+
+// jwt_key_take (pkey, error_r): A key of pkey, which is taken over, whatever comes of it. NULL is what OpenSSL could not make.
+struct jwt_key *jwt_key_take (EVP_PKEY *pkey, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+// jwt_key_name (key): Sets its id. False when OpenSSL does not tell its numbers.
+bool jwt_key_name (struct jwt_key *key) __attribute__ ((warn_unused_result));
+
+// jwt_signature_make (key, text, length, signature_r): key->signature_size bytes, as RFC 7518 and 8037 have them.
+bool jwt_signature_make (const struct jwt_key *key, const char *text, size_t length,
+                         uint8_t signature_r[JWT_SIGNATURE_MAX])
+    __attribute__ ((warn_unused_result));
+// jwt_signature_good (key, text, length, signature): Of key->signature_size bytes.
+bool jwt_signature_good (const struct jwt_key *key, const char *text, size_t length,
+                         const uint8_t *signature) __attribute__ ((warn_unused_result));
 
 // jwt_openssl_failed (what, error_r): error_r says `what` and OpenSSL's reason, whose queue is emptied. Returns NULL.
 struct jwt_key *jwt_openssl_failed (const char *what, struct error *error_r);

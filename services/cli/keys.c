@@ -101,7 +101,11 @@ const struct command keys_commands[] = {
      "jeton keys reseal --dir var/keys\n"},
     {"keys", "list", "", 0, 0, NULL, list, "The issuer's signing keys", NULL, "jeton keys list\n"},
     {"keys", "rotate", "", 0, 0, rotate_options, rotate,
-     "The pending signing key becomes active, the active one retires, a new one is pending", NULL,
+     "The pending signing key becomes active, the active one retires, a new one is pending",
+     "The new one is for the algorithm that the issuer's setting signing_algorithm says, and signs "
+     "after "
+     "the next rotation.\n"
+     "A rotation is refused until all can know the pending key; --force does not wait.",
      "jeton keys rotate\n"},
     {.noun = NULL},
 };

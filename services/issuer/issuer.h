@@ -7,6 +7,7 @@
 #include "common/journal/counting.h"
 #include "common/process/process.h"
 #include "common/rpc/server.h"
+#include "common/token/jwt.h"
 #include "common/worker/worker.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ struct issuer_settings {
     char *seal_keys;                // path of the keys that private keys are sealed with
     char *issuer;                   // `iss` of what is signed
     char *audience;                 // `aud`
+    char *signing_algorithm;        // of new keys, in small letters
     int64_t keys_interval_ms;       // how often the signing keys are read again
     int64_t jwks_max_age_s; // how long a JWKS may be kept; a key is shown that long before it signs
     int64_t login_lifetime_s; // of a login token
@@ -37,6 +39,7 @@ struct issuer {
     struct issuer_settings settings;
     struct issuer_stats stats;
     struct seal_keys *seal_keys;
+    enum jwt_algorithm algorithm; // the setting signing_algorithm, when it was last right
     struct signing *signing;
     struct feed *feed;
     struct throttle *by_user, *by_address;

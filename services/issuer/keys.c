@@ -3,6 +3,7 @@
 #include "common/log/log.h"
 #include "envelope.pb-c.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/sealed.h"
 #include "services/issuer/signing.h"
 
 #include <stdlib.h>
@@ -29,7 +30,7 @@ key_message (struct arena *arena, const struct store_signing_key *row)
         return NULL;
     jeton__v1__signing_key__init (key);
     key->kid = kid;
-    key->algorithm = (char *) "ES256";
+    key->algorithm = (char *) jwt_algorithm_name (row->algorithm);
     key->state = (Jeton__V1__SigningKeyState) row->state;
     key->created_at = row->created_at;
     key->activated_at = row->activated_at;
@@ -78,6 +79,8 @@ struct rotation {
 static void issuer_rotate_signing_key_done (void *context, enum store_outcome outcome);
 static void issuer_rotate_signing_key_read (void *context, enum store_outcome outcome,
                                             const struct store_signing_key *keys, size_t n);
+static void issuer_rotate_signing_key_made (void *context, const struct store_signing_key *next,
+                                            const char *why);
 
 void
 issuer_rotate_signing_key (struct request *request)
@@ -91,6 +94,14 @@ issuer_rotate_signing_key (struct request *request)
     request_context_set (request, rotation);
     // From the table, not from memory: another issuer may have rotated a moment ago.
     store_signing_keys (issuer->process.db, issuer_rotate_signing_key_read, request);
+}
+
+// For how long a new key is shown before it signs. Each issuer shows it once it has read it, and then whoever has a JWKS without it has it for
+// jwks_max_age_s at most; half a second, because that of its creation comes rounded.
+static int64_t
+key_known_s (const struct issuer_settings *settings)
+{
+    return settings->jwks_max_age_s + (settings->keys_interval_ms + 500 + 999) / 1000;
 }
 
 static bool
@@ -117,7 +128,6 @@ issuer_rotate_signing_key_read (void *context, enum store_outcome outcome,
     struct issuer *issuer = request_owner (request);
     const Jeton__V1__RotateSigningKeyRequest *message = request_message (request);
     struct rotation *rotation = request_context (request);
-    struct error error;
     if (outcome != STORE_OK) {
         request_fail (request, JETON__V1__CODE__CODE_UNAVAILABLE,
                       "the signing keys could not be read: the database is not available");
@@ -128,7 +138,7 @@ issuer_rotate_signing_key_read (void *context, enum store_outcome outcome,
                       "the first signing keys are still being made: try again in a second");
         return;
     }
-    int64_t young = rotation->pending.created_at + issuer->settings.jwks_max_age_s - time (NULL);
+    int64_t young = rotation->pending.created_at + key_known_s (&issuer->settings) - time (NULL);
     if (young > 0 && !message->force && !message->revoke) {
         request_fail (
             request, JETON__V1__CODE__CODE_FAILED_PRECONDITION,
@@ -137,11 +147,25 @@ issuer_rotate_signing_key_read (void *context, enum store_outcome outcome,
             (long long) young);
         return;
     }
-    if (!signing_make (issuer, JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_PENDING,
-                       &rotation->next, &error)) {
-        request_fail (request, JETON__V1__CODE__CODE_INTERNAL, "%s", error.text);
+    if (!sealed_key_make (issuer, issuer_rotate_signing_key_made, request))
+        request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "too many sign-ins at once: try again in a moment");
+}
+
+static void
+issuer_rotate_signing_key_made (void *context, const struct store_signing_key *next,
+                                const char *why)
+{
+    struct request *request = context;
+    struct issuer *issuer = request_owner (request);
+    const Jeton__V1__RotateSigningKeyRequest *message = request_message (request);
+    struct rotation *rotation = request_context (request);
+    if (!next) {
+        request_fail (request, JETON__V1__CODE__CODE_INTERNAL, "%s", why);
         return;
     }
+    rotation->next = *next;
+    rotation->next.state = JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_PENDING;
     size_t size;
     uint8_t *record = audit_pack (
         request,

@@ -8,6 +8,7 @@
 #include "services/issuer/throttle.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #define FIELD(name) offsetof (struct issuer_settings, name)
 static const struct config_row issuer_settings_table[] = {
@@ -16,10 +17,13 @@ static const struct config_row issuer_settings_table[] = {
     {"issuer", CONFIG_TEXT, FIELD (issuer), "https://jeton.localhost", 0, 0, true,
      "the `iss` of what is signed: the public URL of this Jeton"},
     {"audience", CONFIG_TEXT, FIELD (audience), "jeton", 0, 0, true, "the `aud` of what is signed"},
+    {"signing_algorithm", CONFIG_TEXT, FIELD (signing_algorithm), "es256", 0, 0, true,
+     "what new signing keys are for: es256, eddsa (Ed25519) or rs256 (2,048 bits)"},
     {"keys_interval_ms", CONFIG_NUMBER, FIELD (keys_interval_ms), "5000", 100, 3600000, true,
      "how often the signing keys are read again, in milliseconds"},
     {"jwks_max_age_s", CONFIG_NUMBER, FIELD (jwks_max_age_s), "300", 0, 86400, true,
-     "how long a JWKS may be kept, in seconds; a new key is shown that long before it signs"},
+     "how long a JWKS may be kept, in seconds; a new key is shown that long, and keys_interval_ms, "
+     "before it signs"},
     {"login_lifetime_s", CONFIG_NUMBER, FIELD (login_lifetime_s), "3600", 1, 86400, true,
      "life of a login token, in seconds"},
     {"login_user_per_minute", CONFIG_NUMBER, FIELD (login_user_per_minute), "10", 1, 6000, false,
@@ -63,6 +67,29 @@ issuer_drained (struct process *process)
     feed_end (issuer->feed);
 }
 
+// Small letters, as other settings have them.
+static bool
+algorithm_read (struct issuer *issuer, struct error *error_r)
+{
+    const char *wanted = issuer->settings.signing_algorithm;
+    for (int i = 0; i < JWT_ALGORITHMS; i++)
+        if (strcasecmp (wanted, jwt_algorithm_name ((enum jwt_algorithm) i)) == 0) {
+            issuer->algorithm = (enum jwt_algorithm) i;
+            return true;
+        }
+    error_set (error_r, "setting signing_algorithm: is \"%s\", must be es256, eddsa or rs256",
+               wanted);
+    return false;
+}
+
+static void
+issuer_reloaded (struct process *process)
+{
+    struct error error;
+    if (!algorithm_read (process->owner, &error))
+        log_error ("the algorithm of new keys not changed", "error", error.text, NULL);
+}
+
 static void
 issuer_stats_show (struct issuer *issuer)
 {
@@ -80,6 +107,7 @@ main (int argc, char **argv)
     struct issuer_settings *settings = &issuer.settings;
     process->database_changed = issuer_database_changed;
     process->drained_now = issuer_drained;
+    process->reloaded = issuer_reloaded;
     process->owner = &issuer;
     int status = process_start (process, "issuer", "tcp://127.0.0.1:7101", tables, store_statements,
                                 "Signs users in and holds the signing keys.", settings,
@@ -94,7 +122,8 @@ main (int argc, char **argv)
         process_end (process);
         return 78; // EX_CONFIG
     }
-    if (!counting_start (&issuer.counting, process, &settings->counting, &error)) {
+    if (!algorithm_read (&issuer, &error) ||
+        !counting_start (&issuer.counting, process, &settings->counting, &error)) {
         log_error ("cannot start", "error", error.text, NULL);
         seal_keys_destroy (&issuer.seal_keys);
         process_end (process);

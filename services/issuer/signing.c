@@ -3,9 +3,9 @@
 #include "common/audit/record.h"
 #include "common/log/log.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/sealed.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,8 +18,9 @@ struct signing {
     struct store_signing_key *keys;
     size_t n;
     struct jwt_key *active;
-    int timer; // of the next reading
-    bool busy; // reading, or making a key
+    int64_t missing; // the state of the key that is being made
+    int timer;       // of the next reading
+    bool busy;       // reading, or making a key
 };
 
 static void signing_read (struct signing *signing);
@@ -42,73 +43,6 @@ signing_plan (struct signing *signing, int64_t delay_ms)
     if (signing->timer != -1)
         zloop_timer_end (loop, signing->timer);
     signing->timer = zloop_timer (loop, (size_t) delay_ms, 1, signing_due, signing);
-}
-
-static void
-seal_context (const char *kid, char context_r[64])
-{
-    snprintf (context_r, 64, "signing-key %s", kid);
-}
-
-bool
-signing_make (struct issuer *issuer, int64_t state, struct store_signing_key *key_r,
-              struct error *error_r)
-{
-    uint8_t *private_key = NULL, *public_key = NULL;
-    size_t private_size = 0, public_size = 0;
-    bool good = false;
-    struct jwt_key *key = jwt_key_generate (error_r);
-    memset (key_r, 0, sizeof *key_r);
-    if (!key)
-        return false;
-    if (!jwt_key_private (key, &private_key, &private_size) ||
-        !jwt_key_public (key, &public_key, &public_size) ||
-        public_size > sizeof key_r->public_key ||
-        private_size + CRYPTO_SEAL_OVERHEAD > sizeof key_r->sealed_key) {
-        error_set (error_r, "a new signing key could not be written as DER");
-    } else {
-        char context[64];
-        snprintf (key_r->kid, sizeof key_r->kid, "%s", jwt_key_id (key));
-        key_r->state = state;
-        key_r->created_at = time (NULL);
-        memcpy (key_r->public_key, public_key, public_size);
-        key_r->public_size = public_size;
-        seal_context (key_r->kid, context);
-        key_r->sealed_size = private_size + CRYPTO_SEAL_OVERHEAD;
-        good = seal (issuer->seal_keys, context, private_key, private_size, key_r->sealed_key);
-        if (!good)
-            error_set (error_r, "a new signing key could not be sealed");
-    }
-    if (private_key)
-        sodium_memzero (private_key, private_size);
-    free (private_key);
-    free (public_key);
-    jwt_key_destroy (&key);
-    return good;
-}
-
-static struct jwt_key *
-key_open (struct issuer *issuer, const struct store_signing_key *row, struct error *error_r)
-{
-    uint8_t private_key[sizeof row->sealed_key];
-    char context[64];
-    seal_context (row->kid, context);
-    if (row->sealed_size <= CRYPTO_SEAL_OVERHEAD ||
-        !seal_open (issuer->seal_keys, context, row->sealed_key, row->sealed_size, private_key)) {
-        error_set (error_r,
-                   "signing key %s cannot be opened with the keys in the file that the "
-                   "setting seal_keys names: it was sealed with another",
-                   row->kid);
-        return NULL;
-    }
-    struct jwt_key *key =
-        jwt_key_from_private (private_key, row->sealed_size - CRYPTO_SEAL_OVERHEAD, error_r);
-    sodium_memzero (private_key, sizeof private_key);
-    if (key && strcmp (jwt_key_id (key), row->kid) != 0) {
-        error_set (error_r, "signing key %s is not the key that its kid names", row->kid);
-        jwt_key_destroy (&key);
-    }
-    return key;
 }
 
 static void
@@ -147,26 +81,27 @@ signing_made (void *context, enum store_outcome outcome)
     signing_plan (signing, outcome == STORE_OK || outcome == STORE_CONFLICT ? 0 : 1000);
 }
 
-// One key at a time: the active one first, then the pending one.
 static void
-signing_make_missing (struct signing *signing, int64_t state)
+signing_missing_made (void *context, const struct store_signing_key *made, const char *why)
 {
+    struct signing *signing = context;
     struct issuer *issuer = signing->issuer;
-    struct store_signing_key key;
-    struct error error;
-    if (!signing_make (issuer, state, &key, &error)) {
-        log_error ("no signing key could be made", "error", error.text, NULL);
+    if (!made) {
+        log_error ("no signing key could be made", "error", why, NULL);
+        signing->busy = false;
         signing_plan (signing, 1000);
         return;
     }
+    struct store_signing_key key = *made;
+    key.state = signing->missing;
     struct arena *arena = arena_new (65536);
     size_t size = 0;
     uint8_t *record = audit_pack_service (
         arena, "issuer",
         &(struct audit_change){
             .event = "platform.keys.signing_key.created",
-            .summary = state == ACTIVE ? "The first signing key was made and is in use"
-                                       : "A signing key was made, to be used next",
+            .summary = key.state == ACTIVE ? "The first signing key was made and is in use"
+                                           : "A signing key was made, to be used next",
             .object_type = "signing_key",
             .object_id = key.kid,
             .object_name = key.kid,
@@ -175,11 +110,20 @@ signing_make_missing (struct signing *signing, int64_t state)
             .visibility = JETON__V1__VISIBILITY__VISIBILITY_PRIVATE,
         },
         &size);
-    signing->busy = true;
     store_signing_key_add (issuer->process.db, &key, record, size, signing_made, signing);
     arena_destroy (&arena);
-    log_info ("signing key made", "kid", key.kid, "state", state == ACTIVE ? "active" : "pending",
-              NULL);
+    log_info ("signing key made", "kid", key.kid, "algorithm", jwt_algorithm_name (key.algorithm),
+              "state", key.state == ACTIVE ? "active" : "pending", NULL);
+}
+
+// One key at a time: the active one first, then the pending one.
+static void
+signing_make_missing (struct signing *signing, int64_t state)
+{
+    signing->missing = state;
+    signing->busy = sealed_key_make (signing->issuer, signing_missing_made, signing);
+    if (!signing->busy)
+        signing_plan (signing, 1000);
 }
 
 // ---- reading -------------------------------------------------------------------------------------------------------
@@ -206,11 +150,12 @@ signing_take (struct signing *signing, const struct store_signing_key *keys, siz
     if (!active)
         return;
     struct error error;
-    signing->active = key_open (signing->issuer, active, &error);
+    signing->active = sealed_key_open (signing->issuer->seal_keys, active, &error);
     if (!signing->active)
         log_error ("the signing key cannot be used", "error", error.text, NULL);
     else
-        log_info ("signing", "kid", active->kid, NULL);
+        log_info ("signing", "kid", active->kid, "algorithm",
+                  jwt_algorithm_name (active->algorithm), NULL);
 }
 
 static void

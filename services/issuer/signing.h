@@ -27,10 +27,6 @@ void signing_tell (struct issuer *issuer, enum store_outcome outcome);
 // signing_reload (signing): Read the keys again soon.
 void signing_reload (struct signing *signing);
 
-// signing_make (issuer, state, key_r, error_r): A new key, its private part sealed, in the given state.
-bool signing_make (struct issuer *issuer, int64_t state, struct store_signing_key *key_r,
-                   struct error *error_r) __attribute__ ((warn_unused_result));
-
 // signing_jwks (signing): RFC 7517 JSON; allocated, the caller frees.
 char *signing_jwks (const struct signing *signing) __attribute__ ((returns_nonnull));
 

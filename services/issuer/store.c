@@ -31,13 +31,13 @@ FEED_STATEMENTS (STORE_FEED),
 
 [SIGNING_KEYS] = {"signing_keys",
     "SELECT kid, state, public_key, private_key, " EPOCH ("created_at") ", " EPOCH ("activated_at") ", "
-    EPOCH ("retired_at") " FROM signing_keys"
+    EPOCH ("retired_at") ", algorithm FROM signing_keys"
     " WHERE retired_at IS NULL OR retired_at > now() - interval '366 days'"
     " ORDER BY created_at, kid LIMIT 256", false},
 
 [SIGNING_KEY_ADD] = {"signing_key_add",
     "WITH k AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key, activated_at)"
-    "  VALUES ($1, 'ES256', $2::smallint, $3, $4, CASE WHEN $2::smallint = 2 THEN now() END)"
+    "  VALUES ($1, $6, $2::smallint, $3, $4, CASE WHEN $2::smallint = 2 THEN now() END)"
     "  RETURNING kid),"
     " c AS (INSERT INTO changes (kind, object, revision) SELECT 'signing_key', 0, 1 FROM k)"
     " INSERT INTO outbox (record) SELECT $5 FROM k", true},
@@ -50,7 +50,7 @@ FEED_STATEMENTS (STORE_FEED),
     " a AS (UPDATE signing_keys SET state = 2, activated_at = now()"
     "  WHERE kid = $2 AND state = 1 AND EXISTS (SELECT FROM r) RETURNING kid),"
     " n AS (INSERT INTO signing_keys (kid, algorithm, state, public_key, private_key)"
-    "  SELECT $3, 'ES256', 1, $4, $5 WHERE EXISTS (SELECT FROM a) RETURNING kid),"
+    "  SELECT $3, $8, 1, $4, $5 WHERE EXISTS (SELECT FROM a) RETURNING kid),"
     " c AS (INSERT INTO changes (kind, object, revision) SELECT 'signing_key', 0, 2 FROM n),"
     " o AS (INSERT INTO outbox (record) SELECT $6 FROM n)"
     " SELECT count(*) FROM n", true},
@@ -154,8 +154,10 @@ store_user_by_name (struct db *db, const char *username, store_user_callback *ca
 static bool
 key_from_row (const PGresult *result, int row, struct store_signing_key *key_r)
 {
-    const char *kid;
-    if (!db_get_text (result, row, 0, &kid) || strlen (kid) >= sizeof key_r->kid)
+    const char *kid, *algorithm;
+    if (!db_get_text (result, row, 0, &kid) || strlen (kid) >= sizeof key_r->kid ||
+        !db_get_text (result, row, 7, &algorithm) ||
+        !jwt_algorithm_find (algorithm, &key_r->algorithm))
         return false;
     memcpy (key_r->kid, kid, strlen (kid) + 1);
     return db_get_int (result, row, 1, &key_r->state) &&
@@ -221,6 +223,7 @@ store_signing_key_add (struct db *db, const struct store_signing_key *key, const
     db_param_bytes (&params, key->public_key, key->public_size);
     db_param_bytes (&params, key->sealed_key, key->sealed_size);
     db_param_bytes (&params, record, size);
+    db_param_text (&params, jwt_algorithm_name (key->algorithm));
     struct call *call = call_new (context);
     call->callback.done = callback;
     db_call (db, SIGNING_KEY_ADD, &params, store_done, call);
@@ -250,6 +253,7 @@ store_signing_key_rotate (struct db *db, const char *active, const char *pending
     db_param_bytes (&params, record, size);
     db_param_int (&params, revoke ? JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_REVOKED
                                   : JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_RETIRED);
+    db_param_text (&params, jwt_algorithm_name (next->algorithm));
     struct call *call = call_new (context);
     call->callback.done = callback;
     db_call (db, SIGNING_KEY_ROTATE, &params, store_signing_key_rotate_done, call);

@@ -2,6 +2,7 @@
 #ifndef JETON_ISSUER_STORE_H
 #define JETON_ISSUER_STORE_H
 
+#include "common/crypto/crypto.h"
 #include "common/db/db.h"
 #include "common/feed/feed.h"
 #include "common/token/jwt.h"
@@ -38,8 +39,9 @@ void store_user_by_name (struct db *db, const char *username, store_user_callbac
 
 struct store_signing_key {
     char kid[JWT_KID_SIZE];
+    enum jwt_algorithm algorithm;
     int64_t state; // Jeton__V1__SigningKeyState
-    uint8_t public_key[256], sealed_key[512];
+    uint8_t public_key[JWT_PUBLIC_MAX], sealed_key[JWT_PRIVATE_MAX + CRYPTO_SEAL_OVERHEAD];
     size_t public_size, sealed_size;
     int64_t created_at, activated_at, retired_at;
 };

@@ -48,11 +48,9 @@ jwt_claims_read (struct check *check, const json_t *claims)
     const char *issuer = jwt_text (claims, "iss"), *audience = jwt_text (claims, "aud"),
                *subject = jwt_text (claims, "sub"), *account = jwt_text (claims, "account"),
                *environment = jwt_text (claims, "environment"), *jti = jwt_text (claims, "jti");
-    int64_t issued_at;
     if (!issuer || strcmp (issuer, settings->issuer) != 0 || !audience ||
         strcmp (audience, settings->audience) != 0 || !subject || !account || !environment ||
-        !jti || !jwt_time (claims, "exp", &check->expires_at) || check->expires_at <= 0 ||
-        !jwt_time (claims, "iat", &issued_at) || !id_parse ("USR", subject, &check->user) ||
+        !jti || !id_parse ("USR", subject, &check->user) ||
         !id_parse ("ACC", account, &check->account))
         return false;
     if (strcmp (environment, "live") == 0)
@@ -105,10 +103,11 @@ check_jwt (struct check *check, size_t length)
         return;
     }
     bool good = jwt_claims_read (check, claims);
+    enum jwt_times times = jwt_times (claims, time (NULL), &check->expires_at);
     json_decref (claims);
-    if (!good)
+    if (!good || times == JWT_TIMES_BAD || times == JWT_TIMES_FUTURE)
         check_end (check, JETON__V1__REASON__REASON_MALFORMED);
-    else if (check->expires_at <= time (NULL))
+    else if (times == JWT_TIMES_EXPIRED)
         check_end (check, JETON__V1__REASON__REASON_EXPIRED);
     else
         lookup_user (validator->lookup, check->user, check_jwt_done, check);

@@ -106,7 +106,7 @@ pair_make (struct pair *pair)
     struct error error;
     uint8_t *der;
     size_t size;
-    pair->key = jwt_key_generate (&error);
+    pair->key = jwt_key_generate (JWT_ES256, &error);
     ck_assert_ptr_nonnull (pair->key);
     pair->kid = jwt_key_id (pair->key);
     ck_assert (jwt_key_public (pair->key, &der, &size));

@@ -1,3 +1,4 @@
+// Signed tokens: form, header, claims and signature (R24).
 #include "common/memory/memory.h"
 #include "common/token/jwt.h"
 #include <check.h>
@@ -167,7 +168,7 @@ START_TEST (test_pyjwt)
     ck_assert_int_eq (verify (key, python_token, "application/at+jwt"), JWT_OK);
     ck_assert_int_eq (verify (key, python_token, "jwt"), JWT_MALFORMED);
     ck_assert_int_eq (verify (key, python_token, NULL), JWT_OK);
-    struct jwt_key *another = jwt_key_generate (NULL);
+    struct jwt_key *another = jwt_key_generate (JWT_ES256, NULL);
     ck_assert_int_eq (verify (another, python_token, "at+jwt"), JWT_UNKNOWN_KEY);
     jwt_key_destroy (&another);
     jwt_key_destroy (&key);
@@ -241,7 +242,8 @@ END_TEST
 START_TEST (test_sign)
 {
     struct error error;
-    struct jwt_key *key = jwt_key_generate (&error), *other = jwt_key_generate (&error);
+    struct jwt_key *key = jwt_key_generate (JWT_ES256, &error),
+                   *other = jwt_key_generate (JWT_ES256, &error);
     json_t *claims = json_pack ("{s:s, s:I}", "sub", "USR-0000-0001", "exp", (json_int_t) 7);
     for (int i = 0; i < 200; i++) { // R and S are of every length
         char *text = jwt_sign (key, "at+jwt", claims, &error);
@@ -271,7 +273,7 @@ END_TEST
 START_TEST (test_size)
 {
     struct error error;
-    struct jwt_key *key = jwt_key_generate (&error);
+    struct jwt_key *key = jwt_key_generate (JWT_ES256, &error);
     char filler[JWT_SIZE_MAX] = "";
     size_t longest = 0;
     for (size_t length = 5800; length < 6200; length++) {
