@@ -100,6 +100,7 @@ counting_good (const struct counting *counting, struct error *reason_r)
 void
 counting_text (char *to, size_t size, const char *text)
 {
-    for (size_t i = 0; i < size && text[i]; i++)
+    size_t length = strnlen (text, size);
+    for (size_t i = 0; i < length; i++)
         to[i] = (char) (text[i] > 0 ? text[i] : '?');
 }

@@ -25,7 +25,7 @@ struct counting_settings {
      "directory of its own for what was counted and is not yet with an auditor; empty: "           \
      counted " not counted"},                                                                      \
     {"journal_limit", CONFIG_NUMBER, (offset) + offsetof (struct counting_settings, journal_limit), \
-     "1073741824", 4194304, 1099511627776, false, "bytes that this directory may hold"},           \
+     "1073741824", 1048576, 1099511627776, false, "bytes that this directory may hold"},           \
     {"journal_full", CONFIG_TEXT, (offset) + offsetof (struct counting_settings, journal_full),    \
      "refuse", 0, 0, false,                                                                        \
      "when it holds so many: refuse (" refused "), or drop (what was counted)"}

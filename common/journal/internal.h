@@ -1,6 +1,7 @@
 // What the files of common/journal share. Not for others.
 //
 // journal.c  counting; when a segment is sealed; what waits
+// rows.c     the rows of the open segment, and how they are found
 // segment.c  one file: making it, reading it back
 // spool.c    the directory: lock, what is in it, setting aside
 #ifndef JETON_JOURNAL_INTERNAL_H
@@ -9,22 +10,75 @@
 #include "common/journal/journal.h"
 #include <stdio.h>
 
-// The head of a file has the size of a row, so that no row lies on two pages, and none in two sectors.
+// A segment is a head and rows of 64 bytes, so that none lies on two pages, or in two sectors: uses, and the texts that they have, each before the first
+// use that has it.
 struct segment_head {
     char magic[8];
     uint8_t source[JOURNAL_SOURCE_SIZE];
     uint64_t sequence;
     uint64_t key;   // of the rows' checks: nobody outside can choose rows that collide
     uint64_t check; // of what is above
-    uint8_t unused[sizeof (struct journal_row) - 48];
+    uint8_t unused[16];
 };
-_Static_assert(sizeof (struct journal_use) == 240 && sizeof (struct journal_row) == 256 &&
-                   sizeof (struct segment_head) == 256,
-               "the layout of segments has changed: give them another magic");
+
+// As struct journal_use; texts by the number of their row, from 1; 0: empty.
+struct segment_use {
+    int64_t second;
+    uint32_t account, token, user, client, customer;
+    uint16_t module, peer, id;
+    uint8_t family, access, environment, decision, reason, grant_type;
+    uint8_t address[16];
+};
+
 enum {
-    SEGMENT_SIZE = sizeof (struct segment_head) + JOURNAL_ROWS_MAX * sizeof (struct journal_row),
+    // Of a text in one row; what is not shorter goes on in the next, which is a text's too.
+    SEGMENT_TEXT_SIZE = sizeof (struct segment_use),
+};
+#define SEGMENT_TEXT UINT32_MAX // the count of a row that is (part of) a text
+
+struct segment_row {
+    union {
+        struct segment_use use;
+        char text[SEGMENT_TEXT_SIZE];
+    };
+    uint32_t check; // of the rest, with the segment's key
+    uint32_t count; // 0: the row is not there
+};
+
+// What earlier versions wrote, and this one still reads: a head and rows of 256 bytes, all texts in each.
+struct segment_row_1 {
+    struct journal_use use;
+    uint64_t check;
+    uint64_t count;
+};
+_Static_assert(sizeof (struct segment_use) == 56 && sizeof (struct segment_row) == 64 &&
+                   sizeof (struct segment_head) == 64,
+               "the layout of segments has changed: give them another magic");
+_Static_assert(sizeof (struct journal_use) == 240 && sizeof (struct segment_row_1) == 256,
+               "segments of earlier versions cannot be read any more");
+enum {
+    SEGMENT_SIZE = sizeof (struct segment_head) + JOURNAL_ROWS_MAX * sizeof (struct segment_row),
+    SEGMENT_1_SIZE = (1 + JOURNAL_ROWS_MAX) * sizeof (struct segment_row_1),
     SEGMENT_NAME_SIZE = 2 * JOURNAL_SOURCE_SIZE + 1 + 16 + sizeof ".use",
 };
+
+// The rows of the open segment.
+struct segment_rows {
+    struct segment_row *rows; // mapped
+    uint64_t key;
+    size_t n;
+    uint32_t slots[2 * JOURNAL_ROWS_MAX]; // number of a row from 1, 0: free
+    // The texts that came last as module and as peer, which are nearly always the next ones too.
+    struct segment_recent {
+        char text[JOURNAL_NAME_SIZE];
+        uint16_t number;
+    } module, peer;
+};
+
+// rows_start (rows, head): Of a segment that was just made. rows_count (rows, use): Count it once. False: there is no room; nothing was counted.
+void rows_start (struct segment_rows *rows, struct segment_head *head);
+bool rows_count (struct segment_rows *rows, const struct journal_use *use)
+    __attribute__ ((warn_unused_result));
 
 // A file that waits.
 struct spooled {
@@ -56,6 +110,8 @@ const struct spooled *spool_first (const struct spool *spool);
 
 // segment_digest (key, data, size): 64 bits; `size` is a multiple of 16. Keyed, fast, no protection against those who know the key.
 uint64_t segment_digest (uint64_t key, const void *data, size_t size);
+// segment_row_check (key, row): What its check must be; `check` and, but for whether it is a text, `count` do not matter.
+uint32_t segment_row_check (uint64_t key, const struct segment_row *row);
 // segment_name (head, name_r), segment_name_good (name).
 void segment_name (const struct segment_head *head, char name_r[SEGMENT_NAME_SIZE]);
 bool segment_name_good (const char *name);

@@ -9,14 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum {
-    SEAL_MS = 1000,
-    SLOTS = 2 * JOURNAL_ROWS_MAX, // of the index; a power of two
-    // What the rows of a segment may take when they are packed for the way (proto/audit.proto): below the 1 MiB of a body. A row's numbers take
-    // ROW_PACKED at most, its texts what they are, with two bytes for the length of each.
-    PACKED_MAX = 960 * 1024,
-    ROW_PACKED = 80,
-};
+// When a segment is packed for the way (proto/audit.proto), a row takes 80 bytes at most, and all its texts no more than their rows: below the 1 MiB of a body.
+enum { SEAL_MS = 1000 };
+_Static_assert(JOURNAL_ROWS_MAX * 80 < 960 * 1024, "a segment fits into a message");
 
 struct journal {
     struct spool spool;
@@ -24,9 +19,7 @@ struct journal {
     uint64_t limit;
     bool drop;
     struct segment_head *open; // mapped; NULL: none
-    struct journal_row *rows;
-    size_t n, packed;
-    uint32_t slots[SLOTS]; // of the open segment: number of a row from 1, 0: free
+    struct segment_rows rows;
     uint8_t source[JOURNAL_SOURCE_SIZE];
     uint64_t sequence;
     int64_t seal_at_ms; // 0: at the tick after the first row
@@ -65,12 +58,12 @@ journal_seal (struct journal *journal)
     char name[SEGMENT_NAME_SIZE];
     if (journal->open == NULL)
         return;
-    uint64_t size = sizeof *journal->open + journal->n * sizeof *journal->rows;
+    uint64_t size = sizeof *journal->open + journal->rows.n * sizeof (struct segment_row);
     segment_name (journal->open, name);
     munmap (journal->open, SEGMENT_SIZE);
     journal->open = NULL;
     journal->spool.bytes -= SEGMENT_SIZE;
-    if (journal->n == 0) {
+    if (journal->rows.n == 0) {
         (void) unlinkat (journal->spool.directory, name, 0);
         return;
     }
@@ -121,11 +114,9 @@ segment_open (struct journal *journal)
         log_info ("use is counted again", "directory", journal->spool.path, NULL);
     journal->why.text[0] = '\0';
     journal->sequence++;
-    journal->rows = (struct journal_row *) journal->open + 1;
-    journal->n = journal->packed = 0;
+    rows_start (&journal->rows, journal->open);
     journal->seal_at_ms = 0;
     journal->spool.bytes += SEGMENT_SIZE;
-    memset (journal->slots, 0, sizeof journal->slots);
     return true;
 }
 
@@ -141,63 +132,19 @@ no_room (struct journal *journal)
     return journal->drop;
 }
 
-static size_t
-packed_size (const struct journal_use *use)
-{
-    return ROW_PACKED + strnlen (use->module, sizeof use->module) +
-           strnlen (use->peer, sizeof use->peer) + strnlen (use->id, sizeof use->id);
-}
-
-// row_find (journal, use, check, slot_r): The row that counts this, or NULL, and the slot where it belongs.
-static struct journal_row *
-row_find (const struct journal *journal, const struct journal_use *use, uint64_t check,
-          size_t *slot_r)
-{
-    size_t slot = check % SLOTS;
-    for (; journal->slots[slot] != 0; slot = (slot + 1) % SLOTS) {
-        struct journal_row *row = &journal->rows[journal->slots[slot] - 1];
-        if (row->check == check && memcmp (&row->use, use, sizeof *use) == 0)
-            return row;
-    }
-    *slot_r = slot;
-    return NULL;
-}
-
-// row_add (journal, use, check, slot): The count comes last: a process that is killed before it has counted nothing.
-static void
-row_add (struct journal *journal, const struct journal_use *use, uint64_t check, size_t slot)
-{
-    struct journal_row *row = &journal->rows[journal->n];
-    row->use = *use;
-    row->check = check;
-    __atomic_store_n (&row->count, 1, __ATOMIC_RELEASE);
-    journal->slots[slot] = (uint32_t) ++journal->n;
-    journal->packed += packed_size (use);
-}
-
 bool
 journal_count (struct journal *journal, const struct journal_use *use)
 {
-    size_t slot;
     if (journal->open == NULL && !segment_open (journal))
         return no_room (journal);
-    uint64_t check = segment_digest (journal->open->key, use, sizeof *use);
-    struct journal_row *row = row_find (journal, use, check, &slot);
-    journal->stats.counted++;
-    if (row != NULL) {
-        __atomic_store_n (&row->count, row->count + 1, __ATOMIC_RELEASE);
-        return true;
-    }
-    if (journal->n == JOURNAL_ROWS_MAX || journal->packed + packed_size (use) > PACKED_MAX) {
+    if (!rows_count (&journal->rows, use)) {
         journal_seal (journal);
-        if (!segment_open (journal)) {
-            journal->stats.counted--;
+        if (!segment_open (journal))
             return no_room (journal);
-        }
-        check = segment_digest (journal->open->key, use, sizeof *use);
-        (void) row_find (journal, use, check, &slot);
+        bool counted = rows_count (&journal->rows, use);
+        assert (counted); // it was empty
     }
-    row_add (journal, use, check, slot);
+    journal->stats.counted++;
     return true;
 }
 
@@ -208,7 +155,7 @@ journal_tick (struct journal *journal, int64_t now_ms)
     // Who is asked for nothing while it is full must not wait for somebody to ask.
     if (journal->open == NULL && journal->why.text[0] != '\0' && !segment_open (journal))
         return;
-    if (journal->open == NULL || journal->n == 0)
+    if (journal->open == NULL || journal->rows.n == 0)
         return;
     if (journal->seal_at_ms == 0)
         journal->seal_at_ms = now_ms + SEAL_MS;

@@ -19,14 +19,14 @@ enum {
     JOURNAL_NAME_SIZE = 64,   // of texts in a row; they end with a NUL unless they have this length
     JOURNAL_ID_SIZE = 48,     // of a token's text
     JOURNAL_SOURCE_SIZE = 16, // of a source's id
-    JOURNAL_ROWS_MAX = 8192,  // of a segment
+    JOURNAL_ROWS_MAX = 8192,  // of a segment; each text that is in it takes one, or two, besides
 };
 
-// What was used or asked for, by whom, how it ended: what is equal in all of that is counted in one row. Zeroed before it is filled in: it is compared and digested
-// as bytes.
+// What was used or asked for, by whom, how it ended: what is equal in all of that is counted in one row. Zeroed before it is filled in: texts are compared
+// in their whole size.
 struct journal_use {
     int64_t second;                 // since the epoch
-    int64_t account, token, user;   // numbers; 0: none, or not known
+    int64_t account, token, user;   // numbers, at most UINT32_MAX; 0: none, or not known
     uint8_t address[16];            // of the end client; IPv4 in the first four bytes
     char module[JOURNAL_NAME_SIZE]; // wanted
     char peer[JOURNAL_NAME_SIZE];   // who asked
@@ -35,14 +35,12 @@ struct journal_use {
     uint8_t access, environment, decision, reason; // numbers of enums of proto/
     uint8_t
         grant_type; // 0: a validation; otherwise a token was asked for, and reason is a GrantReason's
-    uint8_t unused[2];         // of the layout: the next is aligned
+    uint8_t unused[2];         // of the layout of segments of earlier versions
     uint32_t client, customer; // numbers; 0: none
 };
 
-// One row as it is in the file. `check` digests `use` with the segment's key. A row is there when its count is not 0.
 struct journal_row {
     struct journal_use use;
-    uint64_t check;
     uint64_t count;
 };
 

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char magic[8] = {'J', 'E', 'T', 'U', 'S', 'E', '1', '\n'};
+static const char magic[8] = {'J', 'E', 'T', 'U', 'S', 'E', '2', '\n'},
+                  magic_1[8] = {'J', 'E', 'T', 'U', 'S', 'E', '1', '\n'};
 
 // The product of two words, folded: each bit of either has to do with all bits of the result.
 static uint64_t
@@ -37,6 +38,15 @@ segment_digest (uint64_t key, const void *data, size_t size)
         odd = mix (odd ^ b, p);
     }
     return mix (even ^ r, odd ^ key);
+}
+
+uint32_t
+segment_row_check (uint64_t key, const struct segment_row *row)
+{
+    struct segment_row whole = *row;
+    whole.check = 0;
+    whole.count = row->count == SEGMENT_TEXT; // none can be taken for the other
+    return (uint32_t) segment_digest (key, &whole, sizeof whole);
 }
 
 static uint64_t
@@ -126,27 +136,33 @@ read_all (int fd, void *data, size_t size)
     return true;
 }
 
-// read_file (directory, name, data_r, n_r, error_r): The head and its rows, as they are in the file. The caller frees.
+// A file as it was found.
+struct found {
+    struct segment_head *head; // at its beginning
+    size_t size;
+};
+
+// read_file (directory, name, found_r, error_r): The caller frees.
 static bool
-read_file (int directory, const char *name, struct segment_head **data_r, size_t *n_r,
-           struct error *error_r)
+read_file (int directory, const char *name, struct found *found_r, struct error *error_r)
 {
-    struct stat found;
+    struct stat file;
     bool good = false;
     int fd = openat (directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0 || fstat (fd, &found) != 0) {
+    if (fd < 0 || fstat (fd, &file) != 0) {
         error_set (error_r, "%s", strerror (errno));
-    } else if (!S_ISREG (found.st_mode) || found.st_size < (off_t) sizeof **data_r ||
-               found.st_size > (off_t) SEGMENT_SIZE ||
-               found.st_size % (off_t) sizeof (struct journal_row) != 0) {
+    } else if (!S_ISREG (file.st_mode) || file.st_size < (off_t) sizeof *found_r->head ||
+               file.st_size > (off_t) SEGMENT_1_SIZE ||
+               file.st_size % (off_t) sizeof (struct segment_row) != 0) {
         error_set (error_r, "it is no file, or has no size that a segment can have");
     } else {
-        *data_r = xcalloc (1, (size_t) found.st_size);
-        *n_r = (size_t) found.st_size / sizeof (struct journal_row) - 1;
-        good = read_all (fd, *data_r, (size_t) found.st_size);
+        found_r->size = (size_t) file.st_size;
+        found_r->head = xcalloc (1, found_r->size);
+        errno = 0;
+        good = read_all (fd, found_r->head, found_r->size);
         if (!good) {
             error_set (error_r, "%s", errno ? strerror (errno) : "it ends too early");
-            free (*data_r);
+            free (found_r->head);
         }
     }
     if (fd >= 0)
@@ -154,35 +170,113 @@ read_file (int directory, const char *name, struct segment_head **data_r, size_t
     return good;
 }
 
+// Rows of an earlier version.
+static void
+rows_read_1 (const struct found *found, struct journal_segment *segment, uint64_t *damaged_r)
+{
+    const struct segment_row_1 *rows = (const struct segment_row_1 *) found->head + 1;
+    size_t n = found->size / sizeof *rows;
+    segment->rows = xcalloc (n, sizeof *segment->rows);
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (rows[i].count == 0)
+            continue;
+        if (rows[i].check == segment_digest (found->head->key, &rows[i].use, sizeof rows[i].use))
+            segment->rows[segment->n++] =
+                (struct journal_row){.use = rows[i].use, .count = rows[i].count};
+        else
+            ++*damaged_r;
+    }
+}
+
+static bool
+row_good (const struct found *found, const struct segment_row *row)
+{
+    return row->check == segment_row_check (found->head->key, row);
+}
+
+// A text that is damaged does not make uses undone: it is told as "?".
+static void
+text_read (const struct found *found, size_t n, uint16_t number, char *text_r, size_t size)
+{
+    const struct segment_row *row = (const struct segment_row *) (found->head + 1) + number - 1;
+    if (number == 0)
+        return;
+    bool good = number <= n && row->count == SEGMENT_TEXT && row_good (found, row);
+    bool longer = good && row->text[SEGMENT_TEXT_SIZE - 1] != '\0';
+    if (longer)
+        good = number < n && row[1].count == SEGMENT_TEXT && row_good (found, row + 1);
+    if (!good) {
+        text_r[0] = '?';
+        return;
+    }
+    memcpy (text_r, row->text, size < SEGMENT_TEXT_SIZE ? size : SEGMENT_TEXT_SIZE);
+    if (longer && size > SEGMENT_TEXT_SIZE)
+        memcpy (text_r + SEGMENT_TEXT_SIZE, row[1].text, size - SEGMENT_TEXT_SIZE);
+}
+
+static void
+use_read (const struct found *found, size_t n, const struct segment_row *row,
+          struct journal_row *row_r)
+{
+    const struct segment_use *use = &row->use;
+    *row_r = (struct journal_row){.count = row->count,
+                                  .use = {
+                                      .second = use->second,
+                                      .account = use->account,
+                                      .token = use->token,
+                                      .user = use->user,
+                                      .family = use->family,
+                                      .access = use->access,
+                                      .environment = use->environment,
+                                      .decision = use->decision,
+                                      .reason = use->reason,
+                                      .grant_type = use->grant_type,
+                                      .client = use->client,
+                                      .customer = use->customer,
+                                  }};
+    memcpy (row_r->use.address, use->address, sizeof row_r->use.address);
+    text_read (found, n, use->module, row_r->use.module, sizeof row_r->use.module);
+    text_read (found, n, use->peer, row_r->use.peer, sizeof row_r->use.peer);
+    text_read (found, n, use->id, row_r->use.id, sizeof row_r->use.id);
+}
+
+static void
+rows_read (const struct found *found, struct journal_segment *segment, uint64_t *damaged_r)
+{
+    const struct segment_row *rows = (const struct segment_row *) (found->head + 1);
+    size_t n = found->size / sizeof *rows - 1;
+    segment->rows = xcalloc (n + 1, sizeof *segment->rows);
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].count == 0)
+            continue;
+        if (!row_good (found, &rows[i]))
+            ++*damaged_r;
+        else if (rows[i].count != SEGMENT_TEXT)
+            use_read (found, n, &rows[i], &segment->rows[segment->n++]);
+    }
+}
+
 bool
 segment_read (int directory, const char *name, struct journal_segment *segment_r,
               uint64_t *damaged_r, struct error *error_r)
 {
-    struct segment_head *head;
-    size_t n;
+    struct found found;
     char right[SEGMENT_NAME_SIZE];
-    if (!read_file (directory, name, &head, &n, error_r))
+    if (!read_file (directory, name, &found, error_r))
         return false;
-    segment_name (head, right);
-    if (memcmp (head->magic, magic, sizeof magic) != 0 || head->check != head_check (head) ||
-        strcmp (right, name) != 0) {
+    segment_name (found.head, right);
+    bool earlier = memcmp (found.head->magic, magic_1, sizeof magic_1) == 0 &&
+                   found.size % sizeof (struct segment_row_1) == 0;
+    bool good = (earlier || (memcmp (found.head->magic, magic, sizeof magic) == 0 &&
+                             found.size <= SEGMENT_SIZE)) &&
+                found.head->check == head_check (found.head) && strcmp (right, name) == 0;
+    if (good) {
+        *segment_r = (struct journal_segment){.sequence = found.head->sequence};
+        memcpy (segment_r->source, found.head->source, sizeof segment_r->source);
+        *damaged_r = 0;
+        (earlier ? rows_read_1 : rows_read) (&found, segment_r, damaged_r);
+    } else
         error_set (error_r, "its head is not that of this segment");
-        free (head);
-        return false;
-    }
-    *segment_r = (struct journal_segment){.sequence = head->sequence};
-    memcpy (segment_r->source, head->source, sizeof segment_r->source);
-    segment_r->rows = xcalloc (n + 1, sizeof *segment_r->rows);
-    *damaged_r = 0;
-    const struct journal_row *rows = (const struct journal_row *) head + 1;
-    for (size_t i = 0; i < n; i++) {
-        if (rows[i].count == 0)
-            continue;
-        if (rows[i].check == segment_digest (head->key, &rows[i].use, sizeof rows[i].use))
-            segment_r->rows[segment_r->n++] = rows[i];
-        else
-            ++*damaged_r;
-    }
-    free (head);
-    return true;
+    free (found.head);
+    return good;
 }

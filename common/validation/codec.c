@@ -364,8 +364,9 @@ text_write (uint8_t tag, const char *text, uint8_t *at)
     size_t length = strlen (text);
     *at++ = tag;
     at += wire_varint_write (length, at);
-    memcpy (at, text,
-            length); // NOLINT(bugprone-not-null-terminated-result): it ends with its length
+    // It ends with its length.
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result)
+    memcpy (at, text, length);
     return at + length;
 }
 

@@ -286,7 +286,7 @@ def killed(system):
 def full_refuses(system):
     for name in ("auditor", "auditor2"):
         system[name].stop()
-    small = system.add("validator", "small", {"journal_limit": 4194304})
+    small = system.add("validator", "small", {"journal_limit": 1048576})
     small.start()
     dealer = wire.Dealer(system, small, "caller")
 
@@ -322,7 +322,7 @@ def full_drops(system):
         f.write(b"no segment" * 100)
     with open(system.path("small.use", "big.damaged"), "wb") as f:
         f.write(b"x" * 3000000)
-    small = system.add("validator", "small", {"journal_limit": 4194304, "journal_full": "drop"})
+    small = system.add("validator", "small", {"journal_limit": 1048576, "journal_full": "drop"})
     small.start(wait=False)
     dealer = wire.Dealer(system, small, "caller")
 

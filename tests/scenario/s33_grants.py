@@ -200,7 +200,7 @@ def flood(system, dealer, k):
 
 @test("a spool that is full: no token is given and none refused, Health says why, and it goes on when the auditor is back")
 def full(system):
-    system["issuer"].settings["journal_limit"] = 4194304
+    system["issuer"].settings["journal_limit"] = 1048576
     system["issuer"].restart()
     system["auditor"].stop()
     dealer = wire.Dealer(system, system["issuer"], "gateway")

@@ -275,7 +275,7 @@ def auditor_down(system, oracle, seconds):
 def small_spool(system, oracle, victim, how):
     """A validator whose spool fills soon, as nobody takes what is in it; in the end it has again what it had, and all was taken."""
     victim.stop()
-    victim.settings.update(journal_limit="4194304", journal_full=how)
+    victim.settings.update(journal_limit="1048576", journal_full=how)
     victim.start()
     begun = time.monotonic()
     wait_for(lambda: oracle.sound(begun), 20, "a validator with a small spool")

@@ -1,5 +1,6 @@
 // The journal of use: counts are exact, whatever is killed and whatever is found in the directory (R39, R40, R44).
 #include "common/crypto/crypto.h"
+#include "common/journal/internal.h"
 #include "common/journal/journal.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
@@ -14,7 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MIB = 1024 * 1024, SEGMENT = 256 * (JOURNAL_ROWS_MAX + 1), KINDS = 64 };
+enum {
+    MIB = 1024 * 1024,
+    KINDS = 64,
+    USES_MAX = JOURNAL_ROWS_MAX - 2, // of a segment with the two texts of use_of
+};
 
 static char directory[64];
 
@@ -177,7 +182,7 @@ START_TEST (seals)
     ck_assert (journal_next (journal, &segment));
     ck_assert_uint_eq (segment.n, 1);
     journal_segment_free (&segment);
-    for (int64_t i = 0; i < 2 * JOURNAL_ROWS_MAX; i++)
+    for (int64_t i = 0; i < 2 * USES_MAX; i++)
         count_it (journal, i, 1);
     ck_assert (journal_next (journal, &segment)); // the first one still
     ck_assert_uint_eq (segment.sequence, 1);
@@ -185,7 +190,7 @@ START_TEST (seals)
     journal_taken (journal);
     ck_assert (journal_next (journal, &segment));
     ck_assert_uint_eq (segment.sequence, 2);
-    ck_assert_uint_eq (segment.n, JOURNAL_ROWS_MAX);
+    ck_assert_uint_eq (segment.n, USES_MAX);
     journal_segment_free (&segment);
     journal_taken (journal);
     ck_assert (!journal_next (journal, &segment)); // the last one is full, but open
@@ -193,31 +198,6 @@ START_TEST (seals)
     ck_assert (journal_next (journal, &segment));
     ck_assert_uint_eq (segment.sequence, 3);
     journal_segment_free (&segment);
-    journal_close (&journal);
-}
-END_TEST
-
-// Long texts make a segment full earlier: it must fit into a message.
-START_TEST (long_texts)
-{
-    struct journal *journal = open_it ();
-    struct journal_segment segment;
-    size_t rows = 0, segments = 0;
-    for (int i = 0; i < JOURNAL_ROWS_MAX; i++) {
-        struct journal_use use = use_of (i, 1);
-        memset (use.module, 'm', sizeof use.module);
-        memset (use.peer, 'p', sizeof use.peer);
-        memset (use.id, 'i', sizeof use.id);
-        ck_assert (journal_count (journal, &use));
-    }
-    journal_seal (journal);
-    for (; journal_next (journal, &segment); journal_taken (journal), segments++) {
-        ck_assert_uint_le (segment.n, 960 * 1024 / (80 + 176));
-        rows += segment.n;
-        journal_segment_free (&segment);
-    }
-    ck_assert_uint_eq (rows, JOURNAL_ROWS_MAX);
-    ck_assert_uint_ge (segments, 2);
     journal_close (&journal);
 }
 END_TEST
@@ -252,22 +232,22 @@ END_TEST
 
 START_TEST (refuses_when_full)
 {
-    struct journal *journal = open_as (2 * SEGMENT, false);
+    struct journal *journal = open_as (2 * SEGMENT_SIZE, false);
     struct error reason = {""};
     struct journal_use use = use_of (1, 1);
     uint64_t counted[KINDS];
     ck_assert (journal_good (journal, &reason));
-    for (int64_t i = 0; i < 2 * JOURNAL_ROWS_MAX; i++)
+    for (int64_t i = 0; i < 2 * USES_MAX; i++)
         count_it (journal, i, 9);
-    count_it (journal, JOURNAL_ROWS_MAX, 9); // no new row
+    count_it (journal, USES_MAX, 9); // no new row
     ck_assert (!journal_count (journal, &use));
     ck_assert (!journal_good (journal, &reason));
     ck_assert_ptr_nonnull (strstr (reason.text, "journal_limit"));
     ck_assert_uint_eq (journal_stats (journal)->refused, 1);
-    ck_assert_uint_eq (journal_stats (journal)->counted, 2 * JOURNAL_ROWS_MAX + 1);
+    ck_assert_uint_eq (journal_stats (journal)->counted, 2 * USES_MAX + 1);
     journal_tick (journal, 1);
     ck_assert (!journal_count (journal, &use));
-    ck_assert_uint_eq (take (journal, counted), 2 * JOURNAL_ROWS_MAX);
+    ck_assert_uint_eq (take (journal, counted), 2 * USES_MAX);
     ck_assert (!journal_count (journal, &use)); // looks again at the next tick
     journal_tick (journal, 2);
     ck_assert (journal_good (journal, &reason)); // also if nobody asks meanwhile
@@ -278,10 +258,10 @@ END_TEST
 
 START_TEST (drops_when_full)
 {
-    struct journal *journal = open_as (SEGMENT, true);
+    struct journal *journal = open_as (SEGMENT_SIZE, true);
     struct error reason = {""};
     struct journal_use use = use_of (1, 1);
-    for (int64_t i = 0; i < JOURNAL_ROWS_MAX; i++)
+    for (int64_t i = 0; i < USES_MAX; i++)
         count_it (journal, i, 9);
     for (int i = 0; i < 5; i++)
         ck_assert (journal_count (journal, &use));
@@ -342,7 +322,7 @@ START_TEST (garbage)
     ck_assert_int_eq (files ("notes"), 1);
     ck_assert_uint_eq (take (journal, counted), 1);
     journal_close (&journal);
-    journal = open_as (SEGMENT + 1024, false); // not with what was set aside
+    journal = open_as (SEGMENT_SIZE + 1024, false); // not with what was set aside
     struct journal_use use = use_of (1, 1);
     ck_assert (!journal_count (journal, &use));
     journal_close (&journal);
@@ -359,7 +339,7 @@ START_TEST (damaged)
     journal_close (&journal);
     int fd = open (file (".use"), O_RDWR);
     uint8_t byte = 0x55;
-    ck_assert_int_eq (pwrite (fd, &byte, 1, 256 + 256 + 100), 1); // in the second row
+    ck_assert_int_eq (pwrite (fd, &byte, 1, 64 * (1 + 2 + 1) + 20), 1); // in the second use
     close (fd);
     journal = open_it ();
     ck_assert_uint_eq (journal_stats (journal)->damaged, 1);
@@ -368,7 +348,7 @@ START_TEST (damaged)
     for (int64_t i = 1; i <= 3; i++)
         count_it (journal, i, 1);
     journal_close (&journal);
-    ck_assert_int_eq (truncate (file (".use"), (off_t) 256 * 3), 0);
+    ck_assert_int_eq (truncate (file (".use"), (off_t) 64 * (1 + 2 + 2)), 0);
     journal = open_it ();
     ck_assert_uint_eq (take (journal, counted), 2);
     count_it (journal, 1, 1);
@@ -457,8 +437,8 @@ main (void)
 {
     struct error error;
     const TTest *const tests[] = {
-        counts,          seals,       long_texts, restart, killed, one_process, refuses_when_full,
-        drops_when_full, permissions, garbage,    damaged};
+        counts,          seals,       restart, killed, one_process, refuses_when_full,
+        drops_when_full, permissions, garbage, damaged};
     if (!crypto_start (&error))
         return EXIT_FAILURE;
     Suite *suite = suite_create ("journal");
