@@ -30,8 +30,8 @@ struct public_keys {
     struct wish *served;  // by the query under way
     int64_t last_query_ms;
     int64_t read_ms; // when the query was sent that brought what is in memory
-    zloop_t *loop;   // gone when keys_destroy is called
-    int timer;       // for the next query, which is due at due_ms; -1: none
+    struct loop *loop; // gone when keys_destroy is called
+    int timer;         // for the next query, which is due at due_ms; -1: none
     int64_t due_ms;
     char missed[JWT_KID_SIZE]; // by the last keys_verify; "": no name that could be a key's
     uint8_t digest_key[crypto_shorthash_KEYBYTES];
@@ -60,13 +60,13 @@ static void keys_query (struct public_keys *keys);
 static void keys_plan (struct public_keys *keys);
 
 static int
-keys_due (zloop_t *loop, int timer, void *argument)
+keys_due (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
     struct public_keys *keys = argument;
     keys->timer = -1;
-    // zloop may ring a timer once more after its end: two queries at once would lose the wishes of the first.
+    // Two queries at once would lose the wishes of the first.
     if (!keys->querying && zclock_mono () >= keys->due_ms)
         keys_query (keys);
     else
@@ -82,10 +82,10 @@ keys_plan (struct public_keys *keys)
     if (keys->querying)
         return;
     if (keys->timer != -1)
-        zloop_timer_end (keys->loop, keys->timer);
+        loop_timer_end (keys->loop, keys->timer);
     keys->due_ms = keys->last_query_ms + pause;
     int64_t wait = keys->due_ms - zclock_mono ();
-    keys->timer = zloop_timer (keys->loop, wait > 0 ? (size_t) wait : 0, 1, keys_due, keys);
+    keys->timer = loop_timer (keys->loop, wait > 0 ? (size_t) wait : 0, 1, keys_due, keys);
 }
 
 // ---- what is not there
@@ -204,7 +204,7 @@ keys_query (struct public_keys *keys)
 }
 
 struct public_keys *
-keys_new (zloop_t *loop, struct db *db, int statement, const int64_t *interval_ms)
+keys_new (struct loop *loop, struct db *db, int statement, const int64_t *interval_ms)
 {
     struct public_keys *keys = xcalloc (1, sizeof *keys);
     keys->db = db;

@@ -19,7 +19,7 @@ typedef void keys_callback (void *context, bool loaded);
     " ORDER BY created_at DESC LIMIT 256"
 
 // keys_new (loop, db, statement, interval_ms): Begins to read them every *interval_ms, a setting. `statement` is the row with KEYS_SQL.
-struct public_keys *keys_new (zloop_t *loop, struct db *db, int statement,
+struct public_keys *keys_new (struct loop *loop, struct db *db, int statement,
                               const int64_t *interval_ms) __attribute__ ((returns_nonnull));
 // keys_destroy (&keys): After the database is closed. Calls nobody back. NULL-safe.
 void keys_destroy (struct public_keys **keys);

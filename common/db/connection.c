@@ -7,35 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int on_socket (zloop_t *loop, zmq_pollitem_t *item, void *argument);
+static int on_socket (struct loop *loop, int fd, void *argument);
 
 // Poll the connection's socket for these events; 0: not at all. libpq may change its socket while it connects, so what is
 // polled is taken off before libpq is called there.
 static void
-watch (struct connection *connection, int fd, short events)
+watch (struct connection *connection, int fd, unsigned events)
 {
     if (!events)
         fd = -1;
     if (connection->fd == fd && connection->events == events)
         return;
-    zloop_t *loop = connection->db->loop;
-    if (connection->fd >= 0) {
-        zmq_pollitem_t old = {.fd = connection->fd};
-        zloop_poller_end (loop, &old);
-    }
+    watch_end (&connection->watch);
     connection->fd = fd;
     connection->events = events;
-    if (fd < 0)
-        return;
-    zmq_pollitem_t item = {.fd = fd, .events = events};
-    int rc = zloop_poller (loop, &item, on_socket, connection);
-    assert (rc == 0);
-    // zloop would drop an item that errs without a word; what errs is for libpq to find out.
-    zloop_poller_set_tolerant (loop, &item);
+    // What errs is for libpq to find out.
+    if (fd >= 0)
+        connection->watch = loop_watch (connection->db->loop, fd, events, on_socket, connection);
 }
 
 void
-db_connection_watch (struct connection *connection, short events)
+db_connection_watch (struct connection *connection, unsigned events)
 {
     watch (connection, PQsocket (connection->pg), events);
 }
@@ -198,11 +190,11 @@ connect_on (struct connection *connection)
     watch (connection, -1, 0);
     switch (PQconnectPoll (connection->pg)) {
     case PGRES_POLLING_READING:
-        watch (connection, PQsocket (connection->pg), ZMQ_POLLIN);
+        watch (connection, PQsocket (connection->pg), LOOP_IN);
         break;
     case PGRES_POLLING_WRITING:
     case PGRES_POLLING_ACTIVE: // no longer used by libpq
-        watch (connection, PQsocket (connection->pg), ZMQ_POLLOUT);
+        watch (connection, PQsocket (connection->pg), LOOP_OUT);
         break;
     case PGRES_POLLING_OK:
         PQsetNoticeReceiver (connection->pg, on_notice, connection);
@@ -228,7 +220,7 @@ connect_start (struct connection *connection)
     if (!connection->pg || PQstatus (connection->pg) == CONNECTION_BAD)
         db_connection_drop (connection, "%s", PQerrorMessage (connection->pg));
     else
-        watch (connection, PQsocket (connection->pg), ZMQ_POLLOUT);
+        watch (connection, PQsocket (connection->pg), LOOP_OUT);
 }
 
 static void
@@ -354,7 +346,7 @@ db_connection_flush (struct connection *connection)
 {
     int rc = PQflush (connection->pg);
     if (rc >= 0 && PQstatus (connection->pg) == CONNECTION_OK) {
-        watch (connection, PQsocket (connection->pg), rc ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
+        watch (connection, PQsocket (connection->pg), rc ? LOOP_IN | LOOP_OUT : LOOP_IN);
         return;
     }
     // libpq reads before it gives up: what it has got may tell how calls ended.
@@ -379,13 +371,11 @@ exchange (struct connection *connection)
 }
 
 static int
-on_socket (zloop_t *loop, zmq_pollitem_t *item, void *argument)
+on_socket (struct loop *loop, int fd, void *argument)
 {
     (void) loop;
+    (void) fd;
     struct connection *connection = argument;
-    // zloop may still call for an item that was taken off in the same pass.
-    if (item->fd != connection->fd)
-        return 0;
     if (connection->state == LINK_CONNECTING)
         connect_on (connection);
     else if (connection->copy)

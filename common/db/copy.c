@@ -196,7 +196,7 @@ flush (struct db_copy *copy)
     if (rc < 0)
         db_connection_drop (&copy->connection, "the server closed the connection");
     else
-        db_connection_watch (&copy->connection, rc ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
+        db_connection_watch (&copy->connection, rc ? LOOP_IN | LOOP_OUT : LOOP_IN);
 }
 
 void

@@ -355,7 +355,7 @@ db_outcome_name (enum db_outcome outcome)
 }
 
 struct db *
-db_new (zloop_t *loop, struct resolver *resolver, const struct db_options *options)
+db_new (struct loop *loop, struct resolver *resolver, const struct db_options *options)
 {
     assert (options->connections && options->connections <= 64 && options->queue_limit &&
             options->group_limit && options->timeout_ms > 0);

@@ -1,4 +1,4 @@
-// PostgreSQL from a zloop: libpq in pipeline mode, never blocking.
+// PostgreSQL from the loop: libpq in pipeline mode, never blocking.
 //
 // A struct db holds a few connections. Calls that are made in the same turn of the loop go out together as one group: one
 // implicit transaction, one Sync, one commit. When a group fails, its calls run again one by one, so that a failing call
@@ -12,6 +12,7 @@
 #define JETON_DB_H
 
 #include "common/error/error.h"
+#include "common/net/loop.h"
 #include "common/net/resolver.h"
 #include <czmq.h>
 #include <libpq-fe.h>
@@ -110,7 +111,7 @@ struct db;
 
 // db_new (loop, resolver, options): Begins to connect and returns at once. `options` and its texts are copied, the statements
 // are not. Lost connections are made anew with backoff (50 ms doubling to 1 s, with jitter), for ever.
-struct db *db_new (zloop_t *loop, struct resolver *resolver, const struct db_options *options)
+struct db *db_new (struct loop *loop, struct resolver *resolver, const struct db_options *options)
     __attribute__ ((returns_nonnull));
 
 // db_destroy (&db): Closes all; calls still open end with DB_UNAVAILABLE or DB_UNCERTAIN, from here, and so do those that their callbacks

@@ -97,8 +97,9 @@ struct connection {
     struct db_copy *copy; // whose connection it is; NULL: of the db's calls
     PGconn *pg;
     enum link_state state;
-    int fd;             // in the loop's poll set; -1: none
-    short events;       // that are polled for
+    struct watch *watch;
+    int fd;             // that is watched; -1: none
+    unsigned events;    // what for
     int64_t since;      // when the state left LINK_DOWN
     int64_t retry_at;   // in LINK_DOWN
     int64_t backoff_ms; // for the next failure
@@ -113,7 +114,7 @@ struct connection {
 };
 
 struct db {
-    zloop_t *loop;
+    struct loop *loop;
     struct resolver *resolver;
     struct db_options options; // texts are copies
     struct conninfo conninfo;
@@ -124,11 +125,10 @@ struct db {
     struct call_list refused;       // since the last turn
     struct call_list done;          // to be called back
     bool settling, ending;
-    struct db_copy *copy; // under way
-    struct db_copy
-        *spent_copy; // the one before: zloop may call for its socket once more, in the same pass
-    struct alarm *alarm;  // for turns, retries and time limits
-    bool was_ready, lost; // what the listener does not know yet
+    struct db_copy *copy;       // under way
+    struct db_copy *spent_copy; // the one before: who ended it may still look at it
+    struct alarm *alarm;        // for turns, retries and time limits
+    bool was_ready, lost;       // what the listener does not know yet
     db_change_callback *change;
     void *change_context;
     struct error why; // not ready, last
@@ -178,7 +178,7 @@ void db_connection_drop (struct connection *connection, const char *format, ...)
 void db_connection_close (struct connection *connection);
 
 // db_connection_watch (connection, events): Poll its socket for these; 0: not at all.
-void db_connection_watch (struct connection *connection, short events);
+void db_connection_watch (struct connection *connection, unsigned events);
 
 // Of copy.c. db_copy_begin (copy): Its connection is made. db_copy_exchange (copy): The socket has something. db_copy_lost (copy, why): The
 // connection is not to be had, or lost. db_copy_tick (copy, now): Do what is due; db_copy_deadline (copy): When something will be.

@@ -69,7 +69,7 @@ counting_finish (struct counting *counting)
     journal_seal (counting->journal);
     while (journal_stats (counting->journal)->segments > 0 && zclock_mono () < until &&
            !delivery_failing (counting->delivery))
-        zloop_start (counting->process->loop);
+        loop_run (counting->process->loop);
 }
 
 void

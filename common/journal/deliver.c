@@ -20,7 +20,7 @@ enum {
 };
 
 struct delivery {
-    zloop_t *loop;
+    struct loop *loop;
     struct resolver *resolver;
     struct journal *journal;
     char *endpoints, *peers;
@@ -241,7 +241,7 @@ tick (void *context)
 }
 
 struct delivery *
-delivery_new (zloop_t *loop, struct resolver *resolver, struct journal *journal,
+delivery_new (struct loop *loop, struct resolver *resolver, struct journal *journal,
               const struct delivery_options *options)
 {
     struct delivery *delivery = xcalloc (1, sizeof *delivery);

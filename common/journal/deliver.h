@@ -17,8 +17,8 @@ struct delivery;
 // delivery_new (loop, resolver, journal, options): Ticks the journal ten times a second, and sends what is sealed: one segment at a time, in order. While the
 // auditor does not answer it tries again, for ever, after 0.1 to 5 s; the peers file is read again then. A segment that is refused as wrong is set aside.
 // `options` is copied.
-struct delivery *delivery_new (zloop_t *loop, struct resolver *resolver, struct journal *journal,
-                               const struct delivery_options *options)
+struct delivery *delivery_new (struct loop *loop, struct resolver *resolver,
+                               struct journal *journal, const struct delivery_options *options)
     __attribute__ ((returns_nonnull));
 // delivery_failing (delivery): The last try has failed.
 bool delivery_failing (const struct delivery *delivery) __attribute__ ((warn_unused_result));

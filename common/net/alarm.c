@@ -1,51 +1,41 @@
 #include "common/net/alarm.h"
 #include "common/memory/memory.h"
+#include "common/net/internal.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 struct alarm {
-    zloop_t *loop;
+    struct loop *loop;
     alarm_handler *handler;
     void *context;
-    int fd;
-    int64_t when_ms; // INT64_MAX: not set
+    struct deadline deadline; // set for later
+    struct node link;         // of those that ring in the next turn, or in this one
 };
 
-static int
-alarm_rings (zloop_t *loop, zmq_pollitem_t *item, void *context)
+void
+loop_ring (struct loop *loop)
 {
-    (void) loop;
-    (void) item;
-    struct alarm *self = context;
-    uint64_t expirations;
-    if (read (self->fd, &expirations, sizeof expirations) != sizeof expirations)
-        return 0; // moved to a later time after the poll
-    self->when_ms = INT64_MAX;
-    self->handler (self->context); // may destroy the alarm
-    return 0;
+    struct deadline *first;
+    // What a handler sets for a time that has passed is for the next turn: descriptors have theirs in between.
+    list_move (&loop->soon, &loop->ringing);
+    while ((first = deadlines_first (&loop->deadlines)) != NULL && first->at_ms <= loop->now_ms) {
+        deadlines_remove (&loop->deadlines, first);
+        list_append (&loop->ringing, &NODE_OWNER (first, struct alarm, deadline)->link);
+    }
+    while (!loop->ends && !list_empty (&loop->ringing)) {
+        struct alarm *alarm = NODE_OWNER (loop->ringing.next, struct alarm, link);
+        node_remove (&alarm->link);
+        alarm->handler (alarm->context); // may destroy the alarm
+        loop->looked = false;
+    }
 }
 
 struct alarm *
-alarm_new (zloop_t *loop, alarm_handler *handler, void *context)
+alarm_new (struct loop *loop, alarm_handler *handler, void *context)
 {
     struct alarm *self = xcalloc (1, sizeof *self);
-    *self = (struct alarm){.loop = loop,
-                           .handler = handler,
-                           .context = context,
-                           .fd = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC),
-                           .when_ms = INT64_MAX};
-    if (self->fd == -1) {
-        perror ("timerfd_create");
-        abort ();
-    }
-    zmq_pollitem_t item = {.fd = self->fd, .events = ZMQ_POLLIN};
-    int rc = zloop_poller (loop, &item, alarm_rings, self);
-    assert (rc == 0);
-    zloop_poller_set_tolerant (loop, &item);
+    *self = (struct alarm){.loop = loop, .handler = handler, .context = context};
+    node_init (&self->link);
     return self;
 }
 
@@ -55,9 +45,8 @@ alarm_destroy (struct alarm **alarm_p)
     struct alarm *self = *alarm_p;
     if (self == NULL)
         return;
-    zmq_pollitem_t item = {.fd = self->fd, .events = ZMQ_POLLIN};
-    zloop_poller_end (self->loop, &item);
-    close (self->fd);
+    deadlines_remove (&self->loop->deadlines, &self->deadline);
+    node_remove (&self->link);
     free (self);
     *alarm_p = NULL;
 }
@@ -65,13 +54,12 @@ alarm_destroy (struct alarm **alarm_p)
 void
 alarm_by (struct alarm *self, int64_t when_ms)
 {
-    if (when_ms < 1)
-        when_ms = 1; // 0 would disarm it
-    if (when_ms >= self->when_ms)
+    struct loop *loop = self->loop;
+    if (!list_empty (&self->link))
         return;
-    self->when_ms = when_ms;
-    struct itimerspec at = {
-        .it_value = {.tv_sec = when_ms / 1000, .tv_nsec = when_ms % 1000 * 1000000}};
-    int rc = timerfd_settime (self->fd, TFD_TIMER_ABSTIME, &at, NULL);
-    assert (rc == 0);
+    if (when_ms <= loop->now_ms) {
+        deadlines_remove (&loop->deadlines, &self->deadline);
+        list_append (&loop->soon, &self->link);
+    } else if (self->deadline.position == 0 || when_ms < self->deadline.at_ms)
+        deadlines_set (&loop->deadlines, &self->deadline, when_ms);
 }

@@ -1,22 +1,32 @@
-// A ZeroMQ socket in the loop, for one that is mostly silent.
+// A ZeroMQ socket in the loop.
 //
-// zloop_reader costs two system calls for each socket in each turn, whatever happened: zmq_poll asks every socket for its events. This waits for the
-// socket's descriptor (ZMQ_FD), which costs nothing while nothing comes. The price is a rule: the descriptor tells once that something has come, and whatever is
-// done with the socket may take that sign away. So
+// The loop waits for the socket's descriptor (ZMQ_FD), which costs nothing while nothing comes. The descriptor tells once that something has come, and whatever
+// is done with the socket may take that sign away. So there are two rules, and the loop sees to the rest:
 //
-// - a handler takes all that there is, or sees to it itself that it is called again;
-// - after the socket was used elsewhere (sending is enough), reader_pending tells whether the handler has to be called.
+// - the handler returns true when there may be more to be taken: then it is called in the next turn again. False: the last that it did with the socket was to find
+//   nothing there;
+// - whoever uses the socket otherwise (sending is enough) says so: reader_used.
 #ifndef JETON_READER_H
 #define JETON_READER_H
 
+#include "common/net/loop.h"
+
 #include <czmq.h>
-#include <stdbool.h>
 
-// reader_begin (loop, socket, handler, context), reader_end (loop, socket): Before the socket is destroyed; in a handler of the loop too.
-void reader_begin (zloop_t *loop, zsock_t *socket, zloop_fn *handler, void *context);
-void reader_end (zloop_t *loop, zsock_t *socket);
+struct reader;
+typedef bool reader_handler (void *context);
 
-// reader_pending (socket): There is something to be taken. If not, the descriptor will tell when there is.
-bool reader_pending (zsock_t *socket);
+// reader_new (loop, socket, handler, context): The socket is borrowed. Urgent: before all that is not, in each turn.
+struct reader *reader_new (struct loop *loop, zsock_t *socket, bool urgent, reader_handler *handler,
+                           void *context) __attribute__ ((returns_nonnull));
+// reader_destroy (&reader): Before the socket; in any handler of the loop, its own too. NULL-safe.
+void reader_destroy (struct reader **reader_p);
+
+// reader_used (reader): The loop looks for itself whether something is there, before it waits. NULL-safe.
+void reader_used (struct reader *reader);
+// reader_look (reader): The same, at once: the socket takes notice of what has become of its connections.
+void reader_look (struct reader *reader);
+// reader_unread (reader): Something is there. The handler is called in the next turn.
+void reader_unread (struct reader *reader);
 
 #endif

@@ -26,7 +26,7 @@ struct resolver_query {
 };
 
 struct resolver {
-    zloop_t *loop;
+    struct loop *loop;
     struct alarm *alarm;
     struct resolver_query *queries;
     uint64_t last_serial;
@@ -128,7 +128,7 @@ resolver_poll (void *context)
 }
 
 struct resolver *
-resolver_new (zloop_t *loop)
+resolver_new (struct loop *loop)
 {
     struct resolver *resolver = xcalloc (1, sizeof *resolver);
     resolver->loop = loop;

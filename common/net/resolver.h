@@ -3,6 +3,7 @@
 #define JETON_RESOLVER_H
 
 #include "common/error/error.h"
+#include "common/net/loop.h"
 #include <czmq.h>
 #include <stddef.h>
 
@@ -14,7 +15,7 @@ struct resolver_query;
 typedef void resolver_callback (void *context, const char *const *addresses, size_t n,
                                 const struct error *error);
 
-struct resolver *resolver_new (zloop_t *loop) __attribute__ ((returns_nonnull));
+struct resolver *resolver_new (struct loop *loop) __attribute__ ((returns_nonnull));
 // resolver_destroy (&resolver): Ends all queries without calling back. NULL-safe.
 void resolver_destroy (struct resolver **resolver);
 

@@ -159,19 +159,16 @@ connect_database (struct process *process, const struct db_statement *statements
     show_database_stats (process);
 }
 
-static int on_signal (zloop_t *loop, zmq_pollitem_t *item, void *context);
-static int on_health_look (zloop_t *loop, int timer, void *context);
+static int on_signal (struct loop *loop, int fd, void *context);
+static int on_health_look (struct loop *loop, int timer, void *context);
 
 static void
 make_loop (struct process *process)
 {
-    process->loop = zloop_new ();
-    zloop_set_nonstop (process->loop, true);
-    zmq_pollitem_t item = {.fd = process->signal_fd, .events = ZMQ_POLLIN};
-    zloop_poller (process->loop, &item, on_signal, process);
-    zloop_poller_set_tolerant (process->loop, &item);
+    process->loop = loop_new ();
+    process->signals = loop_watch (process->loop, process->signal_fd, LOOP_IN, on_signal, process);
     process->health = RPC_STARTING;
-    zloop_timer (process->loop, HEALTH_LOOK_MS, 0, on_health_look, process);
+    loop_timer (process->loop, HEALTH_LOOK_MS, 0, on_health_look, process);
     process->resolver = resolver_new (process->loop);
 }
 
@@ -252,7 +249,7 @@ health_name (enum rpc_health health)
 
 // The state is set in many places; the log is told from this one.
 static int
-on_health_look (zloop_t *loop, int timer, void *context)
+on_health_look (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -296,7 +293,7 @@ reload (struct process *process)
 
 // Waits for what was sent to the database for requests whose callers have had an answer already.
 static int
-on_drain_look (zloop_t *loop, int timer, void *context)
+on_drain_look (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -328,17 +325,17 @@ drain (struct process *process, const char *signal_name)
     log_info ("draining", "signal", signal_name, NULL);
     process->draining = true;
     process->drain_until = zclock_mono () + process->settings->drain_timeout_ms;
-    zloop_timer (process->loop, DRAIN_LOOK_MS, 0, on_drain_look, process);
+    loop_timer (process->loop, DRAIN_LOOK_MS, 0, on_drain_look, process);
     rpc_server_drain (process->server, on_drained, process);
 }
 
 static int
-on_signal (zloop_t *loop, zmq_pollitem_t *item, void *context)
+on_signal (struct loop *loop, int fd, void *context)
 {
     (void) loop;
     struct process *process = context;
     struct signalfd_siginfo info;
-    while (read (item->fd, &info, sizeof info) == (ssize_t) sizeof info) {
+    while (read (fd, &info, sizeof info) == (ssize_t) sizeof info) {
         const char *name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
         if (info.ssi_signo == SIGHUP) {
             reload (process);
@@ -359,7 +356,7 @@ process_run (struct process *process)
     process->exit_status = EXIT_FAILURE;
     if (!process->db && !process->database_changed)
         rpc_server_health (process->server, RPC_SERVING, "");
-    zloop_start (process->loop);
+    loop_run (process->loop);
     log_info ("ended", "status", process->exit_status == EXIT_SUCCESS ? "0" : "1", NULL);
     return process->exit_status;
 }
@@ -372,7 +369,8 @@ process_end (struct process *process)
     db_destroy (&process->db);
     rpc_server_destroy (&process->server);
     resolver_destroy (&process->resolver);
-    zloop_destroy (&process->loop);
+    watch_end (&process->signals);
+    loop_destroy (&process->loop);
     zcert_destroy (&process->certificate);
     if (process->signal_fd >= 0)
         close (process->signal_fd);

@@ -26,7 +26,8 @@ extern const struct config_row process_settings_table[];
 // Zeroed before process_start, but for the hooks and `owner`.
 struct process {
     const char *name; // "admin"; the program is jeton-admin
-    zloop_t *loop;
+    struct loop *loop;
+    struct watch *signals;
     struct resolver *resolver;
     struct rpc_server *server;
     struct db *db; // NULL without statements

@@ -86,6 +86,7 @@ rpc_frame_send (struct rpc_server *server, const uint8_t *routing, size_t routin
     bool sent = part_send (&address, socket, ZMQ_SNDMORE) && part_send (frame, socket, 0);
     int reason = errno;
     zmq_msg_close (&address);
+    reader_used (server->reader);
     errno = reason;
     return sent;
 }

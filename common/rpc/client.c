@@ -61,8 +61,8 @@ defaults_set (struct rpc_client_options *options)
 }
 
 struct rpc_client *
-rpc_client_new (zloop_t *loop, struct resolver *resolver, const struct rpc_client_options *options,
-                struct error *error_r)
+rpc_client_new (struct loop *loop, struct resolver *resolver,
+                const struct rpc_client_options *options, struct error *error_r)
 {
     uint8_t key[32];
     if (options->server_key == NULL || strlen (options->server_key) != 40 ||

@@ -20,6 +20,8 @@ struct rpc_client_options {
     uint32_t in_flight_limit;     // calls in progress; more end with RESOURCE_EXHAUSTED; 0: 4,096
     uint32_t resolve_interval_ms; // 0: 2,000
     bool
+        urgent; // what comes is handled before all else that the loop finds in the same turn (common/net/reader.h)
+    bool
         by_home; // choose the endpoint by rendezvous hashing of the call's key; otherwise least outstanding
 };
 
@@ -42,7 +44,7 @@ struct rpc_result {
 // Called once (for a stream: once for each item and once at the end), never before the starter has returned.
 typedef void rpc_callback (void *context, const struct rpc_result *result);
 
-struct rpc_client *rpc_client_new (zloop_t *loop, struct resolver *resolver,
+struct rpc_client *rpc_client_new (struct loop *loop, struct resolver *resolver,
                                    const struct rpc_client_options *options, struct error *error_r)
     __attribute__ ((warn_unused_result));
 // rpc_client_destroy (&client): Open calls end without a callback. NULL-safe. Not in a callback of the client.

@@ -3,11 +3,12 @@
 #ifndef JETON_RPC_CLIENT_INTERNAL_H
 #define JETON_RPC_CLIENT_INTERNAL_H
 
+#include "common/memory/list.h"
 #include "common/memory/memory.h"
 #include "common/net/alarm.h"
+#include "common/net/deadline.h"
+#include "common/net/reader.h"
 #include "common/rpc/client.h"
-#include "common/rpc/deadline.h"
-#include "common/rpc/list.h"
 #include "common/rpc/monitor.h"
 #include "envelope.pb-c.h"
 
@@ -49,8 +50,8 @@ struct rpc_outlet {
     char *address; // "tcp://10.0.0.7:7102"
     enum rpc_connection_state state;
     zsock_t *socket; // NULL: waiting for retry_at_ms
+    struct reader *reader;
     struct rpc_monitor *monitor;
-    bool unread; // there may be replies that the next turn has to take
     int64_t retry_at_ms;
     int64_t backoff_ms;
     struct node calls; // sent on it
@@ -65,7 +66,7 @@ struct rpc_outlet {
 
 struct rpc_client {
     unsigned magic;
-    zloop_t *loop;
+    struct loop *loop;
     struct resolver *resolver;
     struct rpc_client_options options;
     char *server_key;

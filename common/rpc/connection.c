@@ -1,5 +1,4 @@
 #include "common/log/log.h"
-#include "common/net/reader.h"
 #include "common/rpc/client_internal.h"
 
 #include <assert.h>
@@ -23,8 +22,7 @@ socket_close (struct rpc_outlet *outlet)
     if (outlet->socket == NULL)
         return;
     rpc_monitor_destroy (&outlet->monitor);
-    reader_end (outlet->client->loop, outlet->socket);
-    outlet->unread = false;
+    reader_destroy (&outlet->reader);
     zsock_destroy (&outlet->socket);
 }
 
@@ -48,29 +46,10 @@ replies_take (struct rpc_outlet *outlet, size_t n)
     return more;
 }
 
-// There are replies that the socket's descriptor does not tell of any more (common/net/reader.h).
-static void
-unread_set (struct rpc_outlet *outlet)
+static bool
+outlet_readable (void *context)
 {
-    outlet->unread = true;
-    alarm_by (outlet->client->alarm, 0);
-}
-
-static void
-replies_receive (struct rpc_outlet *outlet)
-{
-    outlet->unread = false;
-    if (replies_take (outlet, RPC_CLIENT_BATCH))
-        unread_set (outlet);
-}
-
-static int
-outlet_readable (zloop_t *loop, zmq_pollitem_t *item, void *context)
-{
-    (void) loop;
-    (void) item;
-    replies_receive (context);
-    return 0;
+    return replies_take (context, RPC_CLIENT_BATCH);
 }
 
 void
@@ -80,8 +59,9 @@ rpc_client_receive (struct rpc_client *client)
     for (; node != &client->outlets; node = next) {
         next = node->next; // what is received may end a call, not another outlet
         struct rpc_outlet *outlet = NODE_OWNER (node, struct rpc_outlet, link);
-        if (outlet->socket != NULL && outlet->state == RPC_UP)
-            replies_receive (outlet);
+        if (outlet->socket != NULL && outlet->state == RPC_UP &&
+            replies_take (outlet, RPC_CLIENT_BATCH))
+            reader_unread (outlet->reader);
     }
 }
 
@@ -172,8 +152,7 @@ outlet_up (struct rpc_outlet *outlet)
     outlet->backoff_ms = RETRY_MIN_MS;
     state_change (outlet, RPC_UP);
     // Makes the socket take notice of the connection; sending alone may not look.
-    if (reader_pending (outlet->socket))
-        unread_set (outlet);
+    reader_look (outlet->reader);
     rpc_calls_wake (outlet->client);
 }
 
@@ -253,9 +232,8 @@ socket_open (struct rpc_outlet *outlet)
         zsock_destroy (&outlet->socket);
         return false;
     }
-    reader_begin (outlet->client->loop, outlet->socket, outlet_readable, outlet);
-    if (reader_pending (outlet->socket))
-        unread_set (outlet);
+    outlet->reader = reader_new (outlet->client->loop, outlet->socket,
+                                 outlet->client->options.urgent, outlet_readable, outlet);
     return true;
 }
 
@@ -267,8 +245,6 @@ rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now)
         return;
     }
     unwilling_turn (outlet, now);
-    if (outlet->unread)
-        replies_receive (outlet);
     if (outlet->socket != NULL)
         return;
     if (outlet->retry_at_ms <= now && !socket_open (outlet))
@@ -313,7 +289,6 @@ rpc_outlet_send (struct rpc_outlet *outlet, const void *data, size_t size)
     do
         rc = zmq_send (socket, data, size, ZMQ_DONTWAIT);
     while (rc == -1 && errno == EINTR);
-    if (reader_pending (outlet->socket))
-        unread_set (outlet);
+    reader_used (outlet->reader);
     return rc != -1;
 }

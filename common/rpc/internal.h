@@ -3,9 +3,10 @@
 #ifndef JETON_RPC_INTERNAL_H
 #define JETON_RPC_INTERNAL_H
 
+#include "common/memory/list.h"
 #include "common/net/alarm.h"
-#include "common/rpc/deadline.h"
-#include "common/rpc/list.h"
+#include "common/net/deadline.h"
+#include "common/net/reader.h"
 #include "common/rpc/monitor.h"
 #include "common/rpc/server.h"
 #include "envelope.pb-c.h"
@@ -63,17 +64,19 @@ struct rpc_stat {
 // Why connections are counted as they are: see zap.c.
 struct rpc_admission {
     zsock_t *socket; // ROUTER at inproc://zeromq.zap.01
+    struct reader *reader;
     uint64_t open;   // TCP connections, in handshake or beyond
     uint64_t failed; // those of them whose handshake has failed
     uint64_t admitted;
 };
 
 struct rpc_server {
-    zloop_t *loop;
+    struct loop *loop;
     struct rpc_server_options options;
     char *bind, *service, *peers_path; // copies of what the options point at
     char *endpoint;
     zsock_t *socket;
+    struct reader *reader;
     struct rpc_monitor *monitor;
     struct rpc_admission admission;
     struct peers *peers;
@@ -189,7 +192,7 @@ void rpc_backlogs_send (struct rpc_server *server);
 // rpc_receive_message (server, sender, data, size): One frame of a connection.
 void rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
                           const uint8_t *data, size_t size);
-int rpc_receive_readable (zloop_t *loop, zsock_t *reader, void *context);
+bool rpc_receive_readable (void *context); // a reader_handler
 // rpc_receive_last (server): It drains, and its socket is about to be closed: what has come by now is told so. Whoever heard nothing could not tell
 // whether a change was done.
 void rpc_receive_last (struct rpc_server *server);

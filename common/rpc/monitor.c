@@ -8,8 +8,8 @@
 #include <string.h>
 
 struct rpc_monitor {
-    zloop_t *loop;
     void *monitored;
+    struct reader *reader;
     zsock_t *events;
     rpc_monitor_handler *handler;
     void *context;
@@ -45,21 +45,18 @@ rpc_monitor_drain (struct rpc_monitor *monitor)
             return;
 }
 
-static int
-monitor_readable (zloop_t *loop, zmq_pollitem_t *item, void *context)
+static bool
+monitor_readable (void *context)
 {
-    (void) loop;
-    (void) item;
     rpc_monitor_drain (context);
-    return 0;
+    return false;
 }
 
 struct rpc_monitor *
-rpc_monitor_new (zloop_t *loop, zsock_t *socket, int events, rpc_monitor_handler *handler,
+rpc_monitor_new (struct loop *loop, zsock_t *socket, int events, rpc_monitor_handler *handler,
                  void *context)
 {
     struct rpc_monitor *monitor = xcalloc (1, sizeof *monitor);
-    monitor->loop = loop;
     monitor->handler = handler;
     monitor->context = context;
     monitor->events = zsock_new (ZMQ_PAIR);
@@ -80,9 +77,7 @@ rpc_monitor_new (zloop_t *loop, zsock_t *socket, int events, rpc_monitor_handler
         return NULL;
     }
     monitor->monitored = zsock_resolve (socket);
-    reader_begin (loop, monitor->events, monitor_readable, monitor);
-    if (reader_pending (monitor->events)) // the socket was in use before it was monitored
-        rpc_monitor_drain (monitor);
+    monitor->reader = reader_new (loop, monitor->events, false, monitor_readable, monitor);
     return monitor;
 }
 
@@ -93,7 +88,7 @@ rpc_monitor_destroy (struct rpc_monitor **monitor_p)
     if (monitor == NULL)
         return;
     zmq_socket_monitor (monitor->monitored, NULL, 0);
-    reader_end (monitor->loop, monitor->events);
+    reader_destroy (&monitor->reader);
     zsock_destroy (&monitor->events);
     free (monitor);
     *monitor_p = NULL;

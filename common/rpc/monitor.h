@@ -2,6 +2,7 @@
 #ifndef JETON_RPC_MONITOR_H
 #define JETON_RPC_MONITOR_H
 
+#include "common/net/loop.h"
 #include <czmq.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,7 +13,7 @@ struct rpc_monitor;
 typedef bool rpc_monitor_handler (void *context, unsigned event, uint32_t value);
 
 // rpc_monitor_new (loop, socket, events, handler, context): NULL: no more sockets.
-struct rpc_monitor *rpc_monitor_new (zloop_t *loop, zsock_t *socket, int events,
+struct rpc_monitor *rpc_monitor_new (struct loop *loop, zsock_t *socket, int events,
                                      rpc_monitor_handler *handler, void *context)
     __attribute__ ((warn_unused_result));
 // rpc_monitor_destroy (&monitor): Call it before the socket is destroyed. NULL-safe.

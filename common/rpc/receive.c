@@ -151,18 +151,17 @@ message_receive (struct rpc_server *server, void *socket)
     return received;
 }
 
-int
-rpc_receive_readable (zloop_t *loop, zsock_t *reader, void *context)
+bool
+rpc_receive_readable (void *context)
 {
-    (void) loop;
     struct rpc_server *server = context;
-    void *socket = zsock_resolve (reader);
+    void *socket = zsock_resolve (server->socket);
     if (!list_empty (&server->backlogs))
         rpc_backlogs_send (server);
     for (int i = 0; i < RPC_BATCH; i++)
         if (!message_receive (server, socket))
-            return errno == ETERM ? -1 : 0;
-    return 0;
+            return false;
+    return true;
 }
 
 void

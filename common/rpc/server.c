@@ -89,14 +89,12 @@ socket_open (struct rpc_server *server, struct error *error_r)
         return false;
     }
     server->endpoint = zsock_last_endpoint (server->socket);
-    int rc = zloop_reader (server->loop, server->socket, rpc_receive_readable, server);
-    assert (rc == 0);
-    zloop_reader_set_tolerant (server->loop, server->socket);
+    server->reader = reader_new (server->loop, server->socket, false, rpc_receive_readable, server);
     return true;
 }
 
 struct rpc_server *
-rpc_server_new (zloop_t *loop, const struct rpc_server_options *options, struct error *error_r)
+rpc_server_new (struct loop *loop, const struct rpc_server_options *options, struct error *error_r)
 {
     struct rpc_server *server = xcalloc (1, sizeof *server);
     server->loop = loop;
@@ -123,7 +121,7 @@ rpc_server_destroy (struct rpc_server **server_p)
         rpc_receive_last (server);
     rpc_monitor_destroy (&server->monitor);
     if (server->socket != NULL) {
-        zloop_reader_end (server->loop, server->socket);
+        reader_destroy (&server->reader);
         if (server->endpoint != NULL)
             zsock_unbind (server->socket, "%s", server->endpoint);
         zsock_destroy (&server->socket);

@@ -3,6 +3,7 @@
 #define JETON_RPC_SERVER_H
 
 #include "common/error/error.h"
+#include "common/net/loop.h"
 #include "common/rpc/codec.h"
 #include "common/rpc/peers.h"
 #include "common/rpc/request.h"
@@ -65,7 +66,7 @@ struct rpc_server;
 
 // rpc_server_new (loop, options, error_r): Bind and serve. Health and Stats are served without being added. NULL: error_r says
 // why (address in use: by what setting to change it; peers file; …). `options` is copied. One server a process: it binds the ZAP endpoint.
-struct rpc_server *rpc_server_new (zloop_t *loop, const struct rpc_server_options *options,
+struct rpc_server *rpc_server_new (struct loop *loop, const struct rpc_server_options *options,
                                    struct error *error_r) __attribute__ ((warn_unused_result));
 // rpc_server_destroy (&server): Requests that have not been ended go with it, without a word to peers or handlers: nobody may touch them
 // afterwards (drain first). NULL-safe. Not in a handler.

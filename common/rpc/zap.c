@@ -1,5 +1,4 @@
 #include "common/memory/memory.h"
-#include "common/net/reader.h"
 #include "common/rpc/internal.h"
 
 #include <errno.h>
@@ -117,16 +116,14 @@ question_answer (struct rpc_server *server, void *socket)
     return received;
 }
 
-static int
-admission_readable (zloop_t *loop, zmq_pollitem_t *item, void *context)
+static bool
+admission_readable (void *context)
 {
-    (void) loop;
-    (void) item;
     struct rpc_server *server = context;
     // All that there are: a connection asks one at a time, and its keys cost it more than the answer costs here.
     while (question_answer (server, zsock_resolve (server->admission.socket)))
         continue;
-    return 0;
+    return false;
 }
 
 bool
@@ -139,7 +136,8 @@ rpc_admission_open (struct rpc_server *server, struct error *error_r)
         zsock_destroy (&server->admission.socket);
         return false;
     }
-    reader_begin (server->loop, server->admission.socket, admission_readable, server);
+    server->admission.reader =
+        reader_new (server->loop, server->admission.socket, false, admission_readable, server);
     return true;
 }
 
@@ -148,7 +146,7 @@ rpc_admission_close (struct rpc_server *server)
 {
     if (server->admission.socket == NULL)
         return;
-    reader_end (server->loop, server->admission.socket);
+    reader_destroy (&server->admission.reader);
     // Closing frees the name in the background, this does it at once: another server may follow.
     zsock_unbind (server->admission.socket, "%s", zap_endpoint);
     zsock_destroy (&server->admission.socket);

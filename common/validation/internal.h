@@ -3,9 +3,9 @@
 #ifndef JETON_VALIDATION_INTERNAL_H
 #define JETON_VALIDATION_INTERNAL_H
 
+#include "common/memory/list.h"
 #include "common/net/alarm.h"
-#include "common/rpc/deadline.h"
-#include "common/rpc/list.h"
+#include "common/net/deadline.h"
 #include "common/validation/validator_client.h"
 
 enum { GATHERED_POOL_MAX = 64 }; // kept for later, of those that are not in use

@@ -108,7 +108,7 @@ client_turn (void *context)
 // ---- life ----------------------------------------------------------------------------------------------------------
 
 struct validator_client *
-validator_client_new (zloop_t *loop, struct resolver *resolver,
+validator_client_new (struct loop *loop, struct resolver *resolver,
                       const struct rpc_client_options *options, struct error *error_r)
 {
     struct validator_client *client = xcalloc (1, sizeof *client);

@@ -22,7 +22,7 @@ enum {
 struct validator_client;
 
 // validator_client_new (loop, resolver, options, error_r): Options as of rpc_client_new; in_flight_limit is of validations.
-struct validator_client *validator_client_new (zloop_t *loop, struct resolver *resolver,
+struct validator_client *validator_client_new (struct loop *loop, struct resolver *resolver,
                                                const struct rpc_client_options *options,
                                                struct error *error_r)
     __attribute__ ((warn_unused_result));

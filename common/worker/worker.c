@@ -23,7 +23,7 @@ struct entries {
 };
 
 struct worker_pool {
-    zloop_t *loop;
+    struct watch *watch;
     pthread_mutex_t mutex;
     pthread_cond_t work_came;
     // Under the mutex:
@@ -97,9 +97,9 @@ call_done (struct entries *list)
 }
 
 static int
-on_finished (zloop_t *loop, zmq_pollitem_t *item, void *argument)
+on_finished (struct loop *loop, int fd, void *argument)
 {
-    (void) loop, (void) item;
+    (void) loop, (void) fd;
     struct worker_pool *pool = argument;
     uint64_t count;
     ssize_t got = read (pool->event_fd, &count, sizeof count);
@@ -123,11 +123,10 @@ must (int error, const char *what)
 }
 
 struct worker_pool *
-worker_pool_new (zloop_t *loop, size_t threads, size_t queue_limit)
+worker_pool_new (struct loop *loop, size_t threads, size_t queue_limit)
 {
     assert (loop && threads > 0);
     struct worker_pool *pool = xcalloc (1, sizeof *pool);
-    pool->loop = loop;
     pool->queue_limit = queue_limit;
     pool->threads = xcalloc (threads, sizeof *pool->threads);
     must (pthread_mutex_init (&pool->mutex, NULL), "mutex");
@@ -143,9 +142,7 @@ worker_pool_new (zloop_t *loop, size_t threads, size_t queue_limit)
         must (pthread_create (&pool->threads[i], NULL, thread_main, pool), "thread");
     must (pthread_sigmask (SIG_SETMASK, &before, NULL), "signal mask");
 
-    zmq_pollitem_t item = {.fd = pool->event_fd, .events = ZMQ_POLLIN};
-    must (zloop_poller (loop, &item, on_finished, pool) ? ENOMEM : 0, "poller");
-    zloop_poller_set_tolerant (loop, &item);
+    pool->watch = loop_watch (loop, pool->event_fd, LOOP_IN, on_finished, pool);
     return pool;
 }
 
@@ -163,8 +160,7 @@ worker_pool_destroy (struct worker_pool **pool_p)
     for (size_t i = 0; i < pool->n_threads; i++)
         pthread_join (pool->threads[i], NULL);
 
-    zmq_pollitem_t item = {.fd = pool->event_fd, .events = ZMQ_POLLIN};
-    zloop_poller_end (pool->loop, &item);
+    watch_end (&pool->watch);
     call_done (&pool->finished);
     call_done (&pool->waiting);
     close (pool->event_fd);

@@ -2,7 +2,7 @@
 #ifndef JETON_WORKER_H
 #define JETON_WORKER_H
 
-#include <czmq.h>
+#include "common/net/loop.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,7 +12,7 @@ typedef void worker_work (void *job); // runs in a worker thread: touches only t
 typedef void worker_done (void *job); // runs in the loop's thread, after worker_submit has returned
 
 // worker_pool_new (loop, threads, queue_limit): Start the threads. The queue holds at most queue_limit jobs.
-struct worker_pool *worker_pool_new (zloop_t *loop, size_t threads, size_t queue_limit)
+struct worker_pool *worker_pool_new (struct loop *loop, size_t threads, size_t queue_limit)
     __attribute__ ((returns_nonnull));
 
 // worker_pool_destroy (&pool): Ends the threads after the jobs they are at; `done` is called (from here) for every job

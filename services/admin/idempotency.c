@@ -254,7 +254,7 @@ tidied (void *context, enum db_outcome outcome, PGresult *const *results,
 }
 
 static int
-tidy_due (zloop_t *loop, int timer, void *argument)
+tidy_due (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -270,5 +270,5 @@ idempotency_start (struct admin *admin)
 {
     int64_t keep_s = admin->settings.idempotency_keep_s;
     size_t pause_s = keep_s < TIDY_MAX_S ? (size_t) keep_s : TIDY_MAX_S;
-    zloop_timer (admin->process.loop, 1000 * pause_s, 0, tidy_due, admin);
+    loop_timer (admin->process.loop, 1000 * pause_s, 0, tidy_due, admin);
 }

@@ -99,7 +99,7 @@ database_changed (struct process *process, bool ready)
 }
 
 static int
-tail_timer (zloop_t *loop, int timer, void *context)
+tail_timer (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -109,7 +109,7 @@ tail_timer (zloop_t *loop, int timer, void *context)
 }
 
 static int
-look_timer (zloop_t *loop, int timer, void *context)
+look_timer (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -162,10 +162,10 @@ auditor_start (struct auditor *auditor, struct error *error_r)
     auditor->writer = writer_new (auditor);
     auditor->changes = changes_new (auditor);
     auditor->use_keep = use_keep_new (auditor);
-    zloop_timer (auditor->process.loop, (size_t) auditor->settings.tail_poll_ms, 0, tail_timer,
-                 auditor);
-    zloop_timer (auditor->process.loop, (size_t) auditor->settings.caller_interval_ms, 0,
-                 look_timer, auditor);
+    loop_timer (auditor->process.loop, (size_t) auditor->settings.tail_poll_ms, 0, tail_timer,
+                auditor);
+    loop_timer (auditor->process.loop, (size_t) auditor->settings.caller_interval_ms, 0, look_timer,
+                auditor);
     auditor->process.owner = auditor;
     auditor->process.database_changed = database_changed;
     auditor_health (auditor);
@@ -179,7 +179,7 @@ auditor_finish (struct auditor *auditor)
     writer_finish (auditor->writer);
     // The timer that ended the loop when all was drained is still there, and ends it again and again.
     while (!writer_finished (auditor->writer) && zclock_mono () < until)
-        zloop_start (auditor->process.loop);
+        loop_run (auditor->process.loop);
     if (!writer_finished (auditor->writer))
         log_warn ("ended without a last checkpoint: the database does not answer", NULL);
     writer_destroy (&auditor->writer);

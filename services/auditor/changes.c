@@ -69,7 +69,7 @@ changes_step (struct changes *changes)
 }
 
 static int
-tick (zloop_t *loop, int timer, void *context)
+tick (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -82,7 +82,7 @@ changes_new (struct auditor *auditor)
 {
     struct changes *changes = xcalloc (1, sizeof *changes);
     changes->auditor = auditor;
-    changes->timer = zloop_timer (auditor->process.loop, TICK_MS, 0, tick, changes);
+    changes->timer = loop_timer (auditor->process.loop, TICK_MS, 0, tick, changes);
     return changes;
 }
 

@@ -134,7 +134,7 @@ fold (struct use_keep *keep)
 }
 
 static int
-tick (zloop_t *loop, int timer, void *context)
+tick (struct loop *loop, int timer, void *context)
 {
     struct use_keep *keep = context;
     struct error reason;
@@ -151,7 +151,7 @@ use_keep_new (struct auditor *auditor)
 {
     struct use_keep *keep = xcalloc (1, sizeof *keep);
     keep->auditor = auditor;
-    zloop_timer (auditor->process.loop, TICK_MS, 0, tick, keep);
+    loop_timer (auditor->process.loop, TICK_MS, 0, tick, keep);
     return keep;
 }
 

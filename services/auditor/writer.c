@@ -399,7 +399,7 @@ step (struct writer *writer)
 }
 
 static int
-tick (zloop_t *loop, int timer, void *context)
+tick (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -444,8 +444,8 @@ writer_new (struct auditor *auditor)
     writer->checkpoint_ms = zclock_mono () + auditor->settings.checkpoint_interval_s * 1000;
     writer->db = db_new (auditor->process.loop, auditor->process.resolver, &options);
     db_on_change (writer->db, connection_changed, writer);
-    writer->timer = zloop_timer (auditor->process.loop, (size_t) auditor->settings.outbox_poll_ms,
-                                 0, tick, writer);
+    writer->timer = loop_timer (auditor->process.loop, (size_t) auditor->settings.outbox_poll_ms, 0,
+                                tick, writer);
     return writer;
 }
 
@@ -454,7 +454,7 @@ writer_destroy (struct writer **writer)
 {
     if (*writer == NULL)
         return;
-    zloop_timer_end ((*writer)->auditor->process.loop, (*writer)->timer);
+    loop_timer_end ((*writer)->auditor->process.loop, (*writer)->timer);
     db_destroy (&(*writer)->db);
     batch_clear (*writer);
     partitions_destroy (&(*writer)->partitions);

@@ -17,7 +17,8 @@ enum { CLIENTS_MAX = 64 };
 
 struct connection {
     struct connect_settings *settings;
-    zloop_t *loop;
+    struct loop *loop;
+    struct watch *signals;
     struct resolver *resolver;
     zcert_t *certificate;
     struct peers *peers;
@@ -107,13 +108,13 @@ connect_settings (struct cli *cli)
 // ---- the loop
 
 static int
-on_signal (zloop_t *loop, zmq_pollitem_t *item, void *argument)
+on_signal (struct loop *loop, int fd, void *argument)
 {
     struct connection *connection = argument;
     struct signalfd_siginfo info;
 
     (void) loop;
-    if (read (item->fd, &info, sizeof info) == (ssize_t) sizeof info) {
+    if (read (fd, &info, sizeof info) == (ssize_t) sizeof info) {
         connection->interrupted = (int) info.ssi_signo;
         return -1;
     }
@@ -121,7 +122,7 @@ on_signal (zloop_t *loop, zmq_pollitem_t *item, void *argument)
 }
 
 static int
-on_stop (zloop_t *loop, int timer, void *argument)
+on_stop (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -139,11 +140,11 @@ loop_start (struct connection *connection)
     sigaddset (&set, SIGINT);
     sigaddset (&set, SIGTERM);
     pthread_sigmask (SIG_BLOCK, &set, NULL);
-    connection->loop = zloop_new ();
+    connection->loop = loop_new ();
     connection->signal_fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (connection->signal_fd >= 0) {
-        zmq_pollitem_t item = {.fd = connection->signal_fd, .events = ZMQ_POLLIN};
-        zloop_poller (connection->loop, &item, on_signal, connection);
+        connection->signals =
+            loop_watch (connection->loop, connection->signal_fd, LOOP_IN, on_signal, connection);
     }
     connection->resolver = resolver_new (connection->loop);
 }
@@ -156,11 +157,11 @@ connect_run (struct cli *cli, size_t timeout_ms)
 
     connection->stopped = false;
     if (timeout_ms > 0) {
-        timer = zloop_timer (connection->loop, timeout_ms, 1, on_stop, NULL);
+        timer = loop_timer (connection->loop, timeout_ms, 1, on_stop, NULL);
     }
-    zloop_start (connection->loop);
+    loop_run (connection->loop);
     if (timer >= 0) {
-        zloop_timer_end (connection->loop, timer);
+        loop_timer_end (connection->loop, timer);
     }
     return connection->interrupted == 0;
 }
@@ -177,7 +178,7 @@ connect_stop (struct cli *cli)
 {
     if (!cli->connection->stopped) {
         cli->connection->stopped = true;
-        zloop_timer (cli->connection->loop, 0, 1, on_stop, NULL);
+        loop_timer (cli->connection->loop, 0, 1, on_stop, NULL);
     }
 }
 
@@ -264,7 +265,8 @@ connect_end (struct cli *cli)
         free (connection->clients[i].endpoints);
     }
     resolver_destroy (&connection->resolver);
-    zloop_destroy (&connection->loop);
+    watch_end (&connection->signals);
+    loop_destroy (&connection->loop);
     if (connection->signal_fd >= 0) {
         close (connection->signal_fd);
     }

@@ -26,7 +26,7 @@ struct signing {
 static void signing_read (struct signing *signing);
 
 static int
-signing_due (zloop_t *loop, int timer, void *argument)
+signing_due (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -39,10 +39,10 @@ signing_due (zloop_t *loop, int timer, void *argument)
 static void
 signing_plan (struct signing *signing, int64_t delay_ms)
 {
-    zloop_t *loop = signing->issuer->process.loop;
+    struct loop *loop = signing->issuer->process.loop;
     if (signing->timer != -1)
-        zloop_timer_end (loop, signing->timer);
-    signing->timer = zloop_timer (loop, (size_t) delay_ms, 1, signing_due, signing);
+        loop_timer_end (loop, signing->timer);
+    signing->timer = loop_timer (loop, (size_t) delay_ms, 1, signing_due, signing);
 }
 
 static void

@@ -264,6 +264,7 @@ follow_new (struct validator *validator, const struct writer_row *row)
         .certificate = validator->process.certificate,
         .timeout_ms = WORD_MS,
         .in_flight_limit = 4,
+        .urgent = true,
     };
     follow->validator = validator;
     follow->endpoint = xstrdup (row->endpoint);

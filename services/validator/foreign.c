@@ -13,7 +13,7 @@ struct prefix {
 };
 
 struct foreign {
-    zloop_t *loop;
+    struct loop *loop;
     struct db *db;
     int statement;
     const int64_t *interval_ms;
@@ -60,7 +60,7 @@ foreign_read (void *context, enum db_outcome outcome, PGresult *const *results,
 }
 
 static int
-foreign_due (zloop_t *loop, int timer, void *context)
+foreign_due (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -73,11 +73,11 @@ foreign_due (zloop_t *loop, int timer, void *context)
 static void
 foreign_plan (struct foreign *foreign, int64_t wait_ms)
 {
-    zloop_timer (foreign->loop, (size_t) wait_ms, 1, foreign_due, foreign);
+    loop_timer (foreign->loop, (size_t) wait_ms, 1, foreign_due, foreign);
 }
 
 struct foreign *
-foreign_new (zloop_t *loop, struct db *db, int statement, const int64_t *interval_ms,
+foreign_new (struct loop *loop, struct db *db, int statement, const int64_t *interval_ms,
              foreign_callback *loaded, void *context)
 {
     struct foreign *foreign = xcalloc (1, sizeof *foreign);

@@ -17,7 +17,7 @@ enum { FOREIGN_PREFIXES_MAX = 256, FOREIGN_PREFIX_SIZE = 33, FOREIGN_VALUE_MAX =
 // foreign_new (loop, db, statement, interval_ms, loaded, context): Begins to read them every *interval_ms, a setting. `statement` is the row with
 // FOREIGN_SQL. `loaded` is called when they have been read for the first time.
 typedef void foreign_callback (void *context);
-struct foreign *foreign_new (zloop_t *loop, struct db *db, int statement,
+struct foreign *foreign_new (struct loop *loop, struct db *db, int statement,
                              const int64_t *interval_ms, foreign_callback *loaded, void *context)
     __attribute__ ((returns_nonnull));
 // foreign_destroy (&foreign): After the database is closed. NULL-safe.

@@ -53,6 +53,8 @@ truth_now (void)
 void
 truth_hear (struct truth *truth)
 {
+    if (loop_looked (truth->validator->process.loop))
+        return;
     for (size_t i = 0; i < truth->nfollows; i++)
         follow_hear (truth->follows[i]);
 }

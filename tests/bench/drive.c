@@ -164,12 +164,12 @@ terminated (void)
 }
 
 static int
-timer_rings (zloop_t *loop, zmq_pollitem_t *item, void *argument)
+timer_rings (struct loop *loop, int fd, void *argument)
 {
     struct books *books = argument;
     uint64_t rings;
     (void) loop;
-    if (read (item->fd, &rings, sizeof rings) != sizeof rings)
+    if (read (fd, &rings, sizeof rings) != sizeof rings)
         return 0;
     int64_t now = clock_ns ();
     if (now < books->until_ns && terminated ())
@@ -194,9 +194,8 @@ run (struct books *books)
     books->from_ns = now + settings->warm_ms * 1000000;
     books->until_ns = books->from_ns + settings->seconds * SECOND_NS;
     books->timer = timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    zmq_pollitem_t item = {.fd = books->timer, .events = ZMQ_POLLIN};
-    zloop_poller (books->session.loop, &item, timer_rings, books);
-    zloop_poller_set_tolerant (books->session.loop, &item);
+    struct watch *watch =
+        loop_watch (books->session.loop, books->timer, LOOP_IN, timer_rings, books);
     double items = (double) items_per_call (&books->drive);
     if (settings->rate > 0)
         pace_begin (&books->pace, (double) settings->rate / items, settings->poisson, now);
@@ -204,8 +203,9 @@ run (struct books *books)
         for (int64_t n = settings->in_flight / (int64_t) items; n > 0; n--)
             call_begin (books, now);
     timer_set (books, now + 1);
-    zloop_start (books->session.loop);
+    loop_run (books->session.loop);
     books->left += books->open;
+    watch_end (&watch);
     close (books->timer);
 }
 

@@ -28,7 +28,7 @@ enum { CHECKS = 65536, BATCH_MAX = 256, FRAME_SIZE = 65536, ACCOUNTS = 64 };
 struct engine {
     struct validator validator;
     struct rpc_server *server;
-    zloop_t *loop;
+    struct loop *loop;
     zcert_t *certificate;
     char key[41], directory[64];
     struct dice dice;
@@ -210,7 +210,7 @@ server_start (struct engine *engine)
     FILE *file = fopen (path, "w");
     fprintf (file, "%s bench operator\n", engine->key);
     fclose (file);
-    engine->loop = zloop_new ();
+    engine->loop = loop_new ();
     engine->certificate = zcert_new ();
     struct rpc_server_options options = {.bind = "tcp://127.0.0.1:*",
                                          .service = "engine",
@@ -330,7 +330,7 @@ main (int argc, char **argv)
     bool good = right == done + n * engine.batch;
     free (frames);
     rpc_server_destroy (&engine.server);
-    zloop_destroy (&engine.loop);
+    loop_destroy (&engine.loop);
     zcert_destroy (&engine.certificate);
     validator_end (&engine);
     char lock[sizeof engine.directory + 8]; // of the journal: all that it leaves

@@ -99,7 +99,7 @@ disable (struct revoke *revoke)
                      NULL, disabled, revoke);
 }
 
-static int prober_ask (zloop_t *loop, int timer, void *argument);
+static int prober_ask (struct loop *loop, int timer, void *argument);
 
 static bool
 all_allowed (const struct revoke *revoke)
@@ -134,12 +134,12 @@ probed (void *context, const struct rpc_result *result)
         prober->done = true;
         token_end (revoke);
     } else {
-        zloop_timer (revoke->session.loop, PAUSE_MS, 1, prober_ask, prober);
+        loop_timer (revoke->session.loop, PAUSE_MS, 1, prober_ask, prober);
     }
 }
 
 static int
-prober_ask (zloop_t *loop, int timer, void *argument)
+prober_ask (struct loop *loop, int timer, void *argument)
 {
     struct prober *prober = argument;
     (void) loop;
@@ -163,12 +163,12 @@ token_begin (struct revoke *revoke)
         struct prober *prober = &revoke->probers[i];
         prober->allowed = prober->refused = 0;
         prober->done = false;
-        zloop_timer (revoke->session.loop, PAUSE_MS, 1, prober_ask, prober);
+        loop_timer (revoke->session.loop, PAUSE_MS, 1, prober_ask, prober);
     }
 }
 
 static int
-look (zloop_t *loop, int timer, void *argument)
+look (struct loop *loop, int timer, void *argument)
 {
     const struct revoke *revoke = argument;
     (void) loop;
@@ -205,8 +205,8 @@ main (int argc, char **argv)
     revoke->number = strtoll (argv[6], NULL, 10);
     revoke->last = revoke->number + strtoll (argv[7], NULL, 10);
     token_begin (revoke);
-    zloop_timer (revoke->session.loop, 20, 0, look, revoke);
-    zloop_start (revoke->session.loop);
+    loop_timer (revoke->session.loop, 20, 0, look, revoke);
+    loop_run (revoke->session.loop);
 
     bool wrong = revoke->wrong;
     rpc_client_destroy (&revoke->admin);

@@ -24,7 +24,7 @@ session_open (struct session *session, const char *program, const char *peers, c
         session_fail (program, "no random numbers");
     zsys_handler_set (NULL);
     log_open (program, LOG_LEVEL_ERROR);
-    session->loop = zloop_new ();
+    session->loop = loop_new ();
     session->resolver = resolver_new (session->loop);
     session->peers = peers_load (peers, &error);
     if (!session->peers)
@@ -40,7 +40,7 @@ session_close (struct session *session)
     resolver_destroy (&session->resolver);
     peers_destroy (&session->peers);
     zcert_destroy (&session->certificate);
-    zloop_destroy (&session->loop);
+    loop_destroy (&session->loop);
 }
 
 const char *

@@ -7,7 +7,7 @@
 #include "common/validation/validator_client.h"
 
 struct session {
-    zloop_t *loop;
+    struct loop *loop;
     struct resolver *resolver;
     struct peers *peers;
     zcert_t *certificate;

@@ -70,7 +70,7 @@ count (struct journal *journal, uint64_t number, int64_t second)
 }
 
 static int
-look (zloop_t *loop, int timer, void *argument)
+look (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -86,8 +86,8 @@ deliver (struct session *session, struct journal *journal, const char *peers, co
         session->loop, session->resolver, journal,
         &(struct delivery_options){
             .endpoints = auditors, .peers = peers, .certificate = session->certificate});
-    zloop_timer (session->loop, LOOK_MS, 0, look, journal);
-    zloop_start (session->loop);
+    loop_timer (session->loop, LOOK_MS, 0, look, journal);
+    loop_run (session->loop);
     printf ("%.1f\n", (double) rows * 1e9 / (double) (clock_ns () - began));
     delivery_destroy (&delivery);
 }

@@ -43,7 +43,7 @@ connect_to (struct run *run, struct resolver *resolver, const struct peers *peer
 }
 
 static int
-look (zloop_t *loop, int timer, void *argument)
+look (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -55,9 +55,9 @@ look (zloop_t *loop, int timer, void *argument)
 static bool
 run_loop (struct run *run)
 {
-    int timer = zloop_timer (run->loop, LOOK_MS, 0, look, run);
-    zloop_start (run->loop);
-    zloop_timer_end (run->loop, timer);
+    int timer = loop_timer (run->loop, LOOK_MS, 0, look, run);
+    loop_run (run->loop);
+    loop_timer_end (run->loop, timer);
     return !run->failed;
 }
 
@@ -160,7 +160,7 @@ main (int argc, char **argv)
         return 64;
     struct error error;
     zsys_handler_set (NULL);
-    run.loop = zloop_new ();
+    run.loop = loop_new ();
     run.seed = strtoull (argv[1], NULL, 10);
     run.name = argv[4];
     struct resolver *resolver = resolver_new (run.loop);
@@ -183,6 +183,6 @@ main (int argc, char **argv)
     resolver_destroy (&resolver);
     peers_destroy (&peers);
     zcert_destroy (&certificate);
-    zloop_destroy (&run.loop);
+    loop_destroy (&run.loop);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -40,7 +40,7 @@ struct pause {
 };
 
 static int
-pause_over (zloop_t *loop, int timer, void *argument)
+pause_over (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -55,5 +55,5 @@ run_pause (struct run *run, void (*function) (void *context), void *context)
 {
     struct pause *pause = xcalloc (1, sizeof *pause);
     *pause = (struct pause){function, context};
-    zloop_timer (run->loop, PAUSE_MS, 1, pause_over, pause);
+    loop_timer (run->loop, PAUSE_MS, 1, pause_over, pause);
 }

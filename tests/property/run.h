@@ -13,7 +13,7 @@
 enum { KEY_SIZE = 64, PAUSE_MS = 20, REASONS = 19 };
 
 struct run {
-    zloop_t *loop;
+    struct loop *loop;
     struct rpc_client *admin, *validator, *auditor;
     const char *name; // part of keys and of names that must be unique
     uint64_t seed;

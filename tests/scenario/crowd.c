@@ -24,7 +24,7 @@ struct question {
 };
 
 struct crowd {
-    zloop_t *loop;
+    struct loop *loop;
     struct resolver *resolver;
     struct peers *peers;
     zcert_t *certificate;
@@ -120,7 +120,7 @@ terminated (void)
 }
 
 static int
-crowd_look (zloop_t *loop, int timer, void *context)
+crowd_look (struct loop *loop, int timer, void *context)
 {
     struct crowd *crowd = context;
     (void) loop;
@@ -171,7 +171,7 @@ crowd_end (struct crowd *crowd)
     resolver_destroy (&crowd->resolver);
     peers_destroy (&crowd->peers);
     zcert_destroy (&crowd->certificate);
-    zloop_destroy (&crowd->loop);
+    loop_destroy (&crowd->loop);
 }
 
 int
@@ -188,7 +188,7 @@ main (int argc, char **argv)
     sigprocmask (SIG_BLOCK, &set, NULL); // before czmq starts its threads
     log_open ("crowd", LOG_LEVEL_ERROR);
     questions_read (&crowd);
-    crowd.loop = zloop_new ();
+    crowd.loop = loop_new ();
     crowd.peers = peers_load (argv[2], &error);
     if (!crowd.peers) {
         fprintf (stderr, "%s\n", error.text);
@@ -201,8 +201,8 @@ main (int argc, char **argv)
         members[i].crowd = &crowd;
         member_ask (&members[i]);
     }
-    zloop_timer (crowd.loop, LOOK_MS, 0, crowd_look, &crowd);
-    zloop_start (crowd.loop);
+    loop_timer (crowd.loop, LOOK_MS, 0, crowd_look, &crowd);
+    loop_run (crowd.loop);
     printf ("{\"answered\": %" PRIu64 ", \"undecided\": %" PRIu64 ", \"unanswered\": %" PRIu64
             ", \"wrong\": %" PRIu64 ", \"open\": %zu, \"frames\": %" PRIu64 "}\n",
             crowd.answered, crowd.undecided, crowd.unanswered, crowd.wrong, crowd.open,

@@ -29,7 +29,7 @@ enum {
 };
 
 struct flood {
-    zloop_t *loop;
+    struct loop *loop;
     char *values[VALUES_MAX], *module, *network;
     size_t nvalues, next, batch;
     unsigned spread, address;
@@ -48,7 +48,7 @@ struct target {
 static void target_ask (struct target *target);
 
 static int
-target_due (zloop_t *loop, int timer, void *argument)
+target_due (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -74,14 +74,14 @@ target_answered (void *context, const struct rpc_result *result)
         if (flood->pause_ms == 0)
             target_ask (target);
         else
-            zloop_timer (flood->loop, flood->pause_ms, 1, target_due, target);
+            loop_timer (flood->loop, flood->pause_ms, 1, target_due, target);
         return;
     }
     // It was not begun, or nobody knows.
     if (result->code != JETON__V1__CODE__CODE_UNAVAILABLE &&
         result->code != JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED)
         target->perhaps += flood->batch;
-    zloop_timer (flood->loop, PAUSE_MS, 1, target_due, target);
+    loop_timer (flood->loop, PAUSE_MS, 1, target_due, target);
 }
 
 static void
@@ -125,7 +125,7 @@ terminated (void)
 }
 
 static int
-flood_look (zloop_t *loop, int timer, void *argument)
+flood_look (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -190,7 +190,7 @@ main (int argc, char **argv)
     sigaddset (&set, SIGTERM);
     sigprocmask (SIG_BLOCK, &set, NULL); // before czmq starts its threads
     log_open ("flood", LOG_LEVEL_ERROR);
-    struct flood flood = {.loop = zloop_new (), .module = argv[4], .network = argv[5]};
+    struct flood flood = {.loop = loop_new (), .module = argv[4], .network = argv[5]};
     flood.spread = (unsigned) atoi (argv[6]);
     flood.batch = (size_t) atoi (argv[7]);
     flood.pause_ms = (size_t) atoi (argv[9]);
@@ -212,8 +212,8 @@ main (int argc, char **argv)
         flood.active++;
         target_ask (&targets[i % n]);
     }
-    zloop_timer (flood.loop, LOOK_MS, 0, flood_look, &flood);
-    zloop_start (flood.loop);
+    loop_timer (flood.loop, LOOK_MS, 0, flood_look, &flood);
+    loop_run (flood.loop);
 
     for (int i = 0; i < n; i++) {
         target_show (&targets[i]);
@@ -222,7 +222,7 @@ main (int argc, char **argv)
     resolver_destroy (&resolver);
     peers_destroy (&peers);
     zcert_destroy (&certificate);
-    zloop_destroy (&flood.loop);
+    loop_destroy (&flood.loop);
     for (size_t i = 0; i < flood.nvalues; i++)
         free (flood.values[i]);
     free (targets);

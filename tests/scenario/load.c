@@ -37,7 +37,7 @@ enum step {
 };
 
 struct load {
-    zloop_t *loop;
+    struct loop *loop;
     struct rpc_client *admin;
     struct validator_client *validators;
     const char *account;
@@ -68,7 +68,7 @@ static const struct {
 static void actor_step (struct actor *actor);
 
 static int
-actor_due (zloop_t *loop, int timer, void *argument)
+actor_due (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -80,7 +80,7 @@ static void
 actor_go (struct actor *actor, enum step step, size_t pause_ms)
 {
     actor->step = step;
-    zloop_timer (actor->load->loop, pause_ms, 1, actor_due, actor);
+    loop_timer (actor->load->loop, pause_ms, 1, actor_due, actor);
 }
 
 static void
@@ -253,7 +253,7 @@ actor_step (struct actor *actor)
 }
 
 static int
-load_end (zloop_t *loop, int timer, void *argument)
+load_end (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -273,7 +273,7 @@ terminated (void)
 }
 
 static int
-load_look (zloop_t *loop, int timer, void *argument)
+load_look (struct loop *loop, int timer, void *argument)
 {
     (void) loop;
     (void) timer;
@@ -322,8 +322,8 @@ main (int argc, char **argv)
     sigemptyset (&set);
     sigaddset (&set, SIGTERM);
     sigprocmask (SIG_BLOCK, &set, NULL); // before czmq starts its threads
-    struct load load = {.loop = zloop_new (), .account = argv[3]};
-    zloop_t *loop = load.loop;
+    struct load load = {.loop = loop_new (), .account = argv[3]};
+    struct loop *loop = load.loop;
     struct resolver *resolver = resolver_new (loop);
     struct peers *peers = peers_load (argv[4], &error);
     zcert_t *certificate = certificate_load (argv[5], &error);
@@ -341,16 +341,16 @@ main (int argc, char **argv)
         actor_go (&actors[i], CREATE, 0);
     }
     setvbuf (stdout, NULL, _IOLBF, 0);
-    zloop_timer (loop, (size_t) (atof (argv[1]) * 1000), 1, load_end, &load);
-    zloop_timer (loop, 50, 0, load_look, &load);
-    zloop_start (loop);
+    loop_timer (loop, (size_t) (atof (argv[1]) * 1000), 1, load_end, &load);
+    loop_timer (loop, 50, 0, load_look, &load);
+    loop_run (loop);
 
     rpc_client_destroy (&load.admin);
     validator_client_destroy (&load.validators);
     resolver_destroy (&resolver);
     peers_destroy (&peers);
     zcert_destroy (&certificate);
-    zloop_destroy (&loop);
+    loop_destroy (&loop);
     free (actors);
     printf ("summary {\"changes\": %lu, \"uncertain\": %lu, \"refused\": %lu, \"allowed\": %lu, "
             "\"denied\": %lu, "

@@ -239,7 +239,7 @@ loop_need (struct fixture *fixture)
     if (fixture->loop != NULL)
         return;
     zsys_handler_set (NULL);
-    fixture->loop = zloop_new ();
+    fixture->loop = loop_new ();
     fixture->resolver = resolver_new (fixture->loop);
     fixture->server_certificate = fixture_certificate (&fixture->server_keys);
     fixture->options.certificate = fixture->server_certificate;
@@ -275,7 +275,7 @@ fixture_close (struct fixture *fixture)
     zcert_destroy (&fixture->server_certificate);
     for (size_t i = 0; i < fixture->ncertificates; i++)
         zcert_destroy (&fixture->certificates[i]);
-    zloop_destroy (&fixture->loop);
+    loop_destroy (&fixture->loop);
     unlink (fixture->peers_path);
     rmdir (fixture->directory);
     zsys_shutdown ();
@@ -307,7 +307,7 @@ struct wait {
 };
 
 static int
-wait_look (zloop_t *loop, int timer, void *context)
+wait_look (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -317,11 +317,11 @@ wait_look (zloop_t *loop, int timer, void *context)
 }
 
 static bool
-loop_run (struct fixture *fixture, struct wait *wait)
+wait_run (struct fixture *fixture, struct wait *wait)
 {
-    int timer = zloop_timer (fixture->loop, 1, 0, wait_look, wait);
-    zloop_start (fixture->loop);
-    zloop_timer_end (fixture->loop, timer);
+    int timer = loop_timer (fixture->loop, 1, 0, wait_look, wait);
+    loop_run (fixture->loop);
+    loop_timer_end (fixture->loop, timer);
     return wait->was_done;
 }
 
@@ -329,14 +329,14 @@ bool
 fixture_until (struct fixture *fixture, bool (*done) (void *context), void *context)
 {
     struct wait wait = {.done = done, .context = context, .until_ms = zclock_mono () + 10000};
-    return loop_run (fixture, &wait);
+    return wait_run (fixture, &wait);
 }
 
 void
 fixture_pass (struct fixture *fixture, unsigned ms)
 {
     struct wait wait = {.until_ms = zclock_mono () + ms};
-    loop_run (fixture, &wait);
+    wait_run (fixture, &wait);
 }
 
 unsigned
@@ -367,7 +367,7 @@ fixture_child (struct fixture *fixture, unsigned port, enum rpc_health health)
     snprintf (fixture->service.name, sizeof fixture->service.name, "%u", port);
     fixture_serve (fixture);
     rpc_server_health (fixture->server, health, "of a test");
-    zloop_start (fixture->loop);
+    loop_run (fixture->loop);
     _exit (0);
 }
 

@@ -33,7 +33,7 @@ struct service {
 struct fixture {
     char directory[64], peers_path[80];
     struct keys server_keys, service_keys, caller_keys, stranger_keys;
-    zloop_t *loop;
+    struct loop *loop;
     zcert_t *server_certificate;
     zcert_t *certificates[8]; // of clients
     size_t ncertificates;

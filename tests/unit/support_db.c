@@ -35,7 +35,7 @@ static const struct db_statement statements[] = {
 };
 
 struct postgres postgres;
-zloop_t *loop;
+struct loop *loop;
 struct resolver *resolver;
 struct db *db;
 
@@ -71,7 +71,7 @@ static int64_t deadline;
 static bool (*condition) (void);
 
 static int
-on_check (zloop_t *l, int id, void *argument)
+on_check (struct loop *l, int id, void *argument)
 {
     (void) l, (void) id, (void) argument;
     return condition () || zclock_mono () > deadline ? -1 : 0;
@@ -82,9 +82,9 @@ run_until (bool (*wanted) (void), int64_t limit_ms)
 {
     condition = wanted;
     deadline = zclock_mono () + limit_ms;
-    int id = zloop_timer (loop, 1, 0, on_check, NULL);
-    zloop_start (loop);
-    zloop_timer_end (loop, id);
+    int id = loop_timer (loop, 1, 0, on_check, NULL);
+    loop_run (loop);
+    loop_timer_end (loop, id);
     ck_assert_msg (wanted (), "it did not happen within %lld ms", (long long) limit_ms);
 }
 
@@ -170,7 +170,7 @@ ask (const char *sql)
 static void
 setup (void)
 {
-    loop = zloop_new ();
+    loop = loop_new ();
     resolver = resolver_new (loop);
     admin ("DROP TABLE IF EXISTS t, child, later, schema_migrations CASCADE;"
            "DROP SEQUENCE IF EXISTS tries;"
@@ -192,7 +192,7 @@ teardown (void)
 {
     db_destroy (&db);
     resolver_destroy (&resolver);
-    zloop_destroy (&loop);
+    loop_destroy (&loop);
 }
 
 void

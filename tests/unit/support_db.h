@@ -25,7 +25,7 @@ enum statement {
 
 // Made anew for each test, but for the server.
 extern struct postgres postgres;
-extern zloop_t *loop;
+extern struct loop *loop;
 extern struct resolver *resolver;
 extern struct db *db;
 

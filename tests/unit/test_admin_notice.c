@@ -22,7 +22,7 @@
 enum { ADMINS = 2, LIMIT_MS = 60000 };
 static struct postgres postgres;
 static PGconn *pg;
-static zloop_t *loop;
+static struct loop *loop;
 static struct resolver *resolver;
 static struct admin admins[ADMINS];
 
@@ -38,7 +38,7 @@ static bool (*wanted) (void);
 static int64_t deadline;
 
 static int
-look (zloop_t *l, int id, void *argument)
+look (struct loop *l, int id, void *argument)
 {
     (void) l, (void) id, (void) argument;
     return wanted () || zclock_mono () > deadline ? -1 : 0;
@@ -49,9 +49,9 @@ run_until (bool (*condition) (void))
 {
     wanted = condition;
     deadline = zclock_mono () + LIMIT_MS;
-    int id = zloop_timer (loop, 1, 0, look, NULL);
-    zloop_start (loop);
-    zloop_timer_end (loop, id);
+    int id = loop_timer (loop, 1, 0, look, NULL);
+    loop_run (loop);
+    loop_timer_end (loop, id);
     ck_assert (condition ());
 }
 
@@ -90,7 +90,7 @@ pass (void)
 static void
 set_up (void)
 {
-    loop = zloop_new ();
+    loop = loop_new ();
     resolver = resolver_new (loop);
     for (int i = 0; i < ADMINS; i++) {
         struct db_options options = {.url = postgres_url (&postgres, "jeton_admin", "postgres"),
@@ -118,7 +118,7 @@ tear_down (void)
         db_destroy (&admins[i].process.db);
     }
     resolver_destroy (&resolver);
-    zloop_destroy (&loop);
+    loop_destroy (&loop);
     PQfinish (pg);
 }
 

@@ -66,7 +66,7 @@ set_up (void)
 {
     auditor = (struct auditor){.stats = {0}};
     auditor.settings.changes_keep_s = 3600;
-    auditor.process.loop = zloop_new ();
+    auditor.process.loop = loop_new ();
     clock_s = 50;
     writing = true;
     subject = changes_new (&auditor);
@@ -76,7 +76,7 @@ static void
 tear_down (void)
 {
     changes_destroy (&subject);
-    zloop_destroy (&auditor.process.loop);
+    loop_destroy (&auditor.process.loop);
 }
 
 // What is noted now is deleted when it has been noted for long enough, in batches, and then there is a new note.

@@ -51,7 +51,7 @@ zclock_mono (void)
 }
 
 struct db *
-db_new (zloop_t *loop, struct resolver *resolver, const struct db_options *options)
+db_new (struct loop *loop, struct resolver *resolver, const struct db_options *options)
 {
     (void) loop;
     (void) resolver;
@@ -241,7 +241,7 @@ partitions_step (struct partitions *partitions, struct db *db, const struct stor
 // ---- the test's side --------------------------------------------------------------------------------------------------
 
 static int
-stop (zloop_t *loop, int timer, void *context)
+stop (struct loop *loop, int timer, void *context)
 {
     (void) loop;
     (void) timer;
@@ -254,8 +254,8 @@ static void
 turn (int64_t ms)
 {
     later_ms += ms;
-    zloop_timer (subject.process.loop, 20, 1, stop, NULL);
-    zloop_start (subject.process.loop);
+    loop_timer (subject.process.loop, 20, 1, stop, NULL);
+    loop_run (subject.process.loop);
 }
 
 static void
@@ -339,7 +339,7 @@ set_up (void)
     memset (&trail_end, 0, sizeof trail_end);
     chain_walk_start (&walk, NULL);
     subject = (struct auditor){.head = 0};
-    subject.process.loop = zloop_new ();
+    subject.process.loop = loop_new ();
     subject.settings.outbox_poll_ms = 1;
     subject.settings.outbox_batch = 4;
     subject.settings.checkpoint_interval_s = 3600;
@@ -353,7 +353,7 @@ tear_down (void)
 {
     writer_destroy (&subject.writer);
     writer_destroy (&subject.writer);
-    zloop_destroy (&subject.process.loop);
+    loop_destroy (&subject.process.loop);
 }
 
 #endif

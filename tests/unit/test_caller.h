@@ -14,7 +14,7 @@
 
 enum { STATEMENT_KEYS, STATEMENT_USER, QUERIES_MAX = 4 };
 
-static zloop_t *loop;
+static struct loop *loop;
 static struct public_keys *keys;
 static int64_t interval_ms;
 static int64_t later_ms; // how far the clock was put forward
@@ -55,7 +55,7 @@ db_call (struct db *db, int statement, const struct db_params *params, db_callba
 }
 
 static int
-on_pass (zloop_t *l, int timer, void *end_ms)
+on_pass (struct loop *l, int timer, void *end_ms)
 {
     (void) l;
     (void) timer;
@@ -67,9 +67,9 @@ static void
 pass (int64_t ms)
 {
     int64_t end_ms = zclock_mono () + ms;
-    int timer = zloop_timer (loop, 1, 0, on_pass, &end_ms);
-    zloop_start (loop);
-    zloop_timer_end (loop, timer);
+    int timer = loop_timer (loop, 1, 0, on_pass, &end_ms);
+    loop_run (loop);
+    loop_timer_end (loop, timer);
 }
 
 // Answer the oldest query; rows of `columns` texts each.
@@ -131,7 +131,7 @@ keys_set_up (void)
     log_open ("test", LOG_LEVEL_ERROR);
     ck_assert_int_ge (sodium_init (), 0);
     zsys_handler_set (NULL);
-    loop = zloop_new ();
+    loop = loop_new ();
     nqueries = 0;
     interval_ms = 3600000;
     keys = keys_new (loop, (struct db *) &queries, STATEMENT_KEYS, &interval_ms);
@@ -142,7 +142,7 @@ keys_tear_down (void)
 {
     keys_destroy (&keys);
     keys_destroy (&keys);
-    zloop_destroy (&loop);
+    loop_destroy (&loop);
 }
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static zloop_t *loop;
+static struct loop *loop;
 static struct resolver *resolver;
 
 struct result {
@@ -20,7 +20,7 @@ static void
 set_up (void)
 {
     zsys_handler_set (NULL);
-    loop = zloop_new ();
+    loop = loop_new ();
     resolver = resolver_new (loop);
 }
 
@@ -29,7 +29,7 @@ tear_down (void)
 {
     resolver_destroy (&resolver);
     resolver_destroy (&resolver);
-    zloop_destroy (&loop);
+    loop_destroy (&loop);
 }
 
 static void
@@ -48,7 +48,7 @@ take (void *context, const char *const *addresses, size_t n, const struct error 
 static int64_t until_ms;
 
 static int
-look (zloop_t *unused_, int timer, void *context)
+look (struct loop *unused_, int timer, void *context)
 {
     (void) unused_;
     (void) timer;
@@ -60,9 +60,9 @@ static void
 run (bool *done, int ms)
 {
     until_ms = zclock_mono () + ms;
-    int timer = zloop_timer (loop, 1, 0, look, done);
-    zloop_start (loop);
-    zloop_timer_end (loop, timer);
+    int timer = loop_timer (loop, 1, 0, look, done);
+    loop_run (loop);
+    loop_timer_end (loop, timer);
 }
 
 START_TEST (numbers_answer_themselves)

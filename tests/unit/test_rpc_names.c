@@ -16,7 +16,7 @@ static size_t nknown;
 static size_t nqueries;
 
 struct resolver {
-    zloop_t *loop;
+    struct loop *loop;
 };
 
 struct resolver_query {
@@ -26,7 +26,7 @@ struct resolver_query {
 };
 
 struct resolver *
-resolver_new (zloop_t *loop)
+resolver_new (struct loop *loop)
 {
     struct resolver *resolver = xcalloc (1, sizeof *resolver);
     resolver->loop = loop;

@@ -16,14 +16,14 @@ struct job {
     int *left; // the loop ends at 0
 };
 
-static zloop_t *loop;
+static struct loop *loop;
 static sem_t begun, gate;
 static atomic_int running, most;
 
 static void
 setup (void)
 {
-    loop = zloop_new ();
+    loop = loop_new ();
     sem_init (&begun, 0, 0);
     sem_init (&gate, 0, 0);
 }
@@ -31,13 +31,13 @@ setup (void)
 static void
 teardown (void)
 {
-    zloop_destroy (&loop);
+    loop_destroy (&loop);
     sem_destroy (&begun);
     sem_destroy (&gate);
 }
 
 static int
-stop (zloop_t *l, int id, void *argument)
+stop (struct loop *l, int id, void *argument)
 {
     (void) l, (void) id, (void) argument;
     return -1;
@@ -73,7 +73,7 @@ done (void *argument)
     job->done_in = pthread_self ();
     job->done++;
     if (job->left && --*job->left == 0)
-        zloop_timer (loop, 0, 1, stop, NULL);
+        loop_timer (loop, 0, 1, stop, NULL);
 }
 
 START_TEST (every_job_comes_back)
@@ -86,7 +86,7 @@ START_TEST (every_job_comes_back)
         ck_assert (worker_submit (pool, work, done, &jobs[i]));
         ck_assert_int_eq (jobs[i].done, 0);
     }
-    zloop_start (loop);
+    loop_run (loop);
     ck_assert_int_eq (left, 0);
     ck_assert_int_le (atomic_load (&most), 3);
     for (int i = 0; i < JOBS; i++) {
@@ -110,7 +110,7 @@ submit_again (void *argument)
     if (++job->done < 3)
         ck_assert (worker_submit (again_pool, work, submit_again, job));
     else
-        zloop_timer (loop, 0, 1, stop, NULL);
+        loop_timer (loop, 0, 1, stop, NULL);
 }
 
 START_TEST (done_may_submit)
@@ -118,7 +118,7 @@ START_TEST (done_may_submit)
     again_pool = worker_pool_new (loop, 1, 1);
     struct job job = {0};
     ck_assert (worker_submit (again_pool, work, submit_again, &job));
-    zloop_start (loop);
+    loop_run (loop);
     ck_assert_int_eq (job.done, 3);
     worker_pool_destroy (&again_pool);
 }
@@ -137,7 +137,7 @@ START_TEST (queue_is_bounded)
     ck_assert (worker_submit (pool, work, done, &jobs[2]));
     ck_assert (!worker_submit (pool, work, done, &jobs[3]));
     sem_post (&gate);
-    zloop_start (loop);
+    loop_run (loop);
     ck_assert_int_eq (jobs[3].done, 0);
     ck_assert (worker_submit (pool, work, done, &jobs[3]));
     worker_pool_destroy (&pool);

@@ -1,6 +1,6 @@
-// Deadlines in the order in which they pass: a binary heap of nodes that are members of what they limit. For rpc and what gathers its calls.
-#ifndef JETON_RPC_DEADLINE_H
-#define JETON_RPC_DEADLINE_H
+// Deadlines in the order in which they pass: a binary heap of nodes that are members of what they limit..
+#ifndef JETON_DEADLINE_H
+#define JETON_DEADLINE_H
 
 #include <stddef.h>
 #include <stdint.h>

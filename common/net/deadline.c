@@ -1,4 +1,4 @@
-#include "common/rpc/deadline.h"
+#include "common/net/deadline.h"
 #include "common/memory/memory.h"
 
 #include <stdlib.h>

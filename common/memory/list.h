@@ -1,6 +1,6 @@
 // A doubly linked list whose nodes are members of what they link: a node leaves whatever list it is in, without knowing which.
-#ifndef JETON_RPC_LIST_H
-#define JETON_RPC_LIST_H
+#ifndef JETON_LIST_H
+#define JETON_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
