@@ -24,7 +24,7 @@ void truth_destroy (struct truth **truth);
 int64_t truth_now (void);
 
 // truth_hear (truth): Take what writers have told by now: before answers are given from memory, so that a change whose maker asks about it at once
-// is usually known. Not in a callback of a feed.
+// is usually known. Costs nothing when the loop has just done so. Not in a callback of a feed.
 void truth_hear (struct truth *truth);
 
 // truth_sure (truth, now): Is every change known that was committed more than freshness_limit_ms before `now`? If not, nothing may be answered
