@@ -7,15 +7,20 @@
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char blanks[] = " \t\r\n";
 
-// jtn_live_… and jtn_test_…: the prefix stays, as scanners and people go by it.
+// jtn_live_…, jtn_test_… and jtn_client_…: the prefix stays, as scanners and people go by it.
 static size_t
 token_value (char *text)
 {
-    if (strncmp (text, "jtn_live_", 9) != 0 && strncmp (text, "jtn_test_", 9) != 0)
-        return 0;
-    size_t length = strspn (text + 9, base64url);
-    memset (text + 9, '*', length);
-    return 9 + length;
+    static const char *const prefixes[] = {"jtn_live_", "jtn_test_", "jtn_client_"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        size_t prefix = strlen (prefixes[i]);
+        if (strncmp (text, prefixes[i], prefix) == 0) {
+            size_t length = strspn (text + prefix, base64url);
+            memset (text + prefix, '*', length);
+            return prefix + length;
+        }
+    }
+    return 0;
 }
 
 // eyJ is {" in base64: what every JWT begins with. One that lost its end is hidden as well.

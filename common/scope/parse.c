@@ -11,9 +11,8 @@ static const struct {
 } kinds[] = {
     [SCOPE_MARKET] = {"market", "MKT"}, [SCOPE_STOCK_LOCATION] = {"stock_location", "STL"}};
 
-// As errors show it: printable ASCII, and cut where it is too long to be meant.
-static void
-part_show (const char *part, size_t length, char part_r[SCOPE_PART_SIZE])
+void
+scope_part_show (const char *part, size_t length, char part_r[SCOPE_PART_SIZE])
 {
     size_t n = 0;
     for (; n < length && n < SCOPE_PART_SIZE - 4; n++)
@@ -64,7 +63,7 @@ entry_parse (const char *part, size_t length, struct scope_entry *entry_r)
 {
     char text[SCOPE_PART_SIZE];
     *entry_r = (struct scope_entry){.number = 0};
-    part_show (part, length, entry_r->part);
+    scope_part_show (part, length, entry_r->part);
     if (length >= sizeof text)
         return "is too long";
     memcpy (text, part, length);

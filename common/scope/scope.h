@@ -44,6 +44,9 @@ struct scope {
 bool scope_parse (const char *text, size_t size, struct scope *scope_r, struct error *error_r)
     __attribute__ ((warn_unused_result));
 
+// scope_part_show (part, length, part_r): As errors show it: printable ASCII, and cut where it is too long to be meant.
+void scope_part_show (const char *part, size_t length, char part_r[SCOPE_PART_SIZE]);
+
 // Finds what a scope names in an account: $1 the account, then markets by number and by code, stock locations by number and by code, as scope_params
 // binds them. A row for each: kind, number, code, status, market (of a location), customer group (of a market; 0: public) and the group's
 // status. Deleted ones are not found.

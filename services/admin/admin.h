@@ -131,6 +131,7 @@ void admin_list_clients (struct request *request);
 void admin_deactivate_client (struct request *request);
 void admin_activate_client (struct request *request);
 void admin_delete_client (struct request *request);
+void admin_rotate_client_secret (struct request *request);
 // customer.c
 void admin_create_customer (struct request *request);
 void admin_edit_customer (struct request *request);

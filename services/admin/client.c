@@ -1,4 +1,5 @@
 // Clients: the OAuth applications of an account (R17, R18, R24).
+#include "services/admin/client.h"
 #include "services/admin/admin.h"
 #include "services/admin/check.h"
 #include "services/admin/resource.h"
@@ -99,15 +100,24 @@ client_new (struct request *request, ProtobufCMessage *object)
     client->token_format = format_of (message->token_format);
     client->n_redirect_uris = message->n_redirect_uris;
     client->redirect_uris = message->redirect_uris;
-    return true;
+    client->n_scopes = message->n_scopes;
+    client->scopes = message->scopes;
+    return client_secret_first (request, client);
+}
+
+static void
+client_create (struct request *request)
+{
+    const Jeton__V1__CreateClientRequest *message = request_message (request);
+    struct resource_new new = {
+        .account_id = message->account_id, .unique = "", .reference = message->market_id};
+    resource_create (request, RESOURCE_CLIENT, &new, client_new, admin_create_client);
 }
 
 void
 admin_create_client (struct request *request)
 {
     const Jeton__V1__CreateClientRequest *message = request_message (request);
-    struct resource_new new = {
-        .account_id = message->account_id, .unique = "", .reference = message->market_id};
     if (!check_name (request, "name", message->name))
         return;
     if ((int) message->kind < SALES_CHANNEL || message->kind > WEBAPP) {
@@ -118,7 +128,8 @@ admin_create_client (struct request *request)
         check_format (request, message->token_format) &&
         check_uris (request, message->n_redirect_uris, message->redirect_uris) &&
         check_kind (request, message->kind, message->market_id, message->n_redirect_uris))
-        resource_create (request, RESOURCE_CLIENT, &new, client_new, admin_create_client);
+        client_scopes_check (request, message->account_id, "", message->n_scopes, message->scopes,
+                             client_create);
 }
 
 static bool
@@ -140,11 +151,15 @@ client_set (struct request *request, ProtobufCMessage *object)
         client->n_redirect_uris = message->n_redirect_uris;
         client->redirect_uris = message->redirect_uris;
     }
+    if (resource_sets (n, fields, "scopes")) {
+        client->n_scopes = message->n_scopes;
+        client->scopes = message->scopes;
+    }
     return check_kind (request, client->kind, client->market_id, client->n_redirect_uris);
 }
 
-void
-admin_edit_client (struct request *request)
+static void
+client_edit (struct request *request)
 {
     const Jeton__V1__EditClientRequest *message = request_message (request);
     struct resource_edit edit = {.id = message->id,
@@ -152,6 +167,13 @@ admin_edit_client (struct request *request)
                                  .n_fields = message->n_fields,
                                  .fields = message->fields,
                                  .reference = message->market_id};
+    resource_edit (request, RESOURCE_CLIENT, &edit, client_set, admin_edit_client);
+}
+
+void
+admin_edit_client (struct request *request)
+{
+    const Jeton__V1__EditClientRequest *message = request_message (request);
     size_t n = message->n_fields;
     char *const *fields = message->fields;
     if ((resource_sets (n, fields, "name") && !check_name (request, "name", message->name)) ||
@@ -162,7 +184,9 @@ admin_edit_client (struct request *request)
         (resource_sets (n, fields, "redirect_uris") &&
          !check_uris (request, message->n_redirect_uris, message->redirect_uris)))
         return;
-    resource_edit (request, RESOURCE_CLIENT, &edit, client_set, admin_edit_client);
+    client_scopes_check (request, "", message->id,
+                         resource_sets (n, fields, "scopes") ? message->n_scopes : 0,
+                         message->scopes, client_edit);
 }
 
 void

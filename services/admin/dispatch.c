@@ -68,6 +68,7 @@ const struct rpc_method admin_methods[] = {
     {"DeactivateClient", admin_deactivate_client, MANAGERS, RPC_WRITE, 0, 0},
     {"ActivateClient", admin_activate_client, MANAGERS, RPC_WRITE, 0, 0},
     {"DeleteClient", admin_delete_client, MANAGERS, RPC_WRITE, 0, 0},
+    {"RotateClientSecret", admin_rotate_client_secret, MANAGERS, RPC_WRITE, 0, 0},
     {"CreateCustomer", admin_create_customer, MANAGERS, RPC_WRITE, 0, 0},
     {"EditCustomer", admin_edit_customer, MANAGERS, RPC_WRITE, 0, 0},
     {"GetCustomer", admin_get_customer, MANAGERS, RPC_IDEMPOTENT, 0, 0},

@@ -105,7 +105,15 @@ enum resource_operation {
 #define CLIENT_COLUMNS                                                                             \
     "t.number, t.account, t.name, t.kind, coalesce (t.market, 0), t.access_token_life_s,"          \
     " t.token_format, array_to_string (t.redirect_uris, ' '), t.status, t.revision, " SECONDS (    \
-        "t.created_at") ", " SECONDS ("t.updated_at")
+        "t.created_at") ", " SECONDS ("t.updated_at") ", array_to_string (t.scopes, ' '),"         \
+                                                      " " SECONDS (                                \
+                                                          "t.secret_made_at") ", " SECONDS ("t."   \
+                                                                                            "secr" \
+                                                                                            "et_"  \
+                                                                                            "grac" \
+                                                                                            "e_"   \
+                                                                                            "unti" \
+                                                                                            "l")
 
 #define CUSTOMER_FILTER                                                                            \
     FILTER ("customer_group")                                                                      \
@@ -141,11 +149,14 @@ enum resource_operation {
                         REFERRED_MARKET, FILTER ("market"), "''", ""),                             \
         RESOURCE_WRITES (                                                                          \
             RESOURCE_CLIENT, "client", "clients",                                                  \
-            "name, market, access_token_life_s, token_format, redirect_uris, kind",                \
-            "$5, nullif ($6::bigint, 0), $7::integer, $8::smallint,"                               \
-            " string_to_array ($9, ' '), $10::smallint",                                           \
+            "name, market, access_token_life_s, token_format, redirect_uris, scopes, kind,"        \
+            " secret_digest, secret_made_at",                                                      \
+            "$5, nullif ($6::bigint, 0), $7::integer, $8::smallint, string_to_array ($9, ' '),"    \
+            " string_to_array ($10, ' '), $11::smallint, $12::bytea,"                              \
+            " CASE WHEN $12::bytea IS NOT NULL THEN to_timestamp ($4) END",                        \
             "name = $5, market = nullif ($6::bigint, 0), access_token_life_s = $7::integer,"       \
-            " token_format = $8::smallint, redirect_uris = string_to_array ($9, ' ')"),            \
+            " token_format = $8::smallint, redirect_uris = string_to_array ($9, ' '),"             \
+            " scopes = string_to_array ($10, ' ')"),                                               \
         RESOURCE_READS (RESOURCE_CUSTOMER, "customer", "customers", CUSTOMER_COLUMNS, SAME_EMAIL,  \
                         REFERRED_GROUP, CUSTOMER_FILTER, "''",                                     \
                         ", password_hash = CASE WHEN $5 = 3 THEN NULL ELSE password_hash END"),    \

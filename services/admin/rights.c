@@ -60,6 +60,7 @@ const struct caller_right admin_rights[] = {
     RESOURCE ("Market"),
     RESOURCE ("StockLocation"),
     RESOURCE ("Client"),
+    {"RotateClientSecret", MANAGER, CALLER_OBJECT, "id"},
     RESOURCE ("Customer"),
     {"ResolveScope", READER, CALLER_OBJECT, "account_id"},
     {NULL, 0, CALLER_NONE, NULL},

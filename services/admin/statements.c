@@ -466,6 +466,24 @@ TOKEN_LIST_STATEMENTS,
 
 [SCOPE_FIND] = {"scope_find", SCOPE_STATEMENT, false},
 
+// The place of the first module that is neither enabled for the account nor the client's already; 0: there is none, or no such account.
+[CLIENT_SCOPES] = {"client_scopes",
+    "SELECT coalesce (min (i.n), 0) FROM unnest (string_to_array ($3, ',')) WITH ORDINALITY AS i (name, n)"
+    " JOIN accounts a ON a.number = coalesce ((SELECT account FROM clients WHERE number = $2::bigint AND status <> 3), $1::bigint)"
+    " WHERE NOT EXISTS (SELECT FROM modules m JOIN account_modules e ON e.module = m.number"
+    "  WHERE m.name = i.name AND e.account = a.number AND e.enabled)"
+    " AND NOT EXISTS (SELECT FROM clients c, unnest (c.scopes) s (text)"
+    "  WHERE c.number = $2::bigint AND split_part (s.text, ':', 2) = i.name)", false},
+
+[CLIENT_SECRET_ROTATE] = {"client_secret_rotate",
+    "WITH changed AS ("
+    " UPDATE clients SET old_secret_digest = CASE WHEN $6::bigint > 0 THEN secret_digest END,"
+    "  secret_grace_until = CASE WHEN $6::bigint > 0 THEN to_timestamp ($6::bigint) END,"
+    "  secret_digest = $5::bytea, secret_made_at = to_timestamp ($4), updated_at = to_timestamp ($4), revision = revision + 1"
+    " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"
+    " RETURNING number, account, revision)"
+    TOLD ("client", "account"), true},
+
 RESOURCE_STATEMENTS,
 
 FEED_STATEMENTS (FEED_BEGIN),

@@ -240,6 +240,15 @@ void store_resource_status (struct request *request, enum resource resource,
 // store_scope_find (request, account, scope, callback): The rows of SCOPE_STATEMENT.
 void store_scope_find (struct request *request, int64_t account, const struct scope *scope,
                        db_callback *callback);
+
+// store_client_scopes (request, account, client, modules, callback): One row: which of the comma-separated names, counted from 1, is the first that is neither of a
+// module that is enabled for the account, nor of one that the client has; 0: none. `account` 0: the client's; `client` 0: it is new.
+void store_client_scopes (struct request *request, int64_t account, int64_t client,
+                          const char *modules, db_callback *callback);
+// store_client_secret_rotate (request, change, grace_until, callback): The secret is that of the change's reply; 0: the one before ends at once.
+void store_client_secret_rotate (struct request *request, const struct change *change,
+                                 int64_t grace_until, db_callback *callback);
+
 // Replies that were kept (idempotency.h). store_idempotency_get (request, hash, callback): The method and what was sealed; no row: nothing was
 // kept. store_idempotency_tidy (asking, keep_s, callback): Remove IDEMPOTENCY_BATCH rows at most that are older; one row: how many those were. The
 // callback's context is `asking`.

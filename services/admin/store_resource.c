@@ -1,9 +1,12 @@
 // The resources' part of store.h.
 #include "common/memory/memory.h"
 #include "common/token/id.h"
+#include "services/admin/client.h"
 #include "services/admin/secret.h"
 #include "services/admin/statements.h"
 #include "services/admin/store.h"
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -64,29 +67,48 @@ param_id (struct db_params *params, const char *prefix, const char *id)
     db_param_int (params, id_parse (prefix, id, &number) ? number : 0);
 }
 
-// A client's redirect URIs, in which there are no blanks, as one text; NULL for other nouns. The caller frees it.
+// Texts in which there are no blanks as one text. The caller frees it.
 static char *
-uris_of (enum resource resource, const ProtobufCMessage *object)
+words_join (size_t n, char *const *words)
 {
-    if (resource != RESOURCE_CLIENT)
-        return NULL;
-    const Jeton__V1__Client *client = (const Jeton__V1__Client *) object;
     size_t size = 1;
-    for (size_t i = 0; i < client->n_redirect_uris; i++)
-        size += strlen (client->redirect_uris[i]) + 1;
+    for (size_t i = 0; i < n; i++)
+        size += strlen (words[i]) + 1;
     char *text = xcalloc (1, size), *end = text;
-    for (size_t i = 0; i < client->n_redirect_uris; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (i > 0)
             *end++ = ' ';
-        end = stpcpy (end, client->redirect_uris[i]);
+        end = stpcpy (end, words[i]);
     }
     return text;
+}
+
+// A client's lists as one text each; NULL for other nouns. End them with free.
+struct lists {
+    char *uris, *scopes;
+};
+
+static struct lists
+lists_of (enum resource resource, const ProtobufCMessage *object)
+{
+    if (resource != RESOURCE_CLIENT)
+        return (struct lists){NULL, NULL};
+    const Jeton__V1__Client *client = (const Jeton__V1__Client *) object;
+    return (struct lists){words_join (client->n_redirect_uris, client->redirect_uris),
+                          words_join (client->n_scopes, client->scopes)};
+}
+
+static void
+lists_free (struct lists *lists)
+{
+    free (lists->uris);
+    free (lists->scopes);
 }
 
 // The fields of a noun's message, in the order of its statements.
 static void
 param_fields (struct db_params *params, enum resource resource, const ProtobufCMessage *object,
-              const char *uris, const char *hash)
+              const struct lists *lists, const char *hash)
 {
     switch (resource) {
     case RESOURCE_CUSTOMER_GROUP: {
@@ -115,7 +137,8 @@ param_fields (struct db_params *params, enum resource resource, const ProtobufCM
         param_id (params, "MKT", client->market_id);
         db_param_int (params, client->access_token_life_s);
         db_param_int (params, (int) client->token_format);
-        db_param_text (params, uris);
+        db_param_text (params, lists->uris);
+        db_param_text (params, lists->scopes);
         break;
     }
     case RESOURCE_CUSTOMER: {
@@ -145,13 +168,20 @@ store_resource_create (struct request *request, enum resource resource, const st
                        const ProtobufCMessage *object, db_callback *callback)
 {
     struct db_params params = {0};
-    cleanup_free char *uris = uris_of (resource, object);
+    struct lists lists = lists_of (resource, object);
+    uint8_t digest[TOKEN_DIGEST_SIZE];
     param_change (&params, change, change->account);
-    param_fields (&params, resource, object, uris, secret_hash (change));
-    if (resource == RESOURCE_CLIENT) // stays as it is made
-        db_param_int (&params, (int) ((const Jeton__V1__Client *) object)->kind);
+    param_fields (&params, resource, object, &lists, secret_hash (change));
+    if (resource == RESOURCE_CLIENT) {
+        db_param_int (&params, (int) ((const Jeton__V1__Client *) object)->kind); // stays so
+        if (client_secret_digest (change, digest))
+            db_param_bytes (&params, digest, sizeof digest);
+        else
+            db_param_null (&params);
+    }
     db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_CREATE), &params, callback,
              request);
+    lists_free (&lists);
 }
 
 void
@@ -159,11 +189,12 @@ store_resource_edit (struct request *request, enum resource resource, const stru
                      const ProtobufCMessage *object, db_callback *callback)
 {
     struct db_params params = {0};
-    cleanup_free char *uris = uris_of (resource, object);
+    struct lists lists = lists_of (resource, object);
     param_change (&params, change, change->revision);
-    param_fields (&params, resource, object, uris, secret_hash (change));
+    param_fields (&params, resource, object, &lists, secret_hash (change));
     db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_EDIT), &params, callback,
              request);
+    lists_free (&lists);
 }
 
 void
@@ -175,6 +206,31 @@ store_resource_status (struct request *request, enum resource resource, const st
     db_param_int (&params, (int) status);
     db_call (store_db (request), RESOURCE_STATEMENT (resource, RESOURCE_STATUS), &params, callback,
              request);
+}
+
+void
+store_client_scopes (struct request *request, int64_t account, int64_t client, const char *modules,
+                     db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, account);
+    db_param_int (&params, client);
+    db_param_text (&params, modules);
+    db_call (store_db (request), CLIENT_SCOPES, &params, callback, request);
+}
+
+void
+store_client_secret_rotate (struct request *request, const struct change *change,
+                            int64_t grace_until, db_callback *callback)
+{
+    struct db_params params = {0};
+    uint8_t digest[TOKEN_DIGEST_SIZE];
+    param_change (&params, change, change->revision);
+    bool made = client_secret_digest (change, digest);
+    assert (made);
+    db_param_bytes (&params, digest, sizeof digest);
+    db_param_int (&params, grace_until);
+    db_call (store_db (request), CLIENT_SECRET_ROTATE, &params, callback, request);
 }
 
 void

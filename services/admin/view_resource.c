@@ -102,6 +102,9 @@ view_client (struct row *row)
     view->revision = row_int (row);
     view->created_at = row_int (row);
     view->updated_at = row_int (row);
+    view->scopes = row_words (row, &view->n_scopes);
+    view->secret_made_at = row_int (row);
+    view->secret_grace_until = row_int (row);
     return &view->base;
 }
 

@@ -98,7 +98,7 @@ static const char tail[] =
     "    _jeton_table \"$path\"\n"
     "    if [[ $helping ]]; then\n"
     "        [[ ! $path ]] || globals=\n"
-    "        [[ $REPLY != *[-:]* ]] || REPLY=\n"
+    "        [[ \" $REPLY\" != *\" -\"* && $REPLY != *:* ]] || REPLY=\n"
     "        [[ $path ]] || REPLY+=\" --man\"\n"
     "    fi\n"
     "    for word in $REPLY $globals; do\n"

@@ -135,10 +135,10 @@ input_confirm (const struct cli *cli, const char *format, ...)
 bool
 input_looks_secret (const char *text)
 {
-    static const char *const prefixes[] = {"jtn_live_", "jtn_test_"};
+    static const char *const prefixes[] = {"jtn_live_", "jtn_test_", "jtn_client_"};
     const char *jwt = strstr (text, "eyJ"), *user;
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         const char *token = strstr (text, prefixes[i]);
         // The prefix alone is a word that people write about; a value has more behind it.
         if (token != NULL && strlen (token) >= strlen (prefixes[i]) + 16) {

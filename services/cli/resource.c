@@ -5,6 +5,7 @@
 #include "services/cli/input.h"
 #include "services/cli/print.h"
 #include "services/cli/show.h"
+#include "services/cli/token.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,6 +228,24 @@ resource_create_password (struct cli *cli)
         status = create (cli, password);
         input_forget (&password);
     }
+    return status;
+}
+
+int
+resource_create_secret (struct cli *cli)
+{
+    struct resource_call call;
+    const char *names[FIELDS_MAX];
+    size_t n;
+    int status = EX_USAGE;
+
+    call_begin (cli, "Create", "", &call);
+    if (set_fields (cli, &call, names, &n)) {
+        status =
+            value_call (cli, &(struct value_kind){call.noun->member, "secret", call.noun->columns},
+                        call.method, call.request);
+    }
+    call_end (&call);
     return status;
 }
 

@@ -35,6 +35,11 @@ int resource_delete (struct cli *cli);
 int resource_create_password (struct cli *cli);
 int resource_password (struct cli *cli);
 
+// Of nouns that may get a secret, which the reply shows once:
+int resource_create_secret (struct cli *cli);
+// `jeton client secret rotate CLI-…`
+int client_secret (struct cli *cli);
+
 // Options that several nouns have.
 #define RESOURCE_ACCOUNT                                                                           \
     {                                                                                              \

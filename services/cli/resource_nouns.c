@@ -46,6 +46,12 @@ static const struct column client_columns[] = {
     {.title = "LIFE", .member = "access_token_life_s", .form = COLUMN_PERIOD},
     {.title = "FORMAT", .member = "token_format"},
     {.title = "REDIRECTS TO", .member = "redirect_uris", .form = COLUMN_LIST, .detail = true},
+    {.title = "SCOPES", .member = "scopes", .form = COLUMN_LIST, .detail = true},
+    {.title = "SECRET MADE", .member = "secret_made_at", .form = COLUMN_TIME, .detail = true},
+    {.title = "SECRET BEFORE UNTIL",
+     .member = "secret_grace_until",
+     .form = COLUMN_TIME,
+     .detail = true},
     {.title = "ACCOUNT", .member = "account_id", .detail = true},
     COLUMNS_ENDING,
 };
@@ -229,9 +235,13 @@ const struct command location_commands[] = {
          .value = "jwt|opaque",                                                                    \
          .field = "token_format",                                                                  \
          .help = "of access tokens (jwt)"},                                                        \
+        {.name = "redirect-uri",                                                                   \
+         .value = "URI",                                                                           \
+         .many = true,                                                                             \
+         .help = "where a web application's users are sent back to"},                              \
     {                                                                                              \
-        .name = "redirect-uri", .value = "URI", .many = true,                                      \
-        .help = "where a web application's users are sent back to"                                 \
+        .name = "scope", .value = "SCOPE", .many = true,                                           \
+        .help = "what its tokens may reach: module:orders:read, module:orders:write"               \
     }
 static const struct option_row client_create[] = {
     RESOURCE_ACCOUNT,
@@ -242,8 +252,11 @@ static const struct option_row client_create[] = {
      .help = "of this kind"},
     {.name = "market", .value = "MKT-…", .help = "for this market only; a sales channel needs one"},
     CLIENT_OPTIONS,
+    TOKEN_VALUE_OPTION,
     {.name = NULL},
 };
+static const struct option_row client_secret_options[] = {
+    VALUE_ROTATE_OPTIONS, TOKEN_VALUE_OPTION, {.name = NULL}};
 static const struct option_row client_edit[] = {
     {.name = "name", .value = "NAME", .help = "1-128 characters"},
     {.name = "market", .value = "MKT-…", .help = "for this market only; \"\": for any"},
@@ -259,14 +272,18 @@ static const struct option_row client_list[] = {
     {.name = NULL}};
 
 const struct command client_commands[] = {
-    {"client", "create", "", 0, 0, client_create, resource_create,
+    {"client", "create", "", 0, 0, client_create, resource_create_secret,
      "Make a client: an OAuth application",
      "sales_channel  public: a shop's front end, of one market\n"
      "integration    confidential: a program\n"
-     "webapp         confidential: acts for users, who are sent back to one of its redirect URIs",
+     "webapp         confidential: acts for users, who are sent back to one of its redirect URIs\n"
+     "A confidential one gets a secret, which is shown now and never again.",
      "jeton client create --account ACC-0123-4567 --name Shop --kind sales_channel --market "
      "MKT-0123-4567\n"
-     "jeton client create --account ACC-0123-4567 --name ERP --kind integration --life 86400\n"
+     "jeton client create --account ACC-0123-4567 --name ERP --kind integration --life 86400 "
+     "--scope module:orders:read\n"
+     "jeton client create --account ACC-0123-4567 --name ERP --kind integration --value-file "
+     "secret\n"
      "jeton client create --account ACC-0123-4567 --name Desk --kind webapp --redirect-uri "
      "https://desk.example/back\n"},
     {"client", "list", "", 0, 0, client_list, resource_list, "Clients of an account", NULL,
@@ -274,8 +291,13 @@ const struct command client_commands[] = {
     {"client", "show", "CLI-…", 1, 1, NULL, resource_show, "One client", NULL,
      "jeton client show CLI-0123-4567\n"},
     {"client", "edit", "CLI-…", 1, 1, client_edit, resource_edit, "Change what is given",
-     "Redirect URIs that are given replace all that there were.",
+     "Redirect URIs that are given replace all that there were; so do scopes.",
      "jeton client edit CLI-0123-4567 --format opaque --life 7200\n"},
+    {"client", "secret", "rotate CLI-…", 2, 2, client_secret_options, client_secret,
+     "A new secret for a confidential client",
+     "The one before is accepted for a while, so that all that use it can be told the new one.",
+     "jeton client secret rotate CLI-0123-4567\n"
+     "jeton client secret rotate CLI-0123-4567 --grace 0 --value-file secret\n"},
     {"client", "deactivate", "CLI-…", 1, 1, NULL, resource_deactivate,
      "Give it no more tokens, until it is activated again", NULL,
      "jeton client deactivate CLI-0123-4567\n"},

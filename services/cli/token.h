@@ -44,6 +44,26 @@ bool token_limits_parse (const struct cli *cli, struct token_limits *limits_r)
     __attribute__ ((warn_unused_result));
 void token_limits_free (struct token_limits *limits);
 
+// A value that is shown once: of which object of a reply, by which names there; and how the object is shown.
+struct value_kind {
+    const char *member, *value;
+    const struct column *columns;
+};
+// value_call (cli, kind, method, request): Call admin, and print the object of the reply with its value, or put the value into the file of
+// --value-file. Returns the exit status.
+int value_call (struct cli *cli, const struct value_kind *kind, const char *method,
+                const ProtobufCMessage *request);
+// value_parse_grace (cli, grace): --grace, which was given. False: not a period; that has been printed.
+bool value_parse_grace (const struct cli *cli, Jeton__V1__Period *grace)
+    __attribute__ ((warn_unused_result));
+#define VALUE_ROTATE_OPTIONS                                                                       \
+    {.name = "grace",                                                                              \
+     .value = "PERIOD",                                                                            \
+     .help = "how long the one before is accepted: 0 to 7d (24h)"},                                \
+    {                                                                                              \
+        .name = "revision", .value = "N", .help = "the revision that you have seen (any)"          \
+    }
+
 // token_call_value (cli, method, request): Call, and print the token of the reply with its value, or put the value into the file of
 // --value-file. Returns the exit status.
 int token_call_value (struct cli *cli, const char *method, const ProtobufCMessage *request);

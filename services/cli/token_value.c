@@ -36,17 +36,19 @@ write_value_file (int fd, const char *value)
 }
 
 static void
-print_created (struct cli *cli, json_t *reply, const char *value_file)
+print_created (struct cli *cli, const struct value_kind *kind, json_t *reply,
+               const char *value_file)
 {
-    json_t *token = json_object_get (reply, "token"),
+    json_t *token = json_object_get (reply, kind->member),
            *warnings = json_object_get (reply, "warnings");
-    const char *value = json_string_value (json_object_get (reply, "value"));
+    const char *value = json_string_value (json_object_get (reply, kind->value));
+    bool again = json_is_true (json_object_get (token, "revealable"));
 
     if (cli->json) {
         if (value_file != NULL) {
             json_object_set_new (token, "value_file", json_string (value_file));
-        } else {
-            json_object_set (token, "value", json_object_get (reply, "value"));
+        } else if (value != NULL) {
+            json_object_set (token, kind->value, json_object_get (reply, kind->value));
         }
         if (warnings != NULL) {
             json_object_set (token, "warnings", warnings);
@@ -54,25 +56,23 @@ print_created (struct cli *cli, json_t *reply, const char *value_file)
         print_json (stdout, token, JSON_INDENT (2));
         return;
     }
-    table_object (cli, token_columns, token);
+    table_object (cli, kind->columns, token);
+    if (value == NULL) { // what is public has none
+        return;
+    }
     if (value_file == NULL) {
         fputs ("\n", stdout);
         print_color (cli, "bold");
-        print_text (stdout, value != NULL ? value : "");
+        print_text (stdout, value);
         print_color (cli, NULL);
         fputs ("\n", stdout);
         print_note (cli, "%s", "");
-        print_note (cli,
-                    json_is_true (json_object_get (token, "revealable"))
-                        ? "This is the token's value: keep it where only its user can read it."
-                        : "This is the token's value. It is shown only now: keep it where only "
-                          "its user can read it.");
+        print_note (cli, "This is the %s's %s%s: keep it where only its user can read it.",
+                    kind->member, kind->value, again ? "" : ". It is shown only now");
     } else {
         print_note (cli, "%s", "");
-        print_note (cli, "The token's value is in %s.%s", value_file,
-                    json_is_true (json_object_get (token, "revealable"))
-                        ? ""
-                        : " It cannot be shown again.");
+        print_note (cli, "The %s's %s is in %s.%s", kind->member, kind->value, value_file,
+                    again ? "" : " It cannot be shown again.");
     }
     for (size_t i = 0; i < json_array_size (warnings); i++) {
         print_note (cli, "Warning: %s", json_string_value (json_array_get (warnings, i)));
@@ -80,9 +80,10 @@ print_created (struct cli *cli, json_t *reply, const char *value_file)
 }
 
 int
-token_call_value (struct cli *cli, const char *method, const ProtobufCMessage *request)
+value_call (struct cli *cli, const struct value_kind *kind, const char *method,
+            const ProtobufCMessage *request)
 {
-    const char *path = option_text (cli, "value-file");
+    const char *path = option_text (cli, "value-file"), *value;
     json_t *reply;
     int fd, status = open_value_file (cli, &fd);
 
@@ -93,15 +94,15 @@ token_call_value (struct cli *cli, const char *method, const ProtobufCMessage *r
     if (fd >= 0 && status != EX_OK) {
         unlink (path);
     }
-    if (fd >= 0 && status == EX_OK &&
-        !write_value_file (fd, json_string_value (json_object_get (reply, "value")))) {
+    value = json_string_value (json_object_get (reply, kind->value));
+    if (fd >= 0 && status == EX_OK && !write_value_file (fd, value != NULL ? value : "")) {
         status = print_fail (cli, EX_IOERR, "OUTPUT", "%s: %s; the value is shown instead", path,
                              strerror (errno));
         unlink (path);
         path = NULL;
     }
     if (reply != NULL) {
-        print_created (cli, reply, path);
+        print_created (cli, kind, reply, path);
     }
     if (fd >= 0) {
         close (fd);
@@ -110,9 +111,16 @@ token_call_value (struct cli *cli, const char *method, const ProtobufCMessage *r
     return status;
 }
 
-// False: not a period; that has been printed.
-static bool
-parse_grace (const struct cli *cli, Jeton__V1__Period *grace)
+int
+token_call_value (struct cli *cli, const char *method, const ProtobufCMessage *request)
+{
+    static const struct value_kind kind = {"token", "value", token_columns};
+
+    return value_call (cli, &kind, method, request);
+}
+
+bool
+value_parse_grace (const struct cli *cli, Jeton__V1__Period *grace)
 {
     const char *text = option_text (cli, "grace");
 
@@ -133,7 +141,7 @@ token_rotate (struct cli *cli)
 
     request.id = cli->arguments[0];
     if (option_given (cli, "grace")) {
-        if (!parse_grace (cli, &grace)) {
+        if (!value_parse_grace (cli, &grace)) {
             return EX_USAGE;
         }
         request.grace = &grace;
@@ -145,10 +153,7 @@ token_rotate (struct cli *cli)
 }
 
 const struct option_row token_rotate_options[] = {
-    {.name = "grace",
-     .value = "PERIOD",
-     .help = "how long the value before is accepted: 0 to 7d (24h)"},
-    {.name = "revision", .value = "N", .help = "the revision that you have seen (any)"},
+    VALUE_ROTATE_OPTIONS,
     TOKEN_VALUE_OPTION,
     {.name = NULL},
 };

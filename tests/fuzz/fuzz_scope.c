@@ -1,5 +1,5 @@
 // Scope texts as OAuth clients send them (R13), resolved in a database that has all that they name.
-#include "common/scope/scope.h"
+#include "common/scope/module.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -48,6 +48,41 @@ resources_check (const struct scope_resources *resources)
                 again.entries[i].number == resources->resources[i].number);
 }
 
+// Errors are safe to show and to log.
+static void
+error_check (const struct error *error)
+{
+    assert (error->text[0] != '\0');
+    for (const char *c = error->text; *c; c++)
+        assert ((unsigned char) *c >= ' ' && *c != 0x7f);
+}
+
+// What is taken out, written and read again, is the same, and nothing of it is left over.
+static void
+modules_check (const char *data, size_t size)
+{
+    struct scope_modules modules, again;
+    char rest[SCOPE_TEXT_MAX + 1], none[SCOPE_TEXT_MAX + 1];
+    char text[SCOPE_MODULES_FORMAT_SIZE];
+    struct error error = {.text = ""};
+    if (!scope_modules_parse (data, size, &modules, rest, &error)) {
+        error_check (&error);
+        return;
+    }
+    assert (strlen (rest) <= size);
+    scope_modules_format (&modules, text);
+    // Blanks between the parts are counted too: 64 of the longest do not fit.
+    if (strlen (text) > SCOPE_TEXT_MAX)
+        return;
+    assert (scope_modules_parse (text, strlen (text), &again, none, NULL) && *none == '\0');
+    assert (again.n == modules.n);
+    for (size_t i = 0; i < again.n; i++)
+        assert (strcmp (again.modules[i].name, modules.modules[i].name) == 0 &&
+                again.modules[i].access == modules.modules[i].access);
+    assert (scope_modules_parse (rest, strlen (rest), &again, none, NULL) && again.n == 0 &&
+            strcmp (rest, none) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -55,10 +90,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     struct scope_lists lists;
     struct scope_resources resources;
     struct error error = {.text = ""};
+    modules_check ((const char *) data, size);
     if (!scope_parse ((const char *) data, size, &scope, &error)) {
-        assert (error.text[0] != '\0');
-        for (const char *c = error.text; *c; c++)
-            assert ((unsigned char) *c >= ' ' && *c != 0x7f); // safe to show and to log
+        error_check (&error);
         return 0;
     }
     assert (scope.n <= SCOPE_ENTRIES_MAX);

@@ -32,7 +32,7 @@ def commands():
     part = re.search(r"OPTION…\]\n\n(.*?)\n\n", jeton("--help"), re.S)[1]
     for noun in re.findall(r"^  (\w+) ", part, re.M):
         text = jeton(noun, "--help")
-        for verb in re.findall(rf"^  jeton {noun} (\w+)", text.split("\nExamples:")[0], re.M) if text.startswith("jeton ") else [""]:
+        for verb in re.findall(rf"^  jeton {noun} ([\w-]+)", text.split("\nExamples:")[0], re.M) if text.startswith("jeton ") else [""]:
             words = f"{noun} {verb}".strip()
             help_ = jeton(*words.split(), "--help")
             usage = re.match(rf"Usage: jeton {words}(.*)", help_)[1]

@@ -122,6 +122,8 @@ def methods(system):
     calls += [("CreateCustomer", {"account_id": system.account, "email": "ada@shop.example", "password": "correct horse", "customer_group_id": "CustomerGroup"}),
               ("DeactivateCustomer", {"id": "Customer"}), ("ActivateCustomer", {"id": "Customer"}),
               ("EditCustomer", {"id": "Customer", "revision": 3, "fields": ["password"], "password": "another horse"}), ("DeleteCustomer", {"id": "Customer"})]
+    confidential = a.ok("CreateClient", account_id=system.account, name="ERP", kind=types.CLIENT_KIND_INTEGRATION).client
+    calls += [("RotateClientSecret", {"id": confidential.id})]
     calls += [(f"Delete{noun}", {"id": noun}) for noun in reversed(references)]
     # Revealing is a read that is written down each time; resealing and importing are the same however often they are done. Prefixes: s29_import.
     reads = ("Get", "List", "Resolve", "Reveal", "Reseal", "Import", "Export", "Remove")

@@ -17,7 +17,7 @@ RIGHTS = {
     "CreateToken": MANAGERS, "GetToken": EVERYONE, "ListTokens": EVERYONE, "EditToken": MANAGERS, "RotateToken": MANAGERS,
     "RevealToken": MANAGERS, "ResealTokens": OPERATORS, "DisableToken": MANAGERS, "EnableToken": MANAGERS, "DeleteToken": MANAGERS,
     "SetTokenLogo": MANAGERS, "GetTokenLogo": EVERYONE, "ImportTokens": OPERATORS, "ExportTokens": OPERATORS, "ResolveScope": EVERYONE,
-    "ListForeignPrefixes": OPERATORS, "RemoveForeignPrefix": OPERATORS,
+    "RotateClientSecret": MANAGERS, "ListForeignPrefixes": OPERATORS, "RemoveForeignPrefix": OPERATORS,
     **{f"{verb}{noun}": MANAGERS for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer")
        for verb in ("Create", "Edit", "Activate", "Deactivate", "Delete")},
     **{f"{verb}{noun}": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer") for verb in ("Get",)},
@@ -57,7 +57,7 @@ class Account:
     def of(self, method):
         """The object that a method with a field `id` is about."""
         for noun, name in (("User", "USR"), ("Token", "TKN"), ("TokenLogo", "TKN"), ("CustomerGroup", "CGR"), ("Market", "MKT"), ("StockLocation", "STL"),
-                           ("Client", "CLI"), ("Customer", "CUS")):
+                           ("Client", "CLI"), ("ClientSecret", "CLI"), ("Customer", "CUS")):
             if method.endswith(noun):
                 return getattr(self, name)
         return self.ACC

@@ -122,6 +122,10 @@ STORE (store_import_prepare, const struct import *import) (ask_text (import->mod
 STORE (store_prefix_get, const char *prefix) (ask_text (prefix))
 STORE (store_prefix_release, const char *prefix) (ask_text (prefix))
 STORE (store_prefix_remove, const struct change *change, const char *prefix) (asked.change = *change; ask_text (prefix))
+STORE (store_client_scopes, int64_t account, int64_t client, const char *modules)
+    (ask_text (modules); UNUSED (account); UNUSED (client))
+STORE (store_client_secret_rotate, const struct change *change, int64_t grace_until)
+    (asked.change = *change; asked.grace_until = grace_until)
 STORE (store_scope_find, int64_t account, const struct scope *scope)
     (UNUSED (account); asked.reference = (int64_t) scope->n)
     // clang-format on

@@ -1,5 +1,5 @@
 // Resource scopes (R13-R16): the syntax, and the rules over what the database found.
-#include "common/scope/scope.h"
+#include "common/scope/module.h"
 #include "common/token/id.h"
 #include <check.h>
 #include <stdio.h>
@@ -265,6 +265,82 @@ START_TEST (test_wrong_rows)
 }
 END_TEST
 
+// ---- modules ----------------------------------------------------------------------------------------------------------
+
+// What is taken out of a text, in canonical form, and what is left; or what the error must say.
+static const struct {
+    const char *text, *modules, *rest, *error;
+} module_texts[] = {
+    {"", "", "", NULL},
+    {"module:orders:read", "module:orders:read", "", NULL},
+    {"  module:a-b_1:write market:1   module:z:read  ", "module:a-b_1:write module:z:read",
+     "market:1", NULL},
+    {"market:1 market:code:eu", "", "market:1 market:code:eu", NULL},
+    {"modules:x:read Module:x:read", "", "modules:x:read Module:x:read", NULL},
+    {"module:read:read", "module:read:read", "", NULL},
+    {"module:", NULL, NULL, "\"module:\" has no name"},
+    {"module::read", NULL, NULL, "has no name"},
+    {"module:1a:read", NULL, NULL, "has no name"},
+    {"module:_a:read", NULL, NULL, "has no name"},
+    {"module:Orders:read", NULL, NULL, "has no name"},
+    {"module:orders", NULL, NULL, "has neither :read nor :write"},
+    {"module:orders:", NULL, NULL, "has neither"},
+    {"module:orders:reads", NULL, NULL, "has neither"},
+    {"module:orders:rea", NULL, NULL, "has neither"},
+    {"module:orders:read:write", NULL, NULL, "has neither"},
+    {"module:orders:read\n", NULL, NULL, "\"module:orders:read?\" has neither"},
+    {"module:a:read module:a:read", NULL, NULL, "is there twice"},
+    {"module:a:write module:a:read", NULL, NULL, "is there twice"},
+};
+
+START_TEST (test_modules)
+{
+    const char *text = module_texts[_i].text;
+    struct scope_modules modules;
+    char rest[SCOPE_TEXT_MAX + 1], again[SCOPE_MODULES_FORMAT_SIZE];
+    struct error error = {""};
+    bool good = scope_modules_parse (text, strlen (text), &modules, rest, &error);
+    if (module_texts[_i].error) {
+        ck_assert (!good);
+        ck_assert_msg (strstr (error.text, module_texts[_i].error), "%s: %s", text, error.text);
+        return;
+    }
+    ck_assert_msg (good, "%s: %s", text, error.text);
+    scope_modules_format (&modules, again);
+    ck_assert_str_eq (again, module_texts[_i].modules);
+    ck_assert_str_eq (rest, module_texts[_i].rest);
+}
+END_TEST
+
+START_TEST (test_modules_bounds)
+{
+    struct scope_modules modules;
+    char rest[SCOPE_TEXT_MAX + 1], text[SCOPE_TEXT_MAX + 2] = "", name[SCOPE_MODULE_NAME_SIZE + 1];
+    struct error error;
+    for (int i = 0; i <= SCOPE_MODULES_MAX; i++)
+        sprintf (text + strlen (text), "%smodule:m%d:write", i ? " " : "", i);
+    ck_assert (!scope_modules_parse (text, strlen (text), &modules, rest, &error));
+    ck_assert_msg (strstr (error.text, "\"module:m64:write\" is one module more"), "%s",
+                   error.text);
+    *strrchr (text, ' ') = '\0';
+    ck_assert (scope_modules_parse (text, strlen (text), &modules, rest, &error));
+    ck_assert_uint_eq (modules.n, SCOPE_MODULES_MAX);
+    ck_assert_int_eq (scope_modules_find (&modules, "m63")->access, 2);
+    ck_assert_ptr_null (scope_modules_find (&modules, "m6x"));
+
+    memset (name, 'a', sizeof name);
+    name[sizeof name - 1] = '\0';
+    sprintf (text, "module:%s:read", name);
+    ck_assert (!scope_modules_parse (text, strlen (text), &modules, rest, &error));
+    sprintf (text, "module:%s:read", name + 1);
+    ck_assert (scope_modules_parse (text, strlen (text), &modules, rest, &error));
+    memset (text, 'x', SCOPE_TEXT_MAX + 1);
+    ck_assert (!scope_modules_parse (text, SCOPE_TEXT_MAX + 1, &modules, rest, &error));
+    ck_assert (scope_modules_parse (text, SCOPE_TEXT_MAX, &modules, rest, &error));
+    ck_assert_uint_eq (strlen (rest), SCOPE_TEXT_MAX);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -276,6 +352,8 @@ main (void)
     tcase_add_test (tests, test_params);
     tcase_add_loop_test (tests, test_resolve, 0, sizeof scopes / sizeof *scopes);
     tcase_add_test (tests, test_wrong_rows);
+    tcase_add_loop_test (tests, test_modules, 0, sizeof module_texts / sizeof *module_texts);
+    tcase_add_test (tests, test_modules_bounds);
     suite_add_tcase (suite, tests);
     SRunner *runner = srunner_create (suite);
     srunner_run_all (runner, CK_NORMAL);
