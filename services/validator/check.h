@@ -4,6 +4,7 @@
 
 #include "services/validator/cache.h"
 #include "services/validator/decide.h"
+#include "services/validator/store.h"
 #include "services/validator/validator.h"
 #include "validator.pb-c.h"
 
@@ -18,8 +19,9 @@ struct check {
     struct cache_key key;
     // Of a JWT: what it says of itself.
     int64_t user, account, expires_at;
-    char *jti;         // NULL: there was no room for it
-    uint64_t verified; // the cache's stamp of when its signature was checked
+    struct store_client_token client; // of a client's: instead of the user; texts in the arena
+    char *jti;                        // NULL: there was no room for it
+    uint64_t verified;                // the cache's stamp of when its signature was checked
     Jeton__V1__Environment environment;
     bool refreshed; // its key was not known, and the keys have been read again
 };

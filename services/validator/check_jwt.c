@@ -1,5 +1,6 @@
 // What a JWT says, and what is known of whom it stands for.
 #include "common/caller/keys.h"
+#include "common/scope/module.h"
 #include "common/token/id.h"
 #include "common/token/jwt.h"
 #include "services/validator/check.h"
@@ -16,7 +17,7 @@ check_jwt_done (void *context, enum store_outcome outcome, const struct facts *f
     struct check *check = context;
     switch (outcome) {
     case STORE_OK: {
-        // What the token says is joined with what is known of its user now.
+        // What the token says is joined with what is known of its user or client now.
         struct facts joined = *facts;
         joined.expires_at = check->expires_at;
         joined.environment = (uint8_t) check->environment;
@@ -25,7 +26,7 @@ check_jwt_done (void *context, enum store_outcome outcome, const struct facts *f
             check_end (check, JETON__V1__REASON__REASON_REVOKED);
             return;
         }
-        // The older of the two: of what is known of the user, and of the keys that the signature was checked with.
+        // The older of the two: of what is known of the user or client, and of the keys that the signature was checked with.
         cache_put (check->batch->validator->cache, &check->key, &joined,
                    stamp < check->verified ? stamp : check->verified);
         check_decide (check, &joined);
@@ -40,17 +41,64 @@ check_jwt_done (void *context, enum store_outcome outcome, const struct facts *f
     }
 }
 
+// A text for the database, in the arena. NULL: there is no room for it.
+static const char *
+keep (struct check *check, const char *text)
+{
+    return arena_strdup (request_arena (check->batch->request), text);
+}
+
+// What a client's token is for, by its scope: it is the issuer's, in canonical form, and yet not taken on trust.
+static bool
+jwt_scope_read (struct check *check, const json_t *claims)
+{
+    const json_t *claim = json_object_get (claims, "scope");
+    struct scope_modules modules;
+    struct scope resources;
+    struct scope_lists lists;
+    struct db_params unused = {0};
+    struct error error;
+    char rest[SCOPE_TEXT_MAX + 1], text[SCOPE_MODULES_FORMAT_SIZE];
+    if (!json_is_string (claim) ||
+        !scope_modules_parse (json_string_value (claim), json_string_length (claim), &modules, rest,
+                              &error) ||
+        !scope_parse (rest, strlen (rest), &resources, &error))
+        return false;
+    scope_params (&resources, 0, &lists, &unused);
+    const char *markets = lists.numbers[0], *locations = lists.numbers[1];
+    if (*lists.codes[0] || *lists.codes[1] || (*locations && !*markets))
+        return false;
+    scope_modules_format (&modules, text);
+    check->client.modules = keep (check, text);
+    check->client.markets = keep (check, markets);
+    check->client.locations = keep (check, locations);
+    return true;
+}
+
+// Whom it stands for: a user, or a client that asked for itself.
+static bool
+jwt_subject_read (struct check *check, const json_t *claims)
+{
+    const char *subject = jwt_text (claims, "sub"), *client = jwt_text (claims, "client_id");
+    if (!subject || !client)
+        return false;
+    if (id_parse ("USR", subject, &check->user))
+        return true;
+    return id_parse ("CLI", subject, &check->client.client) && strcmp (subject, client) == 0 &&
+           jwt_scope_read (check, claims);
+}
+
 // The claims of a token whose signature is right. False: it is not one that this issuer makes for this audience.
 static bool
 jwt_claims_read (struct check *check, const json_t *claims)
 {
     const struct validator_settings *settings = &check->batch->validator->settings;
     const char *issuer = jwt_text (claims, "iss"), *audience = jwt_text (claims, "aud"),
-               *subject = jwt_text (claims, "sub"), *account = jwt_text (claims, "account"),
+               *account = jwt_text (claims, "account"),
                *environment = jwt_text (claims, "environment"), *jti = jwt_text (claims, "jti");
     if (!issuer || strcmp (issuer, settings->issuer) != 0 || !audience ||
-        strcmp (audience, settings->audience) != 0 || !subject || !account || !environment ||
-        !jti || !id_parse ("USR", subject, &check->user) ||
+        strcmp (audience, settings->audience) != 0 || !account || !environment || !jti ||
+        !jwt_subject_read (check, claims) ||
         !id_parse ("ACC", account, &check->account))
         return false;
     if (strcmp (environment, "live") == 0)
@@ -72,6 +120,20 @@ check_keys_refreshed (void *context, bool loaded)
     if (loaded)
         check_jwt (check, strlen (check->request->token));
     else
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+}
+
+// What is known of whom it stands for?
+static void
+check_subject (struct check *check)
+{
+    struct lookup *lookup = check->batch->validator->lookup;
+    const struct store_client_token *client = &check->client;
+    if (client->client == 0)
+        lookup_user (lookup, check->user, check_jwt_done, check);
+    else if (client->modules && client->markets && client->locations)
+        lookup_client (lookup, client, check_jwt_done, check);
+    else // the arena is full
         check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
 }
 
@@ -110,5 +172,5 @@ check_jwt (struct check *check, size_t length)
     else if (times == JWT_TIMES_EXPIRED)
         check_end (check, JETON__V1__REASON__REASON_EXPIRED);
     else
-        lookup_user (validator->lookup, check->user, check_jwt_done, check);
+        check_subject (check);
 }

@@ -43,6 +43,9 @@ decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
     if (wanted->access == JETON__V1__ACCESS__ACCESS_WRITE &&
         grant->access != JETON__V1__ACCESS__ACCESS_WRITE)
         return JETON__V1__REASON__REASON_READ_ONLY;
+    // It was restricted to resources of which none is left.
+    if (facts->policy->nscope == 1)
+        return JETON__V1__REASON__REASON_OUT_OF_SCOPE;
     return JETON__V1__REASON__REASON_OK;
 }
 

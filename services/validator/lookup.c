@@ -5,13 +5,14 @@
 #include "services/validator/truth.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-// What is looked up: a token's digest, or a user's number in the first bytes.
+// What is looked up: a token's digest, a user's number in the first bytes, or a hash of what a client's token says.
 struct lookup_key {
     uint8_t bytes[TOKEN_DIGEST_SIZE];
-    bool user;
+    enum lookup_kind { LOOKUP_TOKEN, LOOKUP_USER, LOOKUP_CLIENT } kind;
 };
 
 struct waiter {
@@ -29,8 +30,9 @@ struct waiters {
 struct flight {
     struct lookup *lookup;
     struct lookup_key key;
-    uint64_t stamp;  // of the cache, when the query was sent
-    int64_t sent_at; // truth_now
+    struct store_client_token client; // of LOOKUP_CLIENT; its texts are owned
+    uint64_t stamp;                   // of the cache, when the query was sent
+    int64_t sent_at;                  // truth_now
     struct waiters waiters, later;
 };
 
@@ -46,14 +48,15 @@ key_hash (const void *item)
     const struct lookup_key *key = item;
     size_t hash;
     memcpy (&hash, key->bytes, sizeof hash);
-    return hash ^ key->user;
+    return hash ^ key->kind;
 }
 
 static int
 key_compare (const void *left, const void *right)
 {
     const struct lookup_key *a = left, *b = right;
-    return a->user == b->user ? memcmp (a->bytes, b->bytes, sizeof a->bytes) : a->user - b->user;
+    return a->kind == b->kind ? memcmp (a->bytes, b->bytes, sizeof a->bytes)
+                              : (int) a->kind - (int) b->kind;
 }
 
 struct lookup *
@@ -102,14 +105,31 @@ flight_start (struct flight *flight)
     validator->stats.lookups++;
     flight->stamp = cache_now (validator->cache);
     flight->sent_at = truth_now ();
-    if (flight->key.user) {
+    switch (flight->key.kind) {
+    case LOOKUP_TOKEN:
+        store_token_facts (validator->process.db, validator->policies, flight->key.bytes,
+                           flight_done, flight);
+        return;
+    case LOOKUP_USER: {
         int64_t user;
         memcpy (&user, flight->key.bytes, sizeof user);
         store_user_facts (validator->process.db, validator->policies, user, flight_done, flight);
-    } else {
-        store_token_facts (validator->process.db, validator->policies, flight->key.bytes,
-                           flight_done, flight);
+        return;
     }
+    case LOOKUP_CLIENT:
+        store_client_facts (validator->process.db, validator->policies, &flight->client,
+                            flight_done, flight);
+        return;
+    }
+}
+
+static void
+flight_destroy (struct flight *flight)
+{
+    free ((char *) flight->client.modules);
+    free ((char *) flight->client.markets);
+    free ((char *) flight->client.locations);
+    free (flight);
 }
 
 static void
@@ -134,12 +154,13 @@ flight_done (void *context, enum store_outcome outcome, const struct facts *fact
         return;
     }
     zhashx_delete (flight->lookup->flights, &flight->key);
-    free (flight);
+    flight_destroy (flight);
 }
 
+// `client` is NULL but for LOOKUP_CLIENT.
 static void
-lookup_start (struct lookup *lookup, const struct lookup_key *key, lookup_callback *callback,
-              void *context)
+lookup_start (struct lookup *lookup, const struct lookup_key *key,
+              const struct store_client_token *client, lookup_callback *callback, void *context)
 {
     struct flight *flight = zhashx_lookup (lookup->flights, key);
     if (flight) {
@@ -150,6 +171,10 @@ lookup_start (struct lookup *lookup, const struct lookup_key *key, lookup_callba
     flight = xcalloc (1, sizeof *flight);
     flight->lookup = lookup;
     flight->key = *key;
+    if (client)
+        flight->client =
+            (struct store_client_token){client->client, xstrdup (client->modules),
+                                        xstrdup (client->markets), xstrdup (client->locations)};
     waiters_add (&flight->waiters, callback, context);
     zhashx_insert (lookup->flights, &flight->key, flight);
     flight_start (flight);
@@ -159,15 +184,30 @@ void
 lookup_token (struct lookup *lookup, const uint8_t digest[TOKEN_DIGEST_SIZE],
               lookup_callback *callback, void *context)
 {
-    struct lookup_key key = {.user = false};
+    struct lookup_key key = {.kind = LOOKUP_TOKEN};
     memcpy (key.bytes, digest, sizeof key.bytes);
-    lookup_start (lookup, &key, callback, context);
+    lookup_start (lookup, &key, NULL, callback, context);
 }
 
 void
 lookup_user (struct lookup *lookup, int64_t user, lookup_callback *callback, void *context)
 {
-    struct lookup_key key = {.user = true};
+    struct lookup_key key = {.kind = LOOKUP_USER};
     memcpy (key.bytes, &user, sizeof user);
-    lookup_start (lookup, &key, callback, context);
+    lookup_start (lookup, &key, NULL, callback, context);
+}
+
+void
+lookup_client (struct lookup *lookup, const struct store_client_token *token,
+               lookup_callback *callback, void *context)
+{
+    struct lookup_key key = {.kind = LOOKUP_CLIENT};
+    crypto_generichash_state state;
+    const char *const texts[] = {token->modules, token->markets, token->locations};
+    crypto_generichash_init (&state, NULL, 0, sizeof key.bytes);
+    crypto_generichash_update (&state, (const uint8_t *) &token->client, sizeof token->client);
+    for (size_t i = 0; i < 3; i++) // with their ends, so that no two run together
+        crypto_generichash_update (&state, (const uint8_t *) texts[i], strlen (texts[i]) + 1);
+    crypto_generichash_final (&state, key.bytes, sizeof key.bytes);
+    lookup_start (lookup, &key, token, callback, context);
 }

@@ -67,6 +67,9 @@ policy_draft_start (struct policy_draft *draft)
     draft->rate_per_minute = draft->rate_burst = 0;
     draft->account_per_minute = draft->account_burst = 0;
     draft->ngrants = draft->nallowed = 0;
+    draft->client = 0;
+    draft->scope = NULL;
+    draft->scope_length = 0;
 }
 
 bool
@@ -89,6 +92,14 @@ policy_draft_allow (struct policy_draft *draft, const struct cidr *network)
         return false;
     draft->allowed[draft->nallowed++] = *network;
     return true;
+}
+
+bool
+policy_draft_scope (struct policy_draft *draft, const char *scope, size_t length)
+{
+    draft->scope = scope;
+    draft->scope_length = length;
+    return length <= POLICY_SCOPE_MAX;
 }
 
 static void
@@ -118,18 +129,27 @@ grant_compare (const void *left, const void *right)
 static uint32_t
 draft_hash (const struct policies *policies, const struct policy_draft *draft)
 {
-    uint8_t hashes[3][crypto_shorthash_BYTES], all[crypto_shorthash_BYTES];
+    uint8_t hashes[4][crypto_shorthash_BYTES], all[crypto_shorthash_BYTES];
     const uint32_t rates[] = {draft->rate_per_minute, draft->rate_burst, draft->account_per_minute,
-                              draft->account_burst};
+                              draft->account_burst, draft->client};
     crypto_shorthash (hashes[0], (const uint8_t *) rates, sizeof rates, policies->key);
     crypto_shorthash (hashes[1], (const uint8_t *) draft->grants,
                       draft->ngrants * sizeof draft->grants[0], policies->key);
     crypto_shorthash (hashes[2], (const uint8_t *) draft->allowed,
                       draft->nallowed * sizeof draft->allowed[0], policies->key);
+    crypto_shorthash (hashes[3], (const uint8_t *) draft->scope, draft->scope_length,
+                      policies->key);
     crypto_shorthash (all, hashes[0], sizeof hashes, policies->key);
     uint32_t hash;
     memcpy (&hash, all, sizeof hash);
     return hash;
+}
+
+// What policy->nscope is.
+static uint16_t
+scope_size (const struct policy_draft *draft)
+{
+    return draft->scope ? (uint16_t) (draft->scope_length + 1) : 0;
 }
 
 static bool
@@ -139,24 +159,28 @@ draft_equals (const struct policy_draft *draft, const struct policy *policy)
            policy->rate_per_minute == draft->rate_per_minute &&
            policy->rate_burst == draft->rate_burst &&
            policy->account_per_minute == draft->account_per_minute &&
-           policy->account_burst == draft->account_burst &&
+           policy->account_burst == draft->account_burst && policy->client == draft->client &&
+           policy->nscope == scope_size (draft) &&
+           (!draft->scope ||
+            memcmp (policy_scope (policy), draft->scope, draft->scope_length) == 0) &&
            memcmp (policy->grants, draft->grants, draft->ngrants * sizeof draft->grants[0]) == 0 &&
            memcmp (policy_allowed (policy), draft->allowed,
                    draft->nallowed * sizeof draft->allowed[0]) == 0;
 }
 
 static size_t
-policy_size (size_t ngrants, size_t nallowed)
+policy_size (size_t ngrants, size_t nallowed, size_t nscope)
 {
     size_t size = offsetof (struct policy, grants) + ngrants * sizeof (struct policy_grant) +
-                  nallowed * sizeof (struct cidr);
+                  nallowed * sizeof (struct cidr) + nscope;
     return size < sizeof (struct policy) ? sizeof (struct policy) : size;
 }
 
 static struct policy *
 policy_new (struct policies *policies, const struct policy_draft *draft, uint32_t hash)
 {
-    struct policy *policy = xcalloc (1, policy_size (draft->ngrants, draft->nallowed));
+    struct policy *policy =
+        xcalloc (1, policy_size (draft->ngrants, draft->nallowed, scope_size (draft)));
     policy->hash = hash;
     policy->rate_per_minute = draft->rate_per_minute;
     policy->rate_burst = draft->rate_burst;
@@ -167,6 +191,10 @@ policy_new (struct policies *policies, const struct policy_draft *draft, uint32_
     memcpy (policy->grants, draft->grants, draft->ngrants * sizeof draft->grants[0]);
     memcpy (policy->grants + draft->ngrants, draft->allowed,
             draft->nallowed * sizeof draft->allowed[0]);
+    policy->client = draft->client;
+    policy->nscope = scope_size (draft);
+    if (draft->scope) // its end is zero already
+        memcpy ((char *) policy_scope (policy), draft->scope, draft->scope_length);
     struct policy **bucket = &policies->buckets[hash & policies->mask];
     policy->next = *bucket;
     *bucket = policy;
@@ -225,7 +253,7 @@ policy_release (struct policies *policies, struct policy *policy)
 size_t
 policy_bytes (const struct policy *policy)
 {
-    return heap_bytes (policy_size (policy->ngrants, policy->nallowed));
+    return heap_bytes (policy_size (policy->ngrants, policy->nallowed, policy->nscope));
 }
 
 size_t

@@ -1,4 +1,4 @@
-// What many tokens have in common: grants, allow-list and limit. Each content exists once, however many tokens have it, and as long as somebody
+// What many tokens have in common: grants, allow-list, limit, and, of a client's tokens, the client and their resource scope. Each content exists once, however many tokens have it, and as long as somebody
 // holds it.
 #ifndef JETON_VALIDATOR_POLICY_H
 #define JETON_VALIDATOR_POLICY_H
@@ -9,6 +9,7 @@
 enum {
     POLICY_GRANTS_MAX = 1024,
     POLICY_ALLOWED_MAX = 64,
+    POLICY_SCOPE_MAX = 4096,    // bytes
     POLICIES_EXPECTED = 262144, // of policies_new: quick for a million different ones
 };
 
@@ -24,8 +25,11 @@ struct policy {
     uint32_t hash, references;                  // of what follows; holders
     uint32_t rate_per_minute, rate_burst;       // of each token; both 0: no limit
     uint32_t account_per_minute, account_burst; // of all tokens of the account; both 0: no limit
+    uint32_t client;                            // whose tokens they are; 0: no client's
     uint16_t ngrants, nallowed;                 // nallowed 0: from anywhere
-    struct policy_grant grants[];               // by module; behind them policy_allowed
+    uint16_t
+        nscope; // bytes of the resource scope with its end; 0: not restricted to resources, 1: to none
+    struct policy_grant grants[]; // by module; behind them policy_allowed and policy_scope
 };
 
 // policy_allowed (policy): The networks that it may be used from.
@@ -33,6 +37,13 @@ static inline const struct cidr *
 policy_allowed (const struct policy *policy)
 {
     return (const struct cidr *) (policy->grants + policy->ngrants);
+}
+
+// policy_scope (policy): The resources that it is restricted to, "market:1 stock_location:2"; "": to none. NULL: it is not.
+static inline const char *
+policy_scope (const struct policy *policy)
+{
+    return policy->nscope ? (const char *) (policy_allowed (policy) + policy->nallowed) : NULL;
 }
 
 // policy_limited (policy): Is there any limit to how often it may be used?
@@ -48,6 +59,9 @@ const struct policy_grant *policy_grant (const struct policy *policy, uint16_t m
 // A policy that is being put together.
 struct policy_draft {
     uint32_t rate_per_minute, rate_burst, account_per_minute, account_burst;
+    uint32_t client;
+    const char *scope; // borrowed, not ended by NUL; NULL: not restricted
+    size_t scope_length;
     size_t ngrants, nallowed;
     struct policy_grant grants[POLICY_GRANTS_MAX]; // each holds its module's name
     struct cidr allowed[POLICY_ALLOWED_MAX];
@@ -70,6 +84,9 @@ bool policy_draft_grant (struct policies *policies, struct policy_draft *draft, 
                          size_t length, uint8_t access, bool enabled)
     __attribute__ ((warn_unused_result));
 bool policy_draft_allow (struct policy_draft *draft, const struct cidr *network)
+    __attribute__ ((warn_unused_result));
+// policy_draft_scope (draft, scope, length): Restrict it to these resources. The text must live until the draft ends. False: it is longer than POLICY_SCOPE_MAX.
+bool policy_draft_scope (struct policy_draft *draft, const char *scope, size_t length)
     __attribute__ ((warn_unused_result));
 void policy_draft_drop (struct policies *policies, struct policy_draft *draft);
 

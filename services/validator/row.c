@@ -1,6 +1,7 @@
 #include "services/validator/row.h"
 
 #include "common/memory/memory.h"
+#include "common/token/id.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,14 +158,29 @@ get_rate (const struct db_field *field, uint32_t *value_r)
     return true;
 }
 
+// What only a client's token has.
+static bool
+client_parse (const struct db_field *fields, struct policy_draft *draft)
+{
+    const char *scope;
+    size_t length;
+    int64_t client;
+    if (!db_field_int (&fields[ROW_CLIENT], &client) || client < 1 || client > ID_NUMBER_MAX)
+        return false;
+    draft->client = (uint32_t) client;
+    return !fields[ROW_SCOPE].data || (db_field_text (&fields[ROW_SCOPE], &scope, &length) &&
+                                       policy_draft_scope (draft, scope, length));
+}
+
 // What the row shares with others, held; or NULL.
 static struct policy *
-policy_from_row (const struct db_field *fields, const struct row_names *names,
+policy_from_row (const struct db_field *fields, const struct row_names *names, bool of_client,
                  struct policies *policies)
 {
     struct policy_draft draft;
     policy_draft_start (&draft);
-    if ((names ? grants_unpack (&fields[ROW_GRANTS], names, policies, &draft)
+    if ((!of_client || client_parse (fields, &draft)) &&
+        (names ? grants_unpack (&fields[ROW_GRANTS], names, policies, &draft)
                : grants_parse (&fields[ROW_GRANTS], policies, &draft)) &&
         allowed_parse (&fields[ROW_ALLOWED], &draft) &&
         get_rate (&fields[ROW_RATE], &draft.rate_per_minute) &&
@@ -188,9 +204,9 @@ get_small (const struct db_field *field, uint8_t *value_r)
     return true;
 }
 
-bool
-row_facts (const struct db_field fields[ROW_COLUMNS], const struct row_names *names,
-           struct policies *policies, struct facts *facts_r)
+static bool
+facts_read (const struct db_field *fields, const struct row_names *names, bool of_client,
+            struct policies *policies, struct facts *facts_r)
 {
     *facts_r = (struct facts){0};
     if (!db_field_int (&fields[ROW_TOKEN], &facts_r->token) ||
@@ -204,6 +220,20 @@ row_facts (const struct db_field fields[ROW_COLUMNS], const struct row_names *na
         !get_small (&fields[ROW_USER_STATUS], &facts_r->user_status) ||
         !db_field_int (&fields[ROW_GRACE_UNTIL], &facts_r->grace_until))
         return false;
-    facts_r->policy = policy_from_row (fields, names, policies);
+    facts_r->policy = policy_from_row (fields, names, of_client, policies);
     return facts_r->policy != NULL;
+}
+
+bool
+row_facts (const struct db_field fields[ROW_COLUMNS], const struct row_names *names,
+           struct policies *policies, struct facts *facts_r)
+{
+    return facts_read (fields, names, false, policies, facts_r);
+}
+
+bool
+row_client_facts (const struct db_field fields[ROW_CLIENT_COLUMNS], struct policies *policies,
+                  struct facts *facts_r)
+{
+    return facts_read (fields, NULL, true, policies, facts_r);
 }

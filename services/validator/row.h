@@ -23,7 +23,11 @@ enum row_column {
     ROW_BURST,
     ROW_ACCOUNT_RATE,
     ROW_ACCOUNT_BURST,
-    ROW_COLUMNS
+    ROW_COLUMNS,
+    // Of a client's token, after these:
+    ROW_CLIENT = ROW_COLUMNS,
+    ROW_SCOPE, // the resources that are left of it; NULL: it is not restricted to any
+    ROW_CLIENT_COLUMNS
 };
 
 // Names of modules by their numbers in the database, which never change: for many rows at once, whose grants are a bigint each: the module's number times 8, its
@@ -40,5 +44,8 @@ bool row_names_read (struct row_names *names, const PGresult *result)
 bool row_facts (const struct db_field fields[ROW_COLUMNS], const struct row_names *names,
                 struct policies *policies, struct facts *facts_r)
     __attribute__ ((warn_unused_result));
+// row_client_facts (fields, policies, facts_r): The same of a client's token; the grants are text.
+bool row_client_facts (const struct db_field fields[ROW_CLIENT_COLUMNS], struct policies *policies,
+                       struct facts *facts_r) __attribute__ ((warn_unused_result));
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_FACTS, USER_FACTS };
+enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS };
 
 // What row.c reads, after one column more. Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
 // clang-format off
@@ -59,6 +59,27 @@ const struct db_statement store_statements[] = {
     " ''::text, 0, 0, 0, " ACCOUNT_RATE " FROM unnest($1::bigint[]) WITH ORDINALITY AS i (number, n)"
     " JOIN users u ON u.number = i.number AND u.status <> 3 JOIN accounts a ON a.number = u.account", DB_READ_MANY},
 
+// The modules are those that both the token says and the client may have, with the lesser access. The markets are what is left of the token's (R14): active, public, and not
+// another than the client is bound to; the locations are active, and of these markets. No market: the token is not restricted.
+[CLIENT_FACTS] = {"client_facts",
+    "SELECT i.n, 0, c.account, 0, 0, 0, 0, c.status, a.status, 1,"
+    " (SELECT string_agg(" GRANT_TEXT ("CASE WHEN w.text LIKE '%:write' AND s.text LIKE '%:write' THEN 2 ELSE 1 END") ", ',')"
+    "  FROM unnest(string_to_array(i.modules, ' ')) w (text)"
+    "  JOIN unnest(c.scopes) s (text) ON split_part(s.text, ':', 2) = split_part(w.text, ':', 2)"
+    "  JOIN modules m ON m.name = split_part(w.text, ':', 2)"
+    "  JOIN account_modules am ON am.account = c.account AND am.module = m.number),"
+    " ''::text, 0, 0, 0, " ACCOUNT_RATE ", c.number,"
+    " CASE WHEN i.markets <> '' THEN coalesce(concat_ws(' ',"
+    "  (SELECT string_agg('market:' || k, ' ' ORDER BY k) FROM unnest(r.markets) k),"
+    "  (SELECT string_agg('stock_location:' || l.number, ' ' ORDER BY l.number) FROM stock_locations l"
+    "   WHERE l.account = c.account AND l.number = ANY (string_to_array(i.locations, ',')::bigint[])"
+    "   AND l.status = 1 AND l.market = ANY (r.markets))), '') END"
+    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS i (number, modules, markets, locations, n)"
+    " JOIN clients c ON c.number = i.number AND c.status <> 3 JOIN accounts a ON a.number = c.account"
+    " CROSS JOIN LATERAL (SELECT array_agg(k.number) AS markets FROM markets k"
+    "  WHERE k.account = c.account AND k.number = ANY (string_to_array(i.markets, ',')::bigint[])"
+    "  AND k.status = 1 AND k.customer_group IS NULL AND (c.market IS NULL OR k.number = c.market)) r", DB_READ_MANY},
+
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 [STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
 
@@ -102,6 +123,7 @@ const char store_warm_shown[] = WARM ("tokens t",
 
 struct facts_call {
     struct policies *policies;
+    bool of_client; // of a client's token
     store_facts_callback *callback;
     void *context;
 };
@@ -117,10 +139,12 @@ store_facts_done (void *context, enum db_outcome outcome, PGresult *const *resul
     } else if (PQntuples (results[0]) == 0) {
         call->callback (call->context, STORE_NOT_FOUND, NULL);
     } else {
-        struct db_field fields[ROW_COLUMNS];
+        struct db_field fields[ROW_CLIENT_COLUMNS];
         struct facts facts = {0};
-        bool good = db_get_fields (results[0], 0, 1, fields, ROW_COLUMNS) &&
-                    row_facts (fields, NULL, call->policies, &facts);
+        bool good = db_get_fields (results[0], 0, 1, fields,
+                                   call->of_client ? ROW_CLIENT_COLUMNS : ROW_COLUMNS) &&
+                    (call->of_client ? row_client_facts (fields, call->policies, &facts)
+                                     : row_facts (fields, NULL, call->policies, &facts));
         if (!good) {
             char number[24];
             snprintf (number, sizeof number, "%" PRId64, facts.token);
@@ -138,6 +162,7 @@ store_facts (struct db *db, struct policies *policies, int statement,
 {
     struct facts_call *call = xcalloc (1, sizeof *call);
     call->policies = policies;
+    call->of_client = statement == CLIENT_FACTS;
     call->callback = callback;
     call->context = context;
     db_call (db, statement, params, store_facts_done, call);
@@ -160,4 +185,17 @@ store_user_facts (struct db *db, struct policies *policies, int64_t user,
     struct db_params params = {0};
     db_param_int (&params, user);
     store_facts (db, policies, USER_FACTS, &params, callback, context);
+}
+
+void
+store_client_facts (struct db *db, struct policies *policies,
+                    const struct store_client_token *token, store_facts_callback *callback,
+                    void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, token->client);
+    db_param_text (&params, token->modules);
+    db_param_text (&params, token->markets);
+    db_param_text (&params, token->locations);
+    store_facts (db, policies, CLIENT_FACTS, &params, callback, context);
 }

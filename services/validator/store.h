@@ -12,7 +12,7 @@
 extern const struct db_statement store_statements[];
 // Rows that others read with: the public keys (common/caller/keys), prefixes of imported values (foreign.c), what has changed and who writes
 // (truth.c), names of modules (warm.c).
-enum { STORE_PUBLIC_KEYS = 2, STORE_FOREIGN, STORE_CHANGES, STORE_WRITERS, STORE_MODULES };
+enum { STORE_PUBLIC_KEYS = 3, STORE_FOREIGN, STORE_CHANGES, STORE_WRITERS, STORE_MODULES };
 
 // The tokens that were used last, in waves, by db_copy: the first row_facts columns after STORE_WARM_DIGEST. None that is deleted or has expired. $1: so many at
 // most; $2: the horizon (xmax) of a snapshot that the database has reached at least, otherwise no rows. store_warm_used: used so lately that only token_use
@@ -37,5 +37,15 @@ void store_token_facts (struct db *db, struct policies *policies,
 // store_user_facts (db, policies, user, callback, context): Of what a user may do: for login tokens.
 void store_user_facts (struct db *db, struct policies *policies, int64_t user,
                        store_facts_callback *callback, void *context);
+
+// What a client's token says of itself, in canonical form: "module:orders:read module:stock:write", and numbers with commas between them. markets "": it is not restricted to any.
+struct store_client_token {
+    int64_t client;
+    const char *modules, *markets, *locations;
+};
+// store_client_facts (db, policies, token, callback, context): Of what a client may do with a token that says this.
+void store_client_facts (struct db *db, struct policies *policies,
+                         const struct store_client_token *token, store_facts_callback *callback,
+                         void *context);
 
 #endif

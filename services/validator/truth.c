@@ -279,11 +279,11 @@ kind_of (const char *name)
         {"user", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
         {"signing_key", JETON__V1__CHANGE_KIND__CHANGE_KIND_KEYS},
         {"module", JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE},
-        {"market", JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE},
-        {"stock_location", JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE},
-        {"customer_group", JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE},
+        {"market", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
+        {"stock_location", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
+        {"customer_group", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
         {"customer", JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE},
-        {"client", JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE},
+        {"client", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp (kinds[i].name, name) == 0)

@@ -118,6 +118,18 @@ jti_text (struct check *check, const char *jti)
     return check_text (arena_strdup (request_arena (check->batch->request), jti));
 }
 
+// What the token is restricted to: without it a reply would say that it is not. False: there is no room for it; the check has ended.
+static bool
+scope_text (struct check *check, const struct policy *policy)
+{
+    char *text = arena_strdup (request_arena (check->batch->request), policy_scope (policy));
+    if (text)
+        check->reply->scope = text;
+    else
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+    return text != NULL;
+}
+
 static void
 check_limited (void *context, const struct limit_result *result)
 {
@@ -149,6 +161,11 @@ check_decide (struct check *check, const struct facts *facts)
         reply->token = jti_text (check, facts->jti);
     reply->account = id_text (check, "ACC", facts->account);
     reply->user = id_text (check, "USR", facts->user);
+    if (facts->policy->client != 0) {
+        reply->client = id_text (check, "CLI", facts->policy->client);
+        if (facts->policy->nscope > 1 && !scope_text (check, facts->policy))
+            return;
+    }
     reply->kind = facts->kind;
     reply->expires_at = facts->expires_at;
     check->wanted.module = modules_find (check->batch->validator->modules, check->request->module);

@@ -104,6 +104,17 @@ lookup_user (struct lookup *lookup, int64_t user, lookup_callback *callback, voi
     abort ();
 }
 
+void
+lookup_client (struct lookup *lookup, const struct store_client_token *token,
+               lookup_callback *callback, void *context)
+{
+    (void) lookup;
+    (void) token;
+    (void) callback;
+    (void) context;
+    abort ();
+}
+
 // No token here has a rate limit.
 bool
 limits_take (struct limits *limits, const struct facts *facts, unsigned environment,

@@ -95,6 +95,25 @@ START_TEST (test_grants)
 }
 END_TEST
 
+// What was restricted to resources of which none is left reaches nothing (R14, R16).
+START_TEST (test_out_of_scope)
+{
+    for (int restricted = 0; restricted < 3; restricted++) {
+        static const char *const scopes[] = {NULL, "", "market:1"};
+        struct policy_draft draft;
+        policy_draft_start (&draft);
+        ck_assert (policy_draft_grant (policies, &draft, "orders", 6, 1, true));
+        if (scopes[restricted])
+            ck_assert (
+                policy_draft_scope (&draft, scopes[restricted], strlen (scopes[restricted])));
+        facts_policy (&facts_, policies_intern (policies, &draft));
+        ck_assert_int_eq (reason_of (&facts_, "orders", READ, LIVE),
+                          restricted == 1 ? REASON (OUT_OF_SCOPE) : REASON (OK));
+        ck_assert_int_eq (reason_of (&facts_, "stock", READ, LIVE), REASON (MODULE_NOT_GRANTED));
+    }
+}
+END_TEST
+
 START_TEST (test_states)
 {
     struct facts *facts = &facts_;
@@ -242,6 +261,7 @@ main (void)
     TCase *tcase = tcase_create ("decide");
     tcase_add_checked_fixture (tcase, setup, teardown);
     tcase_add_test (tcase, test_grants);
+    tcase_add_test (tcase, test_out_of_scope);
     tcase_add_test (tcase, test_states);
     tcase_add_test (tcase, test_expiry);
     tcase_add_test (tcase, test_rotated);

@@ -103,6 +103,45 @@ policy_make (const char *names, const char *network, uint32_t rate, uint32_t acc
     return policies_intern (policies, &draft);
 }
 
+// Of a client's token.
+static struct policy *
+policy_of_client (uint32_t client, const char *scope)
+{
+    struct policy_draft draft;
+    policy_draft_start (&draft);
+    draft.client = client;
+    ck_assert (policy_draft_grant (policies, &draft, "orders", 6, 1, true));
+    if (scope)
+        ck_assert (policy_draft_scope (&draft, scope, strlen (scope)));
+    return policies_intern (policies, &draft);
+}
+
+// Restricted to nothing is another thing than not restricted (R16).
+START_TEST (test_scopes)
+{
+    size_t empty = policies_bytes (policies);
+    struct policy *some[] = {policy_of_client (0, NULL),        policy_of_client (1, NULL),
+                             policy_of_client (1, ""),          policy_of_client (1, "market:1"),
+                             policy_of_client (1, "market:11"), policy_of_client (2, "market:1")};
+    ck_assert_uint_eq (policies_count (policies), 6);
+    ck_assert_ptr_null (policy_scope (some[1]));
+    ck_assert_str_eq (policy_scope (some[2]), "");
+    ck_assert_str_eq (policy_scope (some[3]), "market:1");
+    ck_assert_uint_eq (some[5]->client, 2);
+    struct policy *again = policy_of_client (1, "market:1");
+    ck_assert_ptr_eq (again, some[3]);
+    policy_release (policies, again);
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        policy_release (policies, some[i]);
+    ck_assert_uint_eq (policies_bytes (policies), empty);
+    struct policy_draft draft;
+    static char text[POLICY_SCOPE_MAX + 1];
+    policy_draft_start (&draft);
+    ck_assert (policy_draft_scope (&draft, text, POLICY_SCOPE_MAX));
+    ck_assert (!policy_draft_scope (&draft, text, POLICY_SCOPE_MAX + 1));
+}
+END_TEST
+
 START_TEST (test_one_of_each)
 {
     size_t empty = policies_bytes (policies);
@@ -406,6 +445,7 @@ main (void)
     tcase_add_test (tcase, test_modules);
     tcase_add_test (tcase, test_modules_bound);
     tcase_add_test (tcase, test_one_of_each);
+    tcase_add_test (tcase, test_scopes);
     tcase_add_test (tcase, test_drafts);
     tcase_add_test (tcase, test_row);
     tcase_add_test (tcase, test_row_packed);
