@@ -29,7 +29,7 @@ secret_make (char secret_r[SECRET_SIZE])
     uint8_t random[SECRET_RANDOM_SIZE];
     size_t prefix = strlen (SECRET_PREFIX);
     randombytes_buf (random, sizeof random);
-    memcpy (secret_r, SECRET_PREFIX, prefix);
+    memcpy (secret_r, SECRET_PREFIX, sizeof SECRET_PREFIX);
     sodium_bin2base64 (secret_r + prefix, SECRET_SIZE - prefix, random, sizeof random,
                        sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     sodium_memzero (random, sizeof random);

@@ -22,6 +22,7 @@ static const struct noun nouns[] = {
     {"customer", "customers of an account's shops", customer_commands},
     {"scope", "which markets and stock locations a scope stands for", scope_commands},
     {"login", "a signed token for a user's name and password", login_commands},
+    {"grant", "tokens by the grants of OAuth, for clients", grant_commands},
     {"validate", "may a token do this?", validate_commands},
     {"audit", "the audit trail", audit_commands},
     {"log", "the access log: what tokens were used for", log_commands},

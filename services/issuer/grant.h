@@ -15,8 +15,10 @@ struct grant {
     const char *jti;                         // of what is given; NULL: nothing is
 };
 
-// grant_count (request, grant): Count it, with the request's peer and client address. False: it cannot be counted, so it is neither given nor refused; the request
-// has been answered with UNAVAILABLE.
+// grant_count (request, grant): Count it, with the request's peer and client address. False: it cannot be counted, so it is neither given nor refused: answer that
+// nobody can tell now, with this text.
+#define GRANT_NOT_COUNTED                                                                          \
+    "grants cannot be counted now, and so none is given: the log of the issuer says why"
 bool grant_count (struct request *request, const struct grant *grant)
     __attribute__ ((warn_unused_result));
 

@@ -1,4 +1,4 @@
-// The issuer process: signs users in, and holds the signing keys. DESIGN.md tells how.
+// The issuer process: gives tokens, signs users in, and holds the signing keys. DESIGN.md tells how.
 #ifndef JETON_ISSUER_H
 #define JETON_ISSUER_H
 
@@ -25,6 +25,7 @@ struct issuer_settings {
     int64_t jwks_max_age_s; // how long a JWKS may be kept; a key is shown that long before it signs
     int64_t login_lifetime_s; // of a login token
     int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
+    int64_t token_client_per_minute; // requests of a client and address (R20)
     int64_t worker_threads, worker_queue;
     struct feed_settings feed;
     struct counting_settings counting;
@@ -32,6 +33,7 @@ struct issuer_settings {
 
 struct issuer_stats {
     uint64_t logins, logins_refused, logins_throttled;
+    uint64_t grants, grants_refused, grants_limited; // by Token
 };
 
 struct issuer {
@@ -42,7 +44,8 @@ struct issuer {
     enum jwt_algorithm algorithm; // the setting signing_algorithm, when it was last right
     struct signing *signing;
     struct feed *feed;
-    struct throttle *by_user, *by_address;
+    struct throttle *by_user, *by_address; // of what failed
+    struct throttle *by_client;            // of all that a client asks for from an address
     struct worker_pool *workers;
     struct counting counting; // of grants
 };
@@ -50,6 +53,7 @@ struct issuer {
 // The methods of jeton.v1.Issuer, with one row each.
 extern const struct rpc_method issuer_methods[];
 
+void issuer_token (struct request *request);
 void issuer_login (struct request *request);
 void issuer_get_jwks (struct request *request);
 void issuer_list_signing_keys (struct request *request);

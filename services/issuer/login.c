@@ -5,6 +5,7 @@
 #include "common/token/jwt.h"
 #include "envelope.pb-c.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/access.h"
 #include "services/issuer/grant.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/store.h"
@@ -19,7 +20,6 @@
 enum {
     USERNAME_MAX = 512,
     PASSWORD_MAX = 1024,
-    JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
 };
 
 // A sign-in in progress, in the request's arena.
@@ -47,14 +47,18 @@ static void issuer_login_refused (void *context, enum store_outcome outcome);
 static bool
 login_counted (const struct login *login, Jeton__V1__GrantReason reason, const char *jti)
 {
-    return grant_count (login->request, &(struct grant){
-                                            .type = JETON__V1__GRANT_TYPE__GRANT_TYPE_LOGIN,
-                                            .reason = reason,
-                                            .environment = login->environment,
-                                            .account = login->account,
-                                            .user = login->user,
-                                            .jti = jti,
-                                        });
+    struct grant grant = {
+        .type = JETON__V1__GRANT_TYPE__GRANT_TYPE_LOGIN,
+        .reason = reason,
+        .environment = login->environment,
+        .account = login->account,
+        .user = login->user,
+        .jti = jti,
+    };
+    if (grant_count (login->request, &grant))
+        return true;
+    request_fail (login->request, JETON__V1__CODE__CODE_UNAVAILABLE, GRANT_NOT_COUNTED);
+    return false;
 }
 
 static bool
@@ -190,15 +194,12 @@ issuer_login_verify (void *job)
 // The claims of a login token, by RFC 9068 section 2.2.
 static json_t *
 login_claims (const struct issuer *issuer, const struct login *login, int64_t now,
-              int64_t expires_at, char jti_r[JTI_SIZE])
+              int64_t expires_at, char jti_r[ACCESS_JTI_SIZE])
 {
     char subject[ID_SIZE], account[ID_SIZE];
-    uint8_t random[16];
     id_format ("USR", login->user, subject);
     id_format ("ACC", login->account, account);
-    randombytes_buf (random, sizeof random);
-    sodium_bin2base64 (jti_r, JTI_SIZE, random, sizeof random,
-                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    access_jti (jti_r);
     return json_pack ("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "iss",
                       issuer->settings.issuer, "aud", issuer->settings.audience, "sub", subject,
                       "iat", (json_int_t) now, "exp", (json_int_t) expires_at, "jti", jti_r,
@@ -213,7 +214,7 @@ login_reply (struct issuer *issuer, struct login *login)
     int64_t now = time (NULL), expires_at = now + issuer->settings.login_lifetime_s;
     const struct jwt_key *key = signing_active (issuer->signing);
     struct error error = {"there is no signing key"};
-    char jti[JTI_SIZE];
+    char jti[ACCESS_JTI_SIZE];
     json_t *claims = login_claims (issuer, login, now, expires_at, jti);
     char *jwt = key && claims ? jwt_sign (key, "at+jwt", claims, &error) : NULL;
     json_decref (claims);

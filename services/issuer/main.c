@@ -33,7 +33,10 @@ static const struct config_row issuer_settings_table[] = {
      "failed sign-ins per minute from one client address (from one peer, where it tells none)"},
     {"login_throttle_entries", CONFIG_NUMBER, FIELD (login_throttle_entries), "65536", 64, 16777216,
      false,
-     "user names and addresses, each, that failed sign-ins are counted for (16 bytes an entry)"},
+     "user names, addresses, and clients with their address, each, that are counted (16 bytes an "
+     "entry)"},
+    {"token_client_per_minute", CONFIG_NUMBER, FIELD (token_client_per_minute), "30", 1, 60000,
+     false, "requests for tokens per minute of one client from one address"},
     {"worker_threads", CONFIG_NUMBER, FIELD (worker_threads), "2", 1, 64, false,
      "threads that verify passwords (64 MiB each)"},
     {"worker_queue", CONFIG_NUMBER, FIELD (worker_queue), "256", 1, 65536, false,
@@ -97,6 +100,9 @@ issuer_stats_show (struct issuer *issuer)
     rpc_server_stat (server, "issuer.logins", &issuer->stats.logins);
     rpc_server_stat (server, "issuer.logins_refused", &issuer->stats.logins_refused);
     rpc_server_stat (server, "issuer.logins_throttled", &issuer->stats.logins_throttled);
+    rpc_server_stat (server, "issuer.grants", &issuer->stats.grants);
+    rpc_server_stat (server, "issuer.grants_refused", &issuer->stats.grants_refused);
+    rpc_server_stat (server, "issuer.grants_limited", &issuer->stats.grants_limited);
 }
 
 int
@@ -110,8 +116,8 @@ main (int argc, char **argv)
     process->reloaded = issuer_reloaded;
     process->owner = &issuer;
     int status = process_start (process, "issuer", "tcp://127.0.0.1:7101", tables, store_statements,
-                                "Signs users in and holds the signing keys.", settings,
-                                sizeof *settings, argc, argv);
+                                "Gives tokens, signs users in and holds the signing keys.",
+                                settings, sizeof *settings, argc, argv);
     if (status >= 0)
         return status;
 
@@ -133,6 +139,8 @@ main (int argc, char **argv)
         throttle_new (settings->login_user_per_minute, (size_t) settings->login_throttle_entries);
     issuer.by_address = throttle_new (settings->login_address_per_minute,
                                       (size_t) settings->login_throttle_entries);
+    issuer.by_client =
+        throttle_new (settings->token_client_per_minute, (size_t) settings->login_throttle_entries);
     issuer.workers = worker_pool_new (process->loop, (size_t) settings->worker_threads,
                                       (size_t) settings->worker_queue);
     struct rpc_service service = {&jeton__v1__issuer__descriptor, issuer_methods, &issuer};
@@ -152,6 +160,7 @@ main (int argc, char **argv)
     counting_end (&issuer.counting);
     feed_destroy (&issuer.feed);
     signing_destroy (&issuer.signing);
+    throttle_destroy (&issuer.by_client);
     throttle_destroy (&issuer.by_address);
     throttle_destroy (&issuer.by_user);
     seal_keys_destroy (&issuer.seal_keys);

@@ -10,6 +10,8 @@
 
 enum {
     USER_BY_NAME = STORE_FEED + FEED_N,
+    CLIENT_BY_NUMBER,
+    SCOPE_FIND,
     SIGNING_KEYS,
     SIGNING_KEY_ADD,
     SIGNING_KEY_ROTATE,
@@ -28,6 +30,16 @@ FEED_STATEMENTS (STORE_FEED),
     " u.status = 1 AND a.status = 1, lower($1)"
     " FROM (VALUES (1)) one LEFT JOIN (users u JOIN accounts a ON a.number = u.account)"
     " ON lower(u.username) = lower($1) AND u.status <> 3", false},
+
+// One row always, as above.
+[CLIENT_BY_NUMBER] = {"client_by_number",
+    "SELECT c.number, c.account, c.name, c.kind, coalesce(c.market, 0), c.access_token_life_s, c.token_format, c.revision,"
+    " c.status = 1 AND a.status = 1, array_to_string(c.scopes, ' '), c.secret_digest,"
+    " CASE WHEN c.secret_grace_until > now() THEN c.old_secret_digest END"
+    " FROM (VALUES (1)) one LEFT JOIN (clients c JOIN accounts a ON a.number = c.account)"
+    " ON c.number = $1::bigint AND c.status <> 3", false},
+
+[SCOPE_FIND] = {"scope_find", SCOPE_STATEMENT, false},
 
 [SIGNING_KEYS] = {"signing_keys",
     "SELECT kid, state, public_key, private_key, " EPOCH ("created_at") ", " EPOCH ("activated_at") ", "
@@ -82,6 +94,8 @@ outcome_of (enum db_outcome outcome)
 struct call {
     union {
         store_user_callback *user;
+        store_client_callback *client;
+        store_scope_callback *scope;
         store_signing_keys_callback *keys;
         store_done_callback *done;
     } callback;
@@ -147,6 +161,86 @@ store_user_by_name (struct db *db, const char *username, store_user_callback *ca
     struct call *call = call_new (context);
     call->callback.user = callback;
     db_call (db, USER_BY_NAME, &params, store_user_done, call);
+}
+
+// ---- clients -------------------------------------------------------------------------------------------------------
+
+// A digest, or none.
+static bool
+get_digest (const PGresult *result, int column, bool *has_r, uint8_t digest_r[TOKEN_DIGEST_SIZE])
+{
+    size_t length;
+    *has_r = !PQgetisnull (result, 0, column);
+    return !*has_r || (db_get_bytes (result, 0, column, digest_r, TOKEN_DIGEST_SIZE, &length) &&
+                       length == TOKEN_DIGEST_SIZE);
+}
+
+static bool
+client_from_row (const PGresult *result, struct store_client *client_r)
+{
+    return get_number (result, 0, &client_r->number) &&
+           get_number (result, 1, &client_r->account) &&
+           db_get_text (result, 0, 2, &client_r->name) &&
+           db_get_int (result, 0, 3, &client_r->kind) && client_r->kind >= 1 &&
+           client_r->kind <= 3 && db_get_int (result, 0, 4, &client_r->market) &&
+           db_get_int (result, 0, 5, &client_r->life_s) && client_r->life_s > 0 &&
+           db_get_int (result, 0, 6, &client_r->format) &&
+           db_get_int (result, 0, 7, &client_r->revision) &&
+           db_get_bool (result, 0, 8, &client_r->active) &&
+           db_get_text (result, 0, 9, &client_r->scopes) &&
+           get_digest (result, 10, &client_r->has_secret, client_r->secret) &&
+           get_digest (result, 11, &client_r->has_old_secret, client_r->old_secret);
+}
+
+static void
+store_client_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                   const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    struct store_client client = {0};
+    (void) error;
+    if (outcome != DB_OK) {
+        call->callback.client (call->context, outcome_of (outcome), NULL);
+    } else if (PQgetisnull (results[0], 0, 0)) {
+        call->callback.client (call->context, STORE_NOT_FOUND, NULL);
+    } else if (!client_from_row (results[0], &client)) {
+        log_error ("a client's row makes no sense", "number", PQgetvalue (results[0], 0, 0), NULL);
+        call->callback.client (call->context, STORE_FAILED, NULL);
+    } else {
+        call->callback.client (call->context, STORE_OK, &client);
+    }
+}
+
+void
+store_client (struct db *db, int64_t number, store_client_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, number);
+    struct call *call = call_new (context);
+    call->callback.client = callback;
+    db_call (db, CLIENT_BY_NUMBER, &params, store_client_done, call);
+}
+
+static void
+store_scope_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                  const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    (void) error;
+    call->callback.scope (call->context, outcome_of (outcome),
+                          outcome == DB_OK ? results[0] : NULL);
+}
+
+void
+store_scope (struct db *db, int64_t account, const struct scope *scope,
+             store_scope_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    struct scope_lists lists;
+    scope_params (scope, account, &lists, &params);
+    struct call *call = call_new (context);
+    call->callback.scope = callback;
+    db_call (db, SCOPE_FIND, &params, store_scope_done, call);
 }
 
 // ---- signing keys --------------------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@
 #include "common/crypto/crypto.h"
 #include "common/db/db.h"
 #include "common/feed/feed.h"
+#include "common/scope/scope.h"
 #include "common/token/jwt.h"
+#include "common/token/value.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,6 +38,31 @@ typedef void store_user_callback (void *context, enum store_outcome outcome,
 // user too, of which only `asked` is set.
 void store_user_by_name (struct db *db, const char *username, store_user_callback *callback,
                          void *context);
+
+// A client as its grants need it. Texts are valid during the callback.
+struct store_client {
+    int64_t number, account;
+    const char *name;
+    int64_t kind;   // Jeton__V1__ClientKind
+    int64_t market; // that it is bound to; 0: none
+    int64_t life_s; // of its access tokens
+    int64_t format; // Jeton__V1__TokenFormat
+    int64_t revision;
+    bool active;        // the client is, and the account
+    const char *scopes; // that it may have, separated by spaces
+    bool has_secret, has_old_secret;
+    uint8_t secret[TOKEN_DIGEST_SIZE],
+        old_secret[TOKEN_DIGEST_SIZE]; // SHA-256; the old one in its grace period only
+};
+typedef void store_client_callback (void *context, enum store_outcome outcome,
+                                    const struct store_client *client);
+// store_client (db, number, callback, context): STORE_NOT_FOUND: it does not exist, or is deleted; client is NULL.
+void store_client (struct db *db, int64_t number, store_client_callback *callback, void *context);
+
+typedef void store_scope_callback (void *context, enum store_outcome outcome, const PGresult *rows);
+// store_scope (db, account, scope, callback, context): The rows for scope_resolve.
+void store_scope (struct db *db, int64_t account, const struct scope *scope,
+                  store_scope_callback *callback, void *context);
 
 struct store_signing_key {
     char kid[JWT_KID_SIZE];

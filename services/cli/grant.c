@@ -1,0 +1,149 @@
+// jeton grant: tokens by the grants of OAuth 2.0, to try them.
+#include "common/memory/memory.h"
+#include "issuer.pb-c.h"
+#include "services/cli/command.h"
+#include "services/cli/connect.h"
+#include "services/cli/input.h"
+#include "services/cli/print.h"
+#include "services/cli/table.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct column columns[] = {
+    {.title = "TYPE", .member = "token_type"},
+    {.title = "LIFE", .member = "expires_in", .form = COLUMN_PERIOD},
+    {.title = "SCOPE", .member = "scope"},
+    {.title = NULL},
+};
+
+// The secret of --secret-file, else of standard input or $JETON_CLIENT_SECRET; none with --public.
+static int
+read_secret (struct cli *cli, char **secret_r)
+{
+    const char *path = option_text (cli, "secret-file");
+    char line[1024];
+    ssize_t length;
+    int fd;
+
+    *secret_r = NULL;
+    if (option_given (cli, "public")) {
+        *secret_r = xstrdup ("");
+        return EX_OK;
+    }
+    if (path == NULL) {
+        return input_secret (cli, "JETON_CLIENT_SECRET", "Secret", false, secret_r);
+    }
+    fd = open (path, O_RDONLY | O_CLOEXEC);
+    length = fd >= 0 ? read (fd, line, sizeof line - 1) : -1;
+    if (length < 0) {
+        int status = print_fail (cli, EX_NOINPUT, "INPUT", "%s: %s", path, strerror (errno));
+        if (fd >= 0) {
+            close (fd);
+        }
+        return status;
+    }
+    close (fd);
+    line[length] = '\0';
+    line[strcspn (line, "\r\n")] = '\0';
+    *secret_r = xstrdup (line);
+    explicit_bzero (line, sizeof line);
+    return EX_OK;
+}
+
+// A refusal is an answer, with RFC 6749's error.
+static int
+print_refusal (const struct cli *cli, const json_t *reply)
+{
+    const char *error = json_string_value (json_object_get (reply, "error")),
+               *description = json_string_value (json_object_get (reply, "error_description"));
+    int64_t status = json_integer_value (json_object_get (reply, "status")),
+            wait = json_integer_value (json_object_get (reply, "retry_after"));
+    char again[64] = "";
+
+    if (wait > 0) {
+        snprintf (again, sizeof again, "; try again in %lld s", (long long) wait);
+    }
+    print_fail (cli, 0, error, "%s: %s (HTTP status %d)%s", error, description, (int) status,
+                again);
+    return status == 503 || status == 429 ? EX_TEMPFAIL : EX_NOPERM;
+}
+
+static int
+grant_call (struct cli *cli, Jeton__V1__TokenRequest *request)
+{
+    const char *environment = option_text (cli, "environment");
+    int value = 0, status;
+    json_t *reply;
+
+    if (environment != NULL && !input_enum (cli, "environment", &jeton__v1__environment__descriptor,
+                                            environment, &value)) {
+        return EX_USAGE;
+    }
+    request->environment = (Jeton__V1__Environment) value;
+    request->scope = (char *) option_or (cli, "scope", "");
+    status = connect_call (
+        cli, &(struct call){SERVICE_ISSUER, "Token", &request->base, NULL, request->client_id},
+        &reply);
+    if (status != EX_OK) {
+        return status;
+    }
+    if (json_string_length (json_object_get (reply, "error")) > 0) {
+        status = print_refusal (cli, reply);
+    } else {
+        if (cli->json || !option_given (cli, "token-only")) {
+            table_object (cli, columns, reply);
+        }
+        if (!cli->json) {
+            fputs (option_given (cli, "token-only") ? "" : "\n", stdout);
+            print_text (stdout, json_string_value (json_object_get (reply, "access_token")));
+            fputs ("\n", stdout);
+        }
+    }
+    json_decref (reply);
+    return status;
+}
+
+static int
+client_credentials (struct cli *cli)
+{
+    Jeton__V1__TokenRequest request = JETON__V1__TOKEN_REQUEST__INIT;
+    char *secret;
+    int status = read_secret (cli, &secret);
+
+    if (status != EX_OK) {
+        return status;
+    }
+    request.grant_type = (char *) "client_credentials";
+    request.client_id = cli->arguments[0];
+    request.client_secret = secret;
+    status = grant_call (cli, &request);
+    input_forget (&secret);
+    return status;
+}
+
+static const struct option_row options[] = {
+    {.name = "scope",
+     .value = "SCOPE",
+     .help = "what the token is for: \"market:1234 module:orders:read\" (all that the client may)"},
+    {.name = "environment", .value = "live|test", .help = "where the token is good (live)"},
+    {.name = "secret-file", .value = "FILE", .help = "the client's secret is its first line"},
+    {.name = "public", .help = "a sales channel: it has no secret"},
+    {.name = "token-only", .help = "print the token and nothing else"},
+    {.name = NULL},
+};
+
+const struct command grant_commands[] = {
+    {"grant", "client-credentials", "CLI-…", 1, 1, options, client_credentials,
+     "A token for a client itself",
+     "The secret is read from standard input, from $JETON_CLIENT_SECRET or from a file; it is "
+     "never "
+     "an argument.\n"
+     "Exit status: 77 refused, 75 nobody can tell now, or too many requests.",
+     "jeton grant client-credentials CLI-0123-4567 --secret-file secret\n"
+     "jeton grant client-credentials CLI-0123-4567 --public --scope market:code:eu --token-only\n"
+     "jeton grant client-credentials CLI-0123-4567 --token-only < secret | jeton validate --module "
+     "orders\n"},
+    {.noun = NULL},
+};

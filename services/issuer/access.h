@@ -1,0 +1,27 @@
+// Access tokens as JWTs (RFC 9068, R24). Making one writes no row.
+#ifndef JETON_ISSUER_ACCESS_H
+#define JETON_ISSUER_ACCESS_H
+
+#include "common/error/error.h"
+#include "services/issuer/asking_scope.h"
+#include <sodium.h>
+
+enum { ACCESS_JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_URLSAFE_NO_PADDING) };
+
+// What a token says.
+struct access {
+    const struct store_client *client; // whom it was given to, and whom it stands for
+    const struct asking_scope *scope;
+    Jeton__V1__Environment environment;
+    int64_t life_s;
+};
+
+// access_jti (jti_r): 128 random bits.
+void access_jti (char jti_r[ACCESS_JTI_SIZE]);
+
+// access_sign (issuer, access, jti_r, error_r): Signed with the active key, for life_s from now. Allocated; the caller wipes and frees it. NULL: error_r.
+char *access_sign (const struct issuer *issuer, const struct access *access,
+                   char jti_r[ACCESS_JTI_SIZE], struct error *error_r)
+    __attribute__ ((warn_unused_result));
+
+#endif

@@ -1,0 +1,142 @@
+// Clients that prove who they are (RFC 6749 section 2.3): by a secret, which has 256 random bits, or, where they are public, not at all.
+#include "common/audit/record.h"
+#include "common/log/log.h"
+#include "common/token/id.h"
+#include "services/issuer/throttle.h"
+#include "services/issuer/token.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#define SALES_CHANNEL JETON__V1__CLIENT_KIND__CLIENT_KIND_SALES_CHANNEL
+
+static void client_found (void *context, enum store_outcome outcome,
+                          const struct store_client *client);
+static void client_refused (void *context, enum store_outcome outcome);
+
+// The same words, whatever is wrong: who asks with a made-up id learns nothing.
+#define REFUSAL "the client is not known, did not prove itself, or may have no tokens"
+
+void
+client_authenticate (struct asking *asking)
+{
+    struct issuer *issuer = request_owner (asking->request);
+    // What failed from an address counts together with sign-ins that failed. What succeeds is given back.
+    int64_t wait = throttle_take (issuer->by_address, asking->address, zclock_mono ());
+    if (wait != 0) {
+        issuer->stats.grants_limited++;
+        token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_THROTTLED, TOKEN_TOO_MANY, wait,
+                    "too many requests from this address that failed");
+        return;
+    }
+    // What is no id is looked up as well: 0 is nobody's.
+    if (!id_parse ("CLI", asking->message->client_id, &asking->number))
+        asking->number = 0;
+    store_client (issuer->process.db, asking->number, client_found, asking);
+}
+
+// Is this the client's secret, or the one before in its grace period? The same work in any case.
+static bool
+secret_right (const struct asking *asking)
+{
+    const struct store_client *client = &asking->client;
+    const char *secret = asking->message->client_secret;
+    uint8_t digest[TOKEN_DIGEST_SIZE];
+    token_value_digest (secret, strlen (secret), digest);
+    bool now = sodium_memcmp (digest, client->secret, sizeof digest) == 0;
+    bool before = sodium_memcmp (digest, client->old_secret, sizeof digest) == 0;
+    sodium_memzero (digest, sizeof digest);
+    if (asking->known && client->kind == SALES_CHANNEL)
+        return !*secret;
+    return (client->has_secret & now) | (client->has_old_secret & before);
+}
+
+// A refusal is told once it is in the trail (R36), for a client that exists as for one that does not; so that the time does not tell either.
+static void
+client_refuse (struct asking *asking)
+{
+    struct issuer *issuer = request_owner (asking->request);
+    char id[ID_SIZE] = "", account[ID_SIZE] = "";
+    if (asking->known) {
+        id_format ("CLI", asking->number, id);
+        id_format ("ACC", asking->client.account, account);
+    }
+    size_t size;
+    uint8_t *record = audit_pack (
+        asking->request,
+        &(struct audit_change){
+            .event = "platform.clients.client.authentication_failed",
+            .summary = !asking->known
+                           ? "A client asked for a token in vain: there is no such client"
+                       : !asking->right
+                           ? "A client asked for a token in vain: it did not prove itself"
+                           : "A client asked for a token in vain: it is inactive, or its account "
+                             "is suspended",
+            .object_type = "client",
+            .object_id = id,
+            .object_name = asking->known ? asking->client.name : "",
+            .account_id = account,
+            .revision = asking->client.revision,
+        },
+        &size);
+    if (!record)
+        token_no_memory (asking);
+    else
+        store_record_add (issuer->process.db, record, size, client_refused, asking);
+}
+
+static void
+client_found (void *context, enum store_outcome outcome, const struct store_client *client)
+{
+    struct asking *asking = context;
+    struct issuer *issuer = request_owner (asking->request);
+    struct arena *arena = request_arena (asking->request);
+    if (outcome != STORE_OK && outcome != STORE_NOT_FOUND) {
+        throttle_give_back (issuer->by_address, asking->address);
+        token_refuse (asking, TOKEN_UNAVAILABLE,
+                      "the client could not be looked up: the database is not available");
+        return;
+    }
+    asking->known = outcome == STORE_OK;
+    if (asking->known) {
+        asking->client = *client;
+        asking->client.name = arena_strdup (arena, client->name);
+        asking->client.scopes = arena_strdup (arena, client->scopes);
+        if (!asking->client.name || !asking->client.scopes) {
+            throttle_give_back (issuer->by_address, asking->address);
+            token_no_memory (asking);
+            return;
+        }
+    }
+    asking->right = secret_right (asking) && !*asking->message->client_assertion_type &&
+                    !*asking->message->client_assertion;
+    if (!asking->known || !asking->right || !asking->client.active) {
+        client_refuse (asking);
+        return;
+    }
+    throttle_give_back (issuer->by_address, asking->address);
+    token_authenticated (asking);
+}
+
+static void
+client_refused (void *context, enum store_outcome outcome)
+{
+    struct asking *asking = context;
+    switch (outcome) {
+    case STORE_OK:
+        token_deny (asking,
+                    !asking->known   ? JETON__V1__GRANT_REASON__GRANT_REASON_UNKNOWN_CLIENT
+                    : !asking->right ? JETON__V1__GRANT_REASON__GRANT_REASON_CLIENT_SECRET
+                                     : JETON__V1__GRANT_REASON__GRANT_REASON_CLIENT_DISABLED,
+                    TOKEN_INVALID_CLIENT, 0, REFUSAL);
+        return;
+    case STORE_NOT_FOUND:
+    case STORE_CONFLICT:
+    case STORE_UNAVAILABLE:
+    case STORE_UNCERTAIN:
+    case STORE_FAILED:
+        // Not "no": whether it was right is not told when the trail cannot be written.
+        token_refuse (asking, TOKEN_UNAVAILABLE, "the database is not available");
+        return;
+    }
+}

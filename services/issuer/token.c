@@ -1,0 +1,266 @@
+// Token: who may use which grant (R17), and how a token, or none, is answered.
+#include "services/issuer/token.h"
+
+#include "common/log/log.h"
+#include "common/token/id.h"
+#include "services/issuer/access.h"
+#include "services/issuer/asking_scope.h"
+#include "services/issuer/signing.h"
+#include "services/issuer/throttle.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KIND(name) (1u << JETON__V1__CLIENT_KIND__CLIENT_KIND_##name)
+
+static const struct grant_type grant_types[] = {
+    {"client_credentials", JETON__V1__GRANT_TYPE__GRANT_TYPE_CLIENT_CREDENTIALS,
+     KIND (SALES_CHANNEL) | KIND (INTEGRATION), grant_client_credentials},
+    {"password", JETON__V1__GRANT_TYPE__GRANT_TYPE_PASSWORD, KIND (SALES_CHANNEL), NULL},
+    {"authorization_code", JETON__V1__GRANT_TYPE__GRANT_TYPE_AUTHORIZATION_CODE, KIND (WEBAPP),
+     NULL},
+    {"refresh_token", JETON__V1__GRANT_TYPE__GRANT_TYPE_REFRESH_TOKEN,
+     KIND (SALES_CHANNEL) | KIND (WEBAPP), NULL},
+};
+
+// ---- answers -------------------------------------------------------------------------------------------------------
+
+static const struct {
+    int status;
+    const char *error;
+} errors[] = {
+    [TOKEN_INVALID_REQUEST] = {400, "invalid_request"},
+    [TOKEN_INVALID_CLIENT] = {401, "invalid_client"},
+    [TOKEN_UNAUTHORIZED_CLIENT] = {400, "unauthorized_client"},
+    [TOKEN_UNSUPPORTED_GRANT_TYPE] = {400, "unsupported_grant_type"},
+    [TOKEN_INVALID_SCOPE] = {400, "invalid_scope"},
+    [TOKEN_TOO_MANY] = {429, "temporarily_unavailable"},
+    [TOKEN_UNAVAILABLE] = {503, "temporarily_unavailable"},
+};
+
+static void
+reply_error (struct request *request, enum token_error error, int64_t retry_ms, char *description)
+{
+    Jeton__V1__TokenReply reply = JETON__V1__TOKEN_REPLY__INIT;
+    // RFC 6749 section 5.2 has neither quotes nor backslashes in it, nor anything but ASCII.
+    for (char *c = description; *c; c++)
+        *c = (char) (*c == '"' ? '\'' : *c == '\\' || *c < ' ' || *c > '~' ? '?' : *c);
+    reply.status = errors[error].status;
+    reply.error = (char *) errors[error].error;
+    reply.error_description = description;
+    if (error == TOKEN_INVALID_CLIENT)
+        reply.www_authenticate = (char *) "Basic realm=\"jeton\"";
+    reply.retry_after = (uint32_t) ((retry_ms + 999) / 1000);
+    request_reply (request, &reply.base);
+}
+
+void
+token_refuse (struct asking *asking, enum token_error error, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start (arguments, format);
+    vsnprintf (text, sizeof text, format, arguments);
+    va_end (arguments);
+    reply_error (asking->request, error, 0, text);
+}
+
+void
+token_no_memory (struct asking *asking)
+{
+    token_refuse (asking, TOKEN_UNAVAILABLE,
+                  "the request needs more memory than the setting arena_limit allows");
+}
+
+// token_counted (asking, reason, jti): False: the request has been answered.
+static bool
+token_counted (struct asking *asking, Jeton__V1__GrantReason reason, const char *jti)
+{
+    struct grant grant = {
+        .type = asking->type->type,
+        .reason = reason,
+        .environment = asking->environment,
+        .account = asking->client.account,
+        .client = asking->known ? asking->number : 0, // what nobody has is not written down
+        .jti = jti,
+    };
+    if (grant_count (asking->request, &grant))
+        return true;
+    token_refuse (asking, TOKEN_UNAVAILABLE, GRANT_NOT_COUNTED);
+    return false;
+}
+
+void
+token_deny (struct asking *asking, Jeton__V1__GrantReason reason, enum token_error error,
+            int64_t retry_ms, const char *format, ...)
+{
+    struct issuer *issuer = request_owner (asking->request);
+    char text[512];
+    va_list arguments;
+    va_start (arguments, format);
+    vsnprintf (text, sizeof text, format, arguments);
+    va_end (arguments);
+    if (!token_counted (asking, reason, NULL))
+        return;
+    issuer->stats.grants_refused++;
+    reply_error (asking->request, error, retry_ms, text);
+}
+
+void
+token_give (struct asking *asking)
+{
+    struct issuer *issuer = request_owner (asking->request);
+    struct access access = {
+        .client = &asking->client,
+        .scope = asking->scope,
+        .environment = asking->environment,
+        .life_s = asking->client.life_s,
+    };
+    struct error error;
+    char jti[ACCESS_JTI_SIZE];
+    char *jwt = access_sign (issuer, &access, jti, &error);
+    if (!jwt) {
+        log_error ("a token could not be signed", "request", request_correlation (asking->request),
+                   "error", error.text, NULL);
+        token_refuse (asking, TOKEN_UNAVAILABLE, "the token could not be signed");
+        return;
+    }
+    if (token_counted (asking, JETON__V1__GRANT_REASON__GRANT_REASON_OK, jti)) {
+        Jeton__V1__TokenReply reply = JETON__V1__TOKEN_REPLY__INIT;
+        issuer->stats.grants++;
+        reply.status = 200;
+        reply.access_token = jwt;
+        reply.token_type = (char *) "Bearer";
+        reply.expires_in = access.life_s;
+        reply.scope = (char *) asking->scope->text;
+        request_reply (asking->request, &reply.base);
+    }
+    sodium_memzero (jwt, strlen (jwt));
+    free (jwt);
+}
+
+// ---- what comes before the grant -----------------------------------------------------------------------------------
+
+enum { TEXT_MAX = 512, LONG_MAX_ = 8192 };
+
+// The first parameter that is longer than any that is good; NULL: none.
+static const char *
+too_long (const Jeton__V1__TokenRequest *message, size_t *limit_r)
+{
+    const struct {
+        const char *name, *text;
+        size_t limit;
+    } texts[] = {
+        {"client_id", message->client_id, TEXT_MAX},
+        {"client_secret", message->client_secret, TEXT_MAX},
+        {"client_assertion_type", message->client_assertion_type, TEXT_MAX},
+        {"client_assertion", message->client_assertion, LONG_MAX_},
+        {"scope", message->scope, SCOPE_TEXT_MAX},
+        {"username", message->username, TEXT_MAX},
+        {"password", message->password, 1024},
+        {"code", message->code, TEXT_MAX},
+        {"redirect_uri", message->redirect_uri, 2048},
+        {"code_verifier", message->code_verifier, TEXT_MAX},
+        {"refresh_token", message->refresh_token, TEXT_MAX},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strlen (texts[i].text) > texts[i].limit) {
+            *limit_r = texts[i].limit;
+            return texts[i].name;
+        }
+    return NULL;
+}
+
+static const struct grant_type *
+type_of (const char *name)
+{
+    for (size_t i = 0; i < sizeof grant_types / sizeof *grant_types; i++)
+        if (strcmp (grant_types[i].name, name) == 0)
+            return &grant_types[i];
+    return NULL;
+}
+
+// Is it a request at all? False: it was answered.
+static bool
+token_check (struct asking *asking)
+{
+    const Jeton__V1__TokenRequest *message = asking->message;
+    size_t limit;
+    const char *field = too_long (message, &limit);
+    asking->type = type_of (message->grant_type);
+    if (!*message->grant_type)
+        token_refuse (asking, TOKEN_INVALID_REQUEST, "grant_type is required");
+    else if (field)
+        token_refuse (asking, TOKEN_INVALID_REQUEST, "%s has more than %zu bytes", field, limit);
+    else if (!asking->type || !asking->type->run)
+        token_refuse (asking, TOKEN_UNSUPPORTED_GRANT_TYPE,
+                      "this grant_type is not given: it must be client_credentials");
+    else if ((unsigned) message->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
+        token_refuse (asking, TOKEN_INVALID_REQUEST, "environment must be live or test");
+    else if (!*message->client_id)
+        token_refuse (asking, TOKEN_INVALID_CLIENT, "client_id is required");
+    else if (*message->client_secret &&
+             (*message->client_assertion || *message->client_assertion_type))
+        token_refuse (asking, TOKEN_INVALID_REQUEST,
+                      "client_secret and client_assertion are two ways of one: give one");
+    else
+        return true;
+    return false;
+}
+
+// R20: all requests of a client and address count, whatever becomes of them.
+static bool
+token_limited (struct issuer *issuer, struct asking *asking)
+{
+    char name[TEXT_MAX + 320];
+    snprintf (name, sizeof name, "%s %.256s", asking->message->client_id, asking->address);
+    int64_t wait = throttle_take (issuer->by_client, name, zclock_mono ());
+    if (wait == 0)
+        return false;
+    issuer->stats.grants_limited++;
+    token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_THROTTLED, TOKEN_TOO_MANY, wait,
+                "more than %lld requests a minute of this client and address",
+                (long long) issuer->settings.token_client_per_minute);
+    return true;
+}
+
+void
+issuer_token (struct request *request)
+{
+    struct issuer *issuer = request_owner (request);
+    struct asking none = {.request = request, .message = request_message (request)};
+    struct asking *asking = arena_memdup (request_arena (request), &none, sizeof none);
+    if (!asking) {
+        token_no_memory (&none);
+        return;
+    }
+    if (!token_check (asking))
+        return;
+    const char *address = request_metadata (request, "client-address");
+    asking->address = address ? address : request_peer (request)->name;
+    asking->environment = asking->message->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
+                              ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
+                              : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
+    if (!signing_active (issuer->signing))
+        token_refuse (asking, TOKEN_UNAVAILABLE, "there is no signing key yet");
+    else if (!token_limited (issuer, asking))
+        client_authenticate (asking);
+}
+
+void
+token_authenticated (struct asking *asking)
+{
+    if (!(asking->type->kinds & 1u << asking->client.kind))
+        token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_NOT_FOR_CLIENT,
+                    TOKEN_UNAUTHORIZED_CLIENT, 0, "%s is not for a client of this kind",
+                    asking->type->name);
+    else if (asking->client.format != JETON__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT)
+        token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_NOT_FOR_CLIENT,
+                    TOKEN_UNAUTHORIZED_CLIENT, 0,
+                    "the client is set to opaque tokens, which are not given yet");
+    else
+        asking->type->run (asking);
+}

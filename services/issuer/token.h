@@ -1,0 +1,64 @@
+// Token, the token endpoint of OAuth 2.0: what its grants have in common. A grant is a row of the table in token.c and a function, which ends the request with one of the
+// calls below.
+#ifndef JETON_ISSUER_TOKEN_H
+#define JETON_ISSUER_TOKEN_H
+
+#include "common/scope/module.h"
+#include "issuer.pb-c.h"
+#include "services/issuer/grant.h"
+#include "services/issuer/issuer.h"
+#include "services/issuer/store.h"
+
+// A token that is asked for, in the request's arena.
+struct asking {
+    struct request *request;
+    const Jeton__V1__TokenRequest *message;
+    const struct grant_type *type;
+    Jeton__V1__Environment environment; // live or test
+    const char *address;                // of the client, as it is counted
+    int64_t number;                     // of the client's id
+    bool known;                         // there is such a client: what follows is its
+    struct store_client client;         // texts in the arena
+    bool right;                         // it proved itself, as far as its kind can
+    const struct asking_scope *scope;   // asking_scope.h: what is granted
+};
+
+// One grant, by its grant_type.
+struct grant_type {
+    const char *name;
+    Jeton__V1__GrantType type;
+    unsigned kinds; // of clients that may use it (R17): bits 1 << ClientKind
+    void (*run) (
+        struct asking
+            *asking); // the client is known, proved itself and may use it; NULL: not given yet
+};
+
+enum token_error {
+    TOKEN_INVALID_REQUEST,
+    TOKEN_INVALID_CLIENT,
+    TOKEN_UNAUTHORIZED_CLIENT,
+    TOKEN_UNSUPPORTED_GRANT_TYPE,
+    TOKEN_INVALID_SCOPE,
+    TOKEN_TOO_MANY,    // temporarily_unavailable with 429
+    TOKEN_UNAVAILABLE, // temporarily_unavailable with 503
+};
+
+// token_refuse (asking, error, format, …): Ends the request with an error that is not counted: the request is malformed, or nobody can tell.
+void token_refuse (struct asking *asking, enum token_error error, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
+// token_deny (asking, reason, error, retry_ms, format, …): Counts the refusal, then ends the request with it; with 503, if it cannot be counted (R39).
+void token_deny (struct asking *asking, Jeton__V1__GrantReason reason, enum token_error error,
+                 int64_t retry_ms, const char *format, ...) __attribute__ ((format (printf, 5, 6)));
+// token_give (asking): Signs an access token of the asking's client and scope, counts it, and ends the request with it.
+void token_give (struct asking *asking);
+// token_no_memory (asking): Ends the request: it needs more than its arena has.
+void token_no_memory (struct asking *asking);
+
+// client_authenticate (asking): Reads the client and looks whether it proves itself; token_authenticated goes on, or the request is ended (client.c).
+void client_authenticate (struct asking *asking);
+void token_authenticated (struct asking *asking);
+
+// The grants. grant_client_credentials (asking): for the client itself (grant_client.c).
+void grant_client_credentials (struct asking *asking);
+
+#endif

@@ -1,0 +1,363 @@
+#!/usr/bin/python3
+"""The token endpoint's core: which client gets which token by which grant, what the token reaches, and for how long (R12-R18, R20, R24, R25, R36, R39, R46)."""
+import base64
+import json
+import time
+
+import wire
+from administer import Admin, types
+from harness import SLOW, System, expect, expect_equal, main, test, wait_for
+
+import envelope_pb2 as envelope
+import issuer_pb2 as issuer
+
+BACK = "https://desk.example/back"
+SALES_CHANNEL, INTEGRATION, WEBAPP = types.CLIENT_KIND_SALES_CHANNEL, types.CLIENT_KIND_INTEGRATION, types.CLIENT_KIND_WEBAPP
+UNKNOWN = "CLI-0000-0000"
+
+
+def shop():
+    """A client of each kind, two issuers and two validators."""
+    system = System({"issuer": 2, "validator": 2},
+                    {"issuer": {"token_client_per_minute": "60000", "login_address_per_minute": "60000"}, "auditor": {"outbox_poll_ms": "20"}})
+    system.admin = a = Admin(system)
+    for module in ("orders", "stock", "prices"):
+        a.ok("CreateModule", name=module)
+    system.account = a.ok("CreateAccount", name="Acme", modules=["orders", "stock"]).account.id
+    other = a.ok("CreateAccount", name="Other", modules=["orders"]).account.id
+    system.group = a.ok("CreateCustomerGroup", account_id=system.account, code="trade", name="Trade").customer_group.id
+    system.markets = {code: a.ok("CreateMarket", account_id=system.account, code=code, name=code, customer_group_id=system.group if code == "b2b" else "").market
+                      for code in ("eu", "us", "old", "b2b")}
+    system.location = a.ok("CreateStockLocation", account_id=system.account, code="rotterdam", name="R", market_id=system.markets["eu"].id).stock_location
+    a.ok("DeactivateMarket", id=system.markets["old"].id)
+    system.foreign = a.ok("CreateMarket", account_id=other, code="theirs", name="Theirs").market
+    scopes = ["module:orders:write", "module:stock:read"]
+    system.clients, system.secrets = {}, {}
+    for name, fields in (("shop", {"kind": SALES_CHANNEL, "market_id": system.markets["eu"].id}), ("erp", {"kind": INTEGRATION}), ("crm", {"kind": INTEGRATION}),
+                         ("desk", {"kind": WEBAPP, "redirect_uris": [BACK]})):
+        made = a.ok("CreateClient", account_id=system.account, name=name, scopes=scopes, **fields)
+        system.clients[name], system.secrets[name] = made.client.id, made.secret
+    system.issuers = [wire.Dealer(system, system[name], "gateway") for name in ("issuer", "issuer2")]
+    return system
+
+
+def ask(system, address="192.0.2.1", issuer_of=0, **fields):
+    reply = system.issuers[issuer_of].call("jeton.v1.Issuer/Token", issuer.TokenRequest(**fields), timeout=25, timeout_ms=int(20000 * SLOW),
+                                           pairs={"client-address": address})
+    expect(reply is not None and reply.code == envelope.CODE_OK, f"the answer: {reply}")
+    return issuer.TokenReply.FromString(reply.body)
+
+
+def credentials(system, name, **fields):
+    return {"grant_type": "client_credentials", "client_id": system.clients[name], "client_secret": system.secrets[name], **fields}
+
+
+def given(system, name, **fields):
+    reply = ask(system, **credentials(system, name, **fields))
+    expect_equal((reply.status, reply.error, reply.error_description, reply.token_type), (200, "", "", "Bearer"))
+    return reply
+
+
+def refused(system, status, error, says="", **fields):
+    reply = ask(system, **fields)
+    expect_equal((reply.status, reply.error), (status, error), f"{fields}: {reply.error_description}")
+    expect(says in reply.error_description, f"{reply.error_description!r}, without {says!r}")
+    expect(all(" " <= c <= "~" and c not in '"\\' for c in reply.error_description), f"RFC 6749 section 5.2: {reply.error_description!r}")
+    expect_equal((reply.access_token, reply.token_type, reply.expires_in, reply.scope), ("", "", 0, ""), "of a refusal")
+    expect_equal(reply.www_authenticate, 'Basic realm="jeton"' if status == 401 else "")
+    return reply
+
+
+def decode(part):
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def decision(system, token, module="orders", access="read", **more):
+    reply = system.validate(token, module, access, **more)
+    return reply["decision"], reply["reason"], reply["status"]
+
+
+ALLOW = ("allow", "ok", 200)
+
+
+@test("a client gets a JWT by RFC 9068, which the validators allow for its modules and no others, until the client may have none (R17, R24, R25, R28)")
+def promise(system):
+    before = system.sql("select (select count(*) from changes) + (select count(*) from outbox) + (select count(*) from trail)")
+    reply = given(system, "erp")
+    expect_equal((reply.expires_in, reply.scope), (7200, "module:orders:write module:stock:read"))
+    header, claims = (decode(part) for part in reply.access_token.split(".")[:2])
+    expect_equal((header["alg"], header["typ"]), ("ES256", "at+jwt"))
+    expect(abs(claims.pop("iat") - time.time()) < 600 and len(claims.pop("jti")) == 22, "iat, jti")
+    expect(abs(claims.pop("exp") - time.time() - 7200) < 600, "exp")
+    erp = system.clients["erp"]
+    expect_equal(claims, {"iss": "https://jeton.localhost", "aud": "jeton", "sub": erp, "client_id": erp, "account": system.account, "client_kind": "integration",
+                          "scope": reply.scope, "environment": "live"})
+    expect_equal(system.sql("select (select count(*) from changes) + (select count(*) from outbox) + (select count(*) from trail)"), before,
+                 "rows, after a token was made")
+    token = reply.access_token
+    for module, access, wanted in (("orders", "read", ALLOW), ("orders", "write", ALLOW), ("stock", "read", ALLOW), ("stock", "write", ("deny", "read_only", 403)),
+                                   ("prices", "read", ("deny", "module_not_granted", 403))):
+        for _ in range(2):  # looked up, and from memory
+            expect_equal(decision(system, token, module, access), wanted, f"{module} {access}")
+    shown = system.validate(token)
+    expect_equal((shown["client"], shown["account"], shown.get("user", ""), shown.get("scope", "")), (erp, system.account, "", ""))
+    expect_equal(decision(system, token, environment="test"), ("deny", "wrong_environment", 403))
+
+    def ends(what, wanted, begin, end):
+        system.admin.ok(*begin[:1], **begin[1])
+        wait_for(lambda: all(decision(system, token, endpoint=v.endpoint) == wanted for v in system.of_kind("validator")), 5, what)
+        if end:
+            system.admin.ok(*end[:1], **end[1])
+            wait_for(lambda: decision(system, token) == ALLOW, 5, f"allowed again after: {what}")
+
+    account = {"id": system.account}
+    ends("the account is suspended", ("deny", "account_suspended", 403), ("SuspendAccount", account), ("ResumeAccount", account))
+    ends("the module is disabled", ("deny", "module_disabled", 403), ("DisableModule", {"account_id": system.account, "module": "orders"}),
+         ("EnableModule", {"account_id": system.account, "module": "orders"}))
+    ends("the client is inactive", ("deny", "disabled", 401), ("DeactivateClient", {"id": erp}), ("ActivateClient", {"id": erp}))
+    revision = system.admin.ok("GetClient", id=erp).client.revision
+    ends("the client lost a module", ("deny", "module_not_granted", 403),
+         ("EditClient", {"id": erp, "revision": revision, "fields": ["scopes"], "scopes": ["module:stock:read"]}),
+         ("EditClient", {"id": erp, "revision": revision + 1, "fields": ["scopes"], "scopes": ["module:orders:write", "module:stock:read"]}))
+    gone = system.admin.ok("CreateClient", account_id=system.account, name="gone", kind=INTEGRATION, scopes=["module:orders:read"])
+    token = ask(system, grant_type="client_credentials", client_id=gone.client.id, client_secret=gone.secret).access_token
+    expect_equal(decision(system, token), ALLOW)
+    ends("the client is deleted", ("deny", "revoked", 401), ("DeleteClient", {"id": gone.client.id}), None)
+    refused(system, 401, "invalid_client", grant_type="client_credentials", client_id=gone.client.id, client_secret=gone.secret)
+
+
+@test("each cell of R17's table")
+def table(system):
+    for name in ("shop", "erp"):
+        given(system, name)
+    expect_equal((given(system, "shop").expires_in, system.secrets["shop"]), (14400, ""))
+    refused(system, 400, "unauthorized_client", "client_credentials", **credentials(system, "desk"))
+    for grant in ("password", "authorization_code", "refresh_token", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Client_Credentials", "x"):
+        for name in ("shop", "erp", "desk"):
+            refused(system, 400, "unsupported_grant_type", **credentials(system, name, grant_type=grant))
+    refused(system, 400, "invalid_request", "grant_type", **credentials(system, "erp", grant_type=""))
+    life = system.admin.ok("CreateClient", account_id=system.account, name="long", kind=INTEGRATION, access_token_life_s=31536000)
+    reply = ask(system, grant_type="client_credentials", client_id=life.client.id, client_secret=life.secret)
+    expect_equal((reply.expires_in, reply.scope), (31536000, ""))
+    expect_equal(decision(system, reply.access_token), ("deny", "module_not_granted", 403), "a client without scopes")
+    opaque = system.admin.ok("CreateClient", account_id=system.account, name="opaque", kind=INTEGRATION, token_format=types.TOKEN_FORMAT_OPAQUE)
+    refused(system, 400, "unauthorized_client", "opaque", grant_type="client_credentials", client_id=opaque.client.id, client_secret=opaque.secret)
+    test_token = given(system, "erp", environment=types.ENVIRONMENT_TEST).access_token
+    expect_equal((decision(system, test_token, environment="test"), decision(system, test_token)), (ALLOW, ("deny", "wrong_environment", 403)))
+
+
+@test("who does not prove to be the client is told the same, whatever is wrong; it is in the trail (R36)")
+def authentication(system):
+    erp, secret = system.clients["erp"], system.secrets["erp"]
+    inactive = system.admin.ok("CreateClient", account_id=system.account, name="off", kind=INTEGRATION)
+    system.admin.ok("DeactivateClient", id=inactive.client.id)
+    texts = set()
+    records = lambda: int(system.sql("select count(*) from trail where event = 'platform.clients.client.authentication_failed'"))
+    wait_for(lambda: system.sql("select count(*) from outbox") == "0", 10, "the records of before are in the trail")
+    before = records()
+    bad = ((erp, ""), (erp, secret[:-1]), (erp, secret + "x"), (erp, secret.upper()), (erp, system.secrets["crm"]), (UNKNOWN, secret), (UNKNOWN, ""),
+           (system.clients["shop"], "x"), (system.clients["shop"], secret), (inactive.client.id, inactive.secret), ("", secret), ("CLI-1", secret),
+           ("CLI-0000-0000' or 1=1", secret), (erp.lower(), secret), (f" {erp}", secret), ("é" * 200, secret), (system.account, secret))
+    for client, given_secret in bad:
+        reply = refused(system, 401, "invalid_client", grant_type="client_credentials", client_id=client, client_secret=given_secret)
+        if client:
+            texts.add(reply.error_description)
+    expect_equal(len(texts), 1, f"{texts}")
+    refused(system, 401, "invalid_client", grant_type="client_credentials", client_id=erp,
+            client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer", client_assertion="a.b.c")
+    refused(system, 400, "invalid_request", "client_assertion", **credentials(system, "erp", client_assertion="a.b.c"))
+    wait_for(lambda: records() - before == len([c for c, _ in bad if c]) + 1, 10, "a record of each")
+    expect_equal(system.sql("select distinct account_id from trail where event = 'platform.clients.client.authentication_failed' order by 1").split("\n"),
+                 ["", system.account])
+
+
+@test("a secret is shown once and kept as a digest; while one takes the other's place both are good (R46)")
+def secrets(system):
+    a = system.admin
+    made = a.ok("CreateClient", account_id=system.account, name="rotating", kind=INTEGRATION)
+    client, first = made.client.id, made.secret
+    expect(first.startswith("jtn_client_") and len(first) == 54 and made.client.secret_made_at > 0 and made.client.secret_grace_until == 0, f"{made.client}")
+
+    def good(secret):
+        return ask(system, grant_type="client_credentials", client_id=client, client_secret=secret).status == 200
+
+    rotated = a.ok("RotateClientSecret", id=client)
+    second = rotated.secret
+    expect_equal((good(first), good(second), rotated.client.revision), (True, True, 2))
+    expect(abs(rotated.client.secret_grace_until - rotated.client.secret_made_at - 86400) <= 1, "a day of grace")
+    third = a.ok("RotateClientSecret", id=client, grace=types.Period(seconds=3600), revision=2).secret
+    expect_equal((good(first), good(second), good(third)), (False, True, True))
+    fourth = a.ok("RotateClientSecret", id=client, grace=types.Period(seconds=0))
+    expect_equal((good(third), good(fourth.secret), fourth.client.secret_grace_until), (False, True, 0))
+    system.sql(f"update clients set old_secret_digest = sha256('{first}'), secret_grace_until = now() - interval '1 second' where name = 'rotating'")
+    expect_equal(good(first), False, "the secret before, after its grace period")
+    a.refused("ABORTED", "RotateClientSecret", id=client, revision=1, says="revision 4")
+    a.refused("INVALID_ARGUMENT", "RotateClientSecret", id=client, grace=types.Period(seconds=604801), field="grace.seconds")
+    a.refused("INVALID_ARGUMENT", "RotateClientSecret", id=client, grace=types.Period(seconds=-1), field="grace.seconds")
+    a.refused("INVALID_ARGUMENT", "RotateClientSecret", id=client, revision=-1, field="revision")
+    a.refused("INVALID_ARGUMENT", "RotateClientSecret", id="x", field="id")
+    a.refused("NOT_FOUND", "RotateClientSecret", id=UNKNOWN)
+    a.refused("FAILED_PRECONDITION", "RotateClientSecret", id=system.clients["shop"], says="public")
+    dump = system.sql("select string_agg(c::text, ' ') from clients c") + system.sql("select coalesce(string_agg(encode(record, 'escape'), ' '), '') from trail")
+    for secret in (first, second, third, fourth.secret):
+        expect(secret[11:] not in dump, "a secret is in a dump")
+
+
+@test("a client's scopes name modules of its account (R2, R12)")
+def scopes(system):
+    a = system.admin
+
+    def bad(says, *scopes, at=0):
+        a.refused("INVALID_ARGUMENT", "CreateClient", account_id=system.account, name="x", kind=INTEGRATION, scopes=scopes, field=f"scopes[{at}]", says=says)
+        a.refused("INVALID_ARGUMENT", "EditClient", id=system.clients["crm"], revision=1, fields=["scopes"], scopes=scopes, field=f"scopes[{at}]", says=says)
+
+    for part in ("orders:read", "module:", "module::read", "module:orders", "module:orders:", "module:orders:both", "module:Orders:read", "module:1:read", "market:1", "",
+                 "module:orders:read module:stock:read", "module:" + "a" * 65 + ":read", "module:orders:read\n", "Module:orders:read"):
+        bad("", part)
+    bad("twice", "module:orders:read", "module:orders:write", at=1)
+    bad("enabled", "module:orders:read", "module:prices:read", at=1)
+    bad("enabled", "module:unheard:read")
+    a.refused("INVALID_ARGUMENT", "CreateClient", account_id=system.account, name="x", kind=INTEGRATION, scopes=["module:orders:read"] * 65, field="scopes")
+    # What it has may stay while its module is not enabled.
+    a.ok("EnableModule", account_id=system.account, module="prices")
+    made = a.ok("CreateClient", account_id=system.account, name="x", kind=INTEGRATION, scopes=["module:prices:write"]).client
+    a.ok("DisableModule", account_id=system.account, module="prices")
+    edited = a.ok("EditClient", id=made.id, revision=1, fields=["scopes"], scopes=["module:prices:read", "module:orders:read"]).client
+    expect_equal(list(edited.scopes), ["module:prices:read", "module:orders:read"])
+    expect_equal(a.ok("GetClient", id=made.id).client, edited)
+
+
+@test("what a token is for: resources and modules, and which part is refused (R13-R16)")
+def scope(system):
+    eu, us = system.markets["eu"].number, system.markets["us"].number
+    rotterdam = system.location.number
+    for name, asked, granted in (
+            ("erp", "", "module:orders:write module:stock:read"), ("erp", "module:orders:read", "module:orders:read"),
+            ("erp", "module:stock:read  market:code:eu", f"market:{eu} module:stock:read"),
+            ("erp", f"stock_location:code:rotterdam market:id:{system.markets['eu'].id}",
+             f"stock_location:{rotterdam} market:{eu} module:orders:write module:stock:read"),
+            ("shop", "", f"market:{eu} module:orders:write module:stock:read"), ("shop", f"market:{eu} module:orders:read", f"market:{eu} module:orders:read")):
+        reply = given(system, name, scope=asked)
+        expect_equal(reply.scope, granted, f"{name}, {asked!r}")
+        claims = decode(reply.access_token.split(".")[1])
+        numbers = lambda kind: [int(p.split(":")[1]) for p in granted.split() if p.startswith(kind)]
+        expect_equal((claims["scope"], claims.get("markets", []), claims.get("stock_locations", [])), (granted, numbers("market:"), numbers("stock_location:")))
+        shown = system.validate(reply.access_token, "stock" if "orders" not in granted else "orders")
+        expect_equal((shown["decision"], sorted(shown.get("scope", "").split())), ("allow", sorted(p for p in granted.split() if not p.startswith("module"))))
+    for name, asked, says in (
+            ("erp", "market:code:old", "'market:code:old' is inactive"), ("erp", "market:code:b2b", "private"), ("erp", f"market:{system.foreign.number}", "is not there"),
+            ("erp", "market:code:nowhere", "is not there"), ("erp", "stock_location:code:rotterdam", "requires its market"),
+            ("erp", "market:code:us stock_location:code:rotterdam", "belongs to no market"), ("erp", "module:stock:write", "'module:stock:write' is more"),
+            ("erp", "module:prices:read", "'module:prices:read' is more"), ("erp", "module:orders:read module:orders:write", "twice"),
+            ("erp", "module:orders", "'module:orders' has neither"), ("erp", "orders:read", "'orders:read' is neither"), ("erp", "module:", "has no name"),
+            ("erp", "market:0", "market:0"), ("erp", 'market:code:"\\', "market:code:"), ("shop", f"market:{us}", f"'market:{us}' is not the client's market"),
+            ("shop", "stock_location:code:rotterdam", "requires its market"), ("erp", "market:code:eu\tmodule:orders:read", "?"), ("erp", "é", "??")):
+        refused(system, 400, "invalid_scope", says, **credentials(system, name, scope=asked))
+    # Later: what becomes inactive is left out, and a token that has nothing left reaches nothing.
+    both, one = (given(system, "erp", scope=s).access_token for s in ("market:code:eu market:code:us stock_location:code:rotterdam", "market:code:eu"))
+    scope_of = lambda token: system.validate(token).get("scope", "")
+    expect_equal(scope_of(both), f"market:{min(eu, us)} market:{max(eu, us)} stock_location:{rotterdam}")
+    system.admin.ok("DeactivateMarket", id=system.markets["eu"].id)
+    wait_for(lambda: scope_of(both) == f"market:{us}", 5, "the market and its location are left out")
+    expect_equal((decision(system, both), decision(system, one)), (ALLOW, ("deny", "out_of_scope", 403)))
+    refused(system, 400, "invalid_scope", "is inactive", **credentials(system, "shop"))
+    system.admin.ok("ActivateMarket", id=system.markets["eu"].id)
+    wait_for(lambda: decision(system, one) == ALLOW, 5, "the market is back")
+    market = system.admin.ok("GetMarket", id=system.markets["eu"].id).market
+    system.admin.ok("EditMarket", id=market.id, revision=market.revision, fields=["customer_group_id"], customer_group_id=system.group)
+    wait_for(lambda: decision(system, one) == ("deny", "out_of_scope", 403), 5, "a market that is private now")
+    system.admin.ok("EditMarket", id=market.id, revision=market.revision + 1, fields=["customer_group_id"], customer_group_id="")
+
+
+@test("bad input: each field too long, and what is no text at all (R46)")
+def bad_input(system):
+    erp = credentials(system, "erp")
+    for field, size in (("client_id", 513), ("client_secret", 513), ("client_assertion_type", 513), ("client_assertion", 8193), ("scope", 4097), ("username", 513),
+                        ("password", 1025), ("code", 513), ("redirect_uri", 2049), ("code_verifier", 513), ("refresh_token", 513)):
+        refused(system, 400, "invalid_request", field, **{**erp, field: "x" * size})
+    refused(system, 400, "unsupported_grant_type", **{**erp, "grant_type": "x" * 30000})
+    refused(system, 400, "invalid_request", "environment", **{**erp, "environment": 3})
+    refused(system, 400, "invalid_request", "environment", **{**erp, "environment": -1})
+    refused(system, 400, "invalid_scope", **{**erp, "scope": " ".join(f"market:{i}" for i in range(1, 66))})
+    refused(system, 400, "invalid_scope", "is not there", **{**erp, "scope": " ".join(f"market:{i + 10000}" for i in range(1, 64))})
+    refused(system, 400, "invalid_scope", **{**erp, "scope": " ".join(f"module:m{i}:read" for i in range(66))})
+    for bad in (b"\x0a\xff", b"\x12\x03a\0b", b"\xff" * 100, b"\x0a\x02\xc3\x28"):
+        reply = system.issuers[0].call("jeton.v1.Issuer/Token", bad, timeout=25)
+        expect_equal(reply.code, envelope.CODE_INVALID_ARGUMENT, f"{bad}")
+
+
+@test("so many requests a minute of a client and address, whatever becomes of them (R20)")
+def limit(system):
+    system["issuer2"].settings["token_client_per_minute"] = "3"
+    system["issuer2"].restart()
+    strict = wire.Dealer(system, system["issuer2"], "gateway")
+    system.issuers.reverse()
+    system.issuers[0] = strict
+    erp = credentials(system, "erp")
+    results = [ask(system, address="192.0.2.9", **erp) for _ in range(5)]
+    expect_equal([r.status for r in results[:3]] + [results[4].status], [200] * 3 + [429])
+    expect(results[4].error == "temporarily_unavailable" and 0 < results[4].retry_after <= 60, f"{results[4]}")
+    expect_equal((ask(system, address="192.0.2.10", **erp).status, ask(system, address="192.0.2.9", **credentials(system, "shop")).status), (200, 200))
+    refusals = [ask(system, address="192.0.2.11", **{**erp, "client_secret": "x"}).status for _ in range(4)]
+    expect_equal(refusals, [401, 401, 401, 429], "refusals count, too")
+    # Another issuer counts for itself: callers ask a client's home among the issuers.
+    expect_equal(ask(system, address="192.0.2.9", issuer_of=1, **erp).status, 200)
+    system.issuers.reverse()
+
+
+@test("what was given and refused is in the access log, and so is what tokens of clients were used for (R39)")
+def log(system):
+    crm = system.sql("select number from clients where name = 'crm'")
+    reply = given(system, "crm")
+    refused(system, 401, "invalid_client", **credentials(system, "crm", client_secret="no"))
+    refused(system, 400, "invalid_scope", **credentials(system, "crm", scope="module:prices:read"))
+    expect_equal(decision(system, reply.access_token), ALLOW)
+    reasons = {name: issuer.GrantReason.Value(f"GRANT_REASON_{name}") for name in ("OK", "CLIENT_SECRET", "SCOPE")}
+    found = lambda: set(system.sql(f"select grant_type || ' ' || decision || ' ' || reason from use_log where client = {crm}").split("\n"))
+    wanted = {f"2 1 {reasons['OK']}", f"2 2 {reasons['CLIENT_SECRET']}", f"2 2 {reasons['SCOPE']}", "0 1 1"}
+    wait_for(lambda: wanted <= found(), 15, f"{wanted} in the log")
+    expect(reply.access_token not in system.sql("select string_agg(u::text, ' ') from use_log u"), "a token in the log")
+
+
+@test("nobody can tell: no database is 503, neither yes nor no")
+def unavailable(system):
+    erp = credentials(system, "erp")
+    token = given(system, "erp").access_token
+    system.postgres.stop()
+    try:
+        reply = system.issuers[0].call("jeton.v1.Issuer/Token", issuer.TokenRequest(**erp), timeout=25, timeout_ms=int(20000 * SLOW))
+        said = issuer.TokenReply.FromString(reply.body)
+        expect(reply.code == envelope.CODE_UNAVAILABLE or (said.status, said.error, said.access_token) == (503, "temporarily_unavailable", ""), f"{reply}")
+    finally:
+        system.postgres.start()
+    wait_for(lambda: system.health() and all(row.get("state") in ("serving", "standby") for row in system.health()), 20, "the database is back")
+    expect_equal(ask(system, **erp).status, 200)
+    wait_for(lambda: decision(system, token) == ALLOW, 20, "and allows again")
+
+
+@test("the command line: the secret once, the grant in one line")
+def command_line(system):
+    made = system.cli("client", "create", "--account", system.account, "--name", "CLI", "--kind", "integration", "--scope", "module:orders:read", "--scope",
+                      "module:stock:read")
+    expect_equal((made["scopes"], made["secret"][:11]), (["module:orders:read", "module:stock:read"], "jtn_client_"))
+    expect("secret" not in system.cli("client", "show", made["id"]), "the secret is shown again")
+    path = system.path("secret")
+    rotated = system.cli("client", "secret", "rotate", made["id"], "--grace", "0", "--value-file", path)
+    expect_equal((rotated["value_file"], "secret" in rotated), (path, False))
+    system.jeton("client", "secret", "reveal", made["id"], check=64)
+    token = system.jeton("grant", "client-credentials", made["id"], "--secret-file", path, "--scope", "module:orders:read", "--token-only", check=0).stdout.strip()
+    expect_equal(decision(system, token, "stock"), ("deny", "module_not_granted", 403))
+    run = system.jeton("grant", "client-credentials", made["id"], input=made["secret"] + "\n", check=77)
+    expect("invalid_client" in run.stderr, run.stderr)
+    run = system.jeton("grant", "client-credentials", made["id"], made["secret"], check=64)
+    expect(made["secret"] not in run.stderr, "a secret in an error")
+    shown = system.cli("grant", "client-credentials", system.clients["shop"], "--public")
+    expect_equal((shown["token_type"], shown["expires_in"]), ("Bearer", "14400") if isinstance(shown["expires_in"], str) else ("Bearer", 14400))
+    text = system.jeton("client", "create", "--account", system.account, "--name", "T", "--kind", "integration", check=0).stdout
+    expect("jtn_client_" in text, "the secret, as text")
+    expect("jtn_client_" not in system.jeton("client", "create", "--account", system.account, "--name", "S", "--kind", "sales_channel", "--market",
+                                            system.markets["us"].id, check=0).stdout, "a public client has none")
+    system.check_logs()
+
+
+main(shop)
