@@ -7,40 +7,7 @@
 // A time that has passed.
 enum { NEXT_TURN = 1 };
 
-// ---- lists of calls ------------------------------------------------------------------------------------------------
-
-void
-db_list_append (struct call_list *list, struct call *call)
-{
-    call->next = NULL;
-    if (list->last)
-        list->last->next = call;
-    else
-        list->first = call;
-    list->last = call;
-}
-
-void
-db_list_prepend (struct call_list *list, struct call *call)
-{
-    call->next = list->first;
-    list->first = call;
-    if (!list->last)
-        list->last = call;
-}
-
-struct call *
-db_list_take (struct call_list *list)
-{
-    struct call *call = list->first;
-    if (call) {
-        list->first = call->next;
-        if (!list->first)
-            list->last = NULL;
-        call->next = NULL;
-    }
-    return call;
-}
+// ---- calls -------------------------------------------------------------------------------------------------------
 
 void
 db_call_clear (struct call *call)
@@ -101,8 +68,8 @@ call_new (const struct db *db, const struct db_step *steps, size_t n)
         step->statement = &db->options.statements[steps[i].statement];
         step->n = steps[i].params ? steps[i].params->n : 0;
         step->values = carve (&at, (size_t) step->n * sizeof *step->values);
-        call->write |= step->statement->write != 0 && step->statement->write != DB_READ_MANY;
-        assert (step->statement->write <= true || n == 1);
+        call->write |= (step->statement->write & (true | DB_MANY)) != 0;
+        assert (!(step->statement->write & (DB_MANY | DB_READ_MANY)) || n == 1);
     }
     for (size_t i = 0; i < n; i++) {
         call->steps[i].lengths = carve (&at, (size_t) call->steps[i].n * sizeof (int));
@@ -186,11 +153,22 @@ least_loaded (struct db *db, bool write, uint64_t tried)
     return best;
 }
 
+// Reads that can run as one statement wait for a connection that has no read in flight: meanwhile more of them come.
+static uint64_t
+reading (const struct db *db)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < db->options.connections; i++)
+        bits |= (uint64_t) (db->connections[i].n_reads > 0) << i;
+    return bits;
+}
+
 static void
 send_reads (struct db *db)
 {
     struct connection *connection;
-    while (db->reads.first && (connection = least_loaded (db, false, 0)))
+    while (db->reads.first &&
+           (connection = least_loaded (db, false, db_is_many (db->reads.first) ? reading (db) : 0)))
         db_group_send (connection, &db->reads, db->options.group_limit);
 }
 

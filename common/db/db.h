@@ -37,7 +37,7 @@ struct db_statement {
     const char *name; // unique in the process
     const char *sql;  // with $1 … $n
     unsigned
-        write; // true: changes something; DB_MANY: so for many calls at once; DB_READ_MANY: reads for many at once
+        write; // true: changes something; DB_MANY: so for many calls at once; DB_READ_MANY: reads for many at once; DB_BINARY
 };
 
 // A write of many calls, for what many ask for at once: it costs PostgreSQL far less to make a hundred rows with one statement than with
@@ -46,8 +46,10 @@ struct db_statement {
 //     INSERT … SELECT … FROM unnest ($1::bigint[], $2::text[]) WITH ORDINALITY AS i (account, name, n) … RETURNING n, …
 // A call gets its own rows (with that column). One of the group that fails makes each run for itself, as always.
 //
-// DB_READ_MANY is the same of a read, such as finding rows by keys. Its results are in binary: db_get_fields.
-enum { DB_MANY = 2, DB_READ_MANY = 4 };
+// DB_READ_MANY is the same of a read, such as finding rows by keys. While one such is in flight on each connection, the next ones gather.
+//
+// DB_BINARY is a read that has its results in binary, as those of DB_READ_MANY are: bytea takes half as much then.
+enum { DB_MANY = 2, DB_READ_MANY = 4, DB_BINARY = 8 };
 
 // Parameters under construction. Values are copied when the call is made; what they point to must live until then.
 enum { DB_PARAMS_MAX = 32 };
@@ -156,9 +158,9 @@ struct db_stats {
 };
 const struct db_stats *db_stats (const struct db *db);
 
-// db_get_… (result, row, column, …): Read a column and check it: a row of the database is input too. False when the column
-// is NULL, of the wrong form or too long. Text is valid until the result goes; bytes are decoded from bytea's hex form into
-// `data_r` (size at most; length_r gets the length).
+// db_get_… (result, row, column, …): Read a column, in text or in binary, and check it: a row of the database is input too. False when the column
+// is NULL, of the wrong form (in binary: of another type than text, an integer, boolean, bytea) or too long. Text is valid until the result goes; bytes are put
+// into `data_r` (size at most; length_r gets the length).
 bool db_get_text (const PGresult *result, int row, int column, const char **text_r)
     __attribute__ ((warn_unused_result));
 bool db_get_int (const PGresult *result, int row, int column, int64_t *value_r)

@@ -51,7 +51,7 @@ call_send (PGconn *pg, struct call *call)
     for (size_t i = 0; i < call->n; i++) {
         const struct call_step *step = &call->steps[i];
         if (!PQsendQueryPrepared (pg, step->statement->name, step->n, step->values, step->lengths,
-                                  step->formats, 0))
+                                  step->formats, db_is_binary (step->statement)))
             return false;
     }
     return true;
@@ -77,6 +77,7 @@ db_group_send (struct connection *connection, struct call_list *list, size_t lim
     connection->last = group;
     connection->n_calls += group->n;
     connection->n_writes += group->write;
+    connection->n_reads += !group->write;
     connection->db->stats.groups++;
 
     bool sent = true;
@@ -102,6 +103,7 @@ take_off (struct connection *connection)
         connection->last = NULL;
     connection->n_calls -= group->n;
     connection->n_writes -= group->write;
+    connection->n_reads -= !group->write;
     return group;
 }
 

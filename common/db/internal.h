@@ -6,7 +6,7 @@
 // conninfo.c   the connection string, with addresses in the place of names
 // many.c       calls that run as one statement
 // copy.c       a long answer on a connection of its own; field.c: its rows, and binary values
-// params.c, result.c: values in, values out
+// params.c, result.c: values in, values out; list.c: lists of calls
 //
 // Control flow: each event (socket, timer, resolver) ends in db_settle, the one place from which callbacks are called and waiting
 // calls are sent. Nothing else calls back, so no function here has to fear that what it works on changes under it.
@@ -105,12 +105,12 @@ struct connection {
     int64_t backoff_ms; // for the next failure
     struct resolver_query *query;
     struct address_list addresses;
-    size_t host;                     // that is being resolved
-    size_t expected;                 // LINK_PREPARING: results still to come
-    bool between;                    // as in a group
-    struct call_group *first, *last; // in flight, oldest first
-    size_t n_calls, n_writes;        // calls, and write groups, in flight
-    struct error fault;              // why the session ends; "" when the server has not said
+    size_t host;                       // that is being resolved
+    size_t expected;                   // LINK_PREPARING: results still to come
+    bool between;                      // as in a group
+    struct call_group *first, *last;   // in flight, oldest first
+    size_t n_calls, n_writes, n_reads; // calls, groups that write and groups that read, in flight
+    struct error fault;                // why the session ends; "" when the server has not said
 };
 
 struct db {
@@ -153,11 +153,12 @@ void db_group_send (struct connection *connection, struct call_list *list, size_
 // session; connection->fault says which.
 bool db_group_result (struct connection *connection, PGresult *result)
     __attribute__ ((warn_unused_result));
-// db_is_many (call): Its statement is DB_MANY or DB_READ_MANY.
+// db_is_many (call): Its statement is DB_MANY or DB_READ_MANY. db_is_binary (statement): Its results come in binary.
 // db_many_run (call): How many from this on run as one statement; 1: it runs alone, or its statement is neither.
 // db_many_send (pg, first, n): Send them. False: it failed. db_many_divide (first, n, result): Give each its rows. False: it is no result
 // that such a statement may have.
 bool db_is_many (const struct call *call);
+bool db_is_binary (const struct db_statement *statement);
 size_t db_many_run (const struct call *call);
 bool db_many_send (PGconn *pg, const struct call *first, size_t n)
     __attribute__ ((warn_unused_result));

@@ -10,6 +10,12 @@ db_is_many (const struct call *call)
     return (call->steps[0].statement->write & (DB_MANY | DB_READ_MANY)) != 0;
 }
 
+bool
+db_is_binary (const struct db_statement *statement)
+{
+    return (statement->write & (DB_READ_MANY | DB_BINARY)) != 0;
+}
+
 size_t
 db_many_run (const struct call *call)
 {
@@ -24,83 +30,90 @@ db_many_run (const struct call *call)
 
 // ---- arrays --------------------------------------------------------------------------------------------------------
 
-// An array as PostgreSQL reads it: {"a","b",NULL}. Each element is in quotes, where only quotes and backslashes mean anything.
+// A parameter of all calls.
+struct array {
+    char *data;
+    size_t size; // without the NUL behind it
+    bool binary;
+};
+
+static bool
+has_bytes (const struct call *call, size_t n, int k)
+{
+    for (; n > 0; n--, call = call->next)
+        if (call->steps[0].values[k] && call->steps[0].formats[k])
+            return true;
+    return false;
+}
+
+// Of bytea, whose text would be twice as long.
+static struct array
+array_of_bytes (const struct call *call, size_t n, int k)
+{
+    cleanup_free struct db_item *items = xcalloc (n, sizeof *items);
+    for (size_t i = 0; i < n; i++, call = call->next)
+        items[i] = (struct db_item){call->steps[0].values[k], (size_t) call->steps[0].lengths[k]};
+    struct array array = {.size = db_array_size (items, n), .binary = true};
+    array.data = xcalloc (1, array.size);
+    db_array_pack (DB_BYTEA, items, n, (uint8_t *) array.data);
+    return array;
+}
+
+// What PostgreSQL reads as an array: {"a","b",NULL}. Each element is in quotes, where only quotes and backslashes mean anything.
 static char *
 append_text (char *at, const char *text)
 {
+    *at++ = '"';
     for (; *text; text++) {
         if (*text == '"' || *text == '\\')
             *at++ = '\\';
         *at++ = *text;
     }
+    *at++ = '"';
     return at;
 }
 
-// bytea's hexadecimal form.
-static char *
-append_bytes (char *at, const uint8_t *data, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    at = stpcpy (at, "\\\\x");
-    for (size_t i = 0; i < size; i++) {
-        *at++ = digits[data[i] >> 4];
-        *at++ = digits[data[i] & 15];
-    }
-    return at;
-}
-
-static size_t
-element_size_max (const struct call_step *step, int k)
-{
-    enum { AROUND = sizeof ",\"\\\\x\"", NULL_SIZE = sizeof ",NULL" };
-    if (!step->values[k])
-        return NULL_SIZE;
-    return AROUND + 2 * (step->formats[k] ? (size_t) step->lengths[k] : strlen (step->values[k]));
-}
-
-// Parameter k of n calls.
-static char *
-array_new (const struct call *first, size_t n, int k)
+static struct array
+array_of_text (const struct call *first, size_t n, int k)
 {
     size_t size = sizeof "{}";
     const struct call *call = first;
-    for (size_t i = 0; i < n; i++, call = call->next)
-        size += element_size_max (&call->steps[0], k);
-    char *array = xcalloc (1, size), *at = array;
+    for (size_t i = 0; i < n; i++, call = call->next) {
+        const char *value = call->steps[0].values[k];
+        size += value ? sizeof ",\"\"" + 2 * strlen (value) : sizeof ",NULL";
+    }
+    char *data = xcalloc (1, size), *at = data;
     *at++ = '{';
     call = first;
     for (size_t i = 0; i < n; i++, call = call->next) {
-        const struct call_step *step = &call->steps[0];
-        const char *value = step->values[k];
         if (i > 0)
             *at++ = ',';
-        if (!value) {
-            at = stpcpy (at, "NULL");
-            continue;
-        }
-        *at++ = '"';
-        at = step->formats[k]
-                 ? append_bytes (at, (const uint8_t *) value, (size_t) step->lengths[k])
-                 : append_text (at, value);
-        *at++ = '"';
+        const char *value = call->steps[0].values[k];
+        at = value ? append_text (at, value) : stpcpy (at, "NULL");
     }
-    *at = '}';
-    return array;
+    *at++ = '}';
+    return (struct array){.data = data, .size = (size_t) (at - data)};
 }
 
 bool
 db_many_send (PGconn *pg, const struct call *first, size_t n)
 {
     const struct call_step *step = &first->steps[0];
-    char *arrays[DB_PARAMS_MAX];
-    for (int k = 0; k < step->n; k++)
-        arrays[k] = array_new (first, n, k);
-    bool sent =
-        PQsendQueryPrepared (pg, step->statement->name, step->n, (const char *const *) arrays, NULL,
-                             NULL, step->statement->write == DB_READ_MANY) == 1;
+    const char *values[DB_PARAMS_MAX];
+    struct array arrays[DB_PARAMS_MAX];
+    int lengths[DB_PARAMS_MAX], formats[DB_PARAMS_MAX];
     for (int k = 0; k < step->n; k++) {
-        explicit_bzero (arrays[k], strlen (arrays[k])); // as call_destroy
-        free (arrays[k]);
+        arrays[k] =
+            has_bytes (first, n, k) ? array_of_bytes (first, n, k) : array_of_text (first, n, k);
+        values[k] = arrays[k].data;
+        lengths[k] = (int) arrays[k].size;
+        formats[k] = arrays[k].binary;
+    }
+    bool sent = PQsendQueryPrepared (pg, step->statement->name, step->n, values, lengths, formats,
+                                     db_is_binary (step->statement)) == 1;
+    for (int k = 0; k < step->n; k++) {
+        explicit_bzero (arrays[k].data, arrays[k].size); // as call_destroy
+        free (arrays[k].data);
     }
     return sent;
 }
@@ -125,7 +138,6 @@ db_many_divide (struct call *first, size_t n, const PGresult *result)
 {
     struct call **calls = xcalloc (n, sizeof (struct call *));
     bool good = PQresultStatus (result) == PGRES_TUPLES_OK;
-    bool binary = first->steps[0].statement->write == DB_READ_MANY;
     struct call *call = first;
     for (size_t i = 0; i < n && good; i++, call = call->next) {
         calls[i] = call;
@@ -134,10 +146,7 @@ db_many_divide (struct call *first, size_t n, const PGresult *result)
     }
     for (int row = 0; good && row < PQntuples (result); row++) {
         int64_t number;
-        struct db_field field;
-        good = (binary ? db_get_fields (result, row, 0, &field, 1) && db_field_int (&field, &number)
-                       : db_get_int (result, row, 0, &number)) &&
-               number >= 1 && (uint64_t) number <= n &&
+        good = db_get_int (result, row, 0, &number) && number >= 1 && (uint64_t) number <= n &&
                row_copy (calls[number - 1]->results[0], result, row);
     }
     free (calls);

@@ -186,14 +186,18 @@ const struct db_statement store_statements[] = {
 
 TOKEN_LIST_STATEMENTS,
 
+// Of many at once, too.
 [TOKEN_PREPARE] = {"token_prepare",
-    "SELECT nextval ('tokens_number_seq'), a.token_limit,"
-    " a.live_tokens, coalesce (u.account, 0), coalesce (u.status, 0),"
-    " (SELECT coalesce (string_agg (m.name || ':' || m.number || ':'"
-    "   || coalesce (e.enabled, false)::integer, ','), '')"
-    "  FROM modules m LEFT JOIN account_modules e ON e.account = a.number AND e.module = m.number"
-    "  WHERE m.name = ANY (string_to_array ($3, ',')))"
-    " FROM accounts a LEFT JOIN users u ON u.number = $2::bigint AND u.status <> 3 WHERE a.number = $1::bigint", false},
+    "WITH input AS MATERIALIZED (SELECT * FROM unnest ($1::bigint[], $2::bigint[], $3::text[]) WITH ORDINALITY"
+    "  AS i (account, owner, modules, n)),"
+    " named AS MATERIALIZED (SELECT i.n, string_agg (m.name || ':' || m.number || ':'"
+    "   || coalesce (e.enabled, false)::integer, ',') AS modules"
+    "  FROM input i CROSS JOIN LATERAL unnest (string_to_array (i.modules, ',')) AS w (name) JOIN modules m ON m.name = w.name"
+    "  LEFT JOIN account_modules e ON e.account = i.account AND e.module = m.number GROUP BY i.n)"
+    " SELECT i.n, nextval ('tokens_number_seq'), a.token_limit, a.live_tokens, coalesce (u.account, 0),"
+    " coalesce (u.status, 0), coalesce (w.modules, '')"
+    " FROM input i JOIN accounts a ON a.number = i.account"
+    " LEFT JOIN users u ON u.number = i.owner AND u.status <> 3 LEFT JOIN named w ON w.n = i.n", DB_READ_MANY},
 
 // Of many at once (DB_MANY). The accounts' rows are locked first, in order; what a locked row then says is what is true, so that two creations never
 // share the last place. Of those that come together, as many as there are places for have one, in their order.

@@ -117,9 +117,9 @@ void store_prefix_release (struct request *request, const char *prefix, db_callb
 void store_prefix_remove (struct request *request, const struct change *change, const char *prefix,
                           db_callback *callback);
 
-// store_token_prepare (request, account, owner, modules, callback): One row: the number for a new token; the account's limit of tokens, and
-// how many it has; the account of the owner (0: no such user), and the owner's status; of the comma-separated names of modules, those
-// that there are, as "name:number:enabled,…" with enabled 0 or 1. None when there is no such account.
+// store_token_prepare (request, account, owner, modules, callback): One row, after a column that says nothing: the number for a new token; the
+// account's limit of tokens, and how many it has; the account of the owner (0: no such user), and the owner's status; of the comma-separated
+// names of modules, those that there are, as "name:number:enabled,…" with enabled 0 or 1. None when there is no such account.
 void store_token_prepare (struct request *request, int64_t account, int64_t owner,
                           const char *modules, db_callback *callback);
 

@@ -168,6 +168,7 @@ admin_create_token_read (void *context, enum db_outcome outcome, PGresult *const
     struct change *change = request_context (request);
     struct creation *creation = change->own;
     struct row row = row_of (request_arena (request), results[0], 0);
+    (void) row_int (&row); // which of many it was
     change->number = row_number (&row);
     if (!guard_account (request, &row) ||
         !(creation->new.modules = names_match (request, &row, ".module", message->account_id,

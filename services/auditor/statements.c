@@ -87,7 +87,7 @@ const struct db_statement store_statements[] = {
               " ON true",
               false},
     [OUTBOX] = {"auditor_outbox", "SELECT id, record FROM outbox ORDER BY id LIMIT $1::bigint",
-                false},
+                DB_BINARY},
     // Columns of as many entries as there are.
     [APPEND] = {"auditor_append",
                 "INSERT INTO trail (sequence, record, digest, event, object_id, actor_id,"
@@ -188,7 +188,7 @@ const struct db_statement store_statements[] = {
                       " (SELECT id FROM changes WHERE xid < $1::text::xid8 ORDER BY xid"
                       "  LIMIT $2::bigint) RETURNING id) SELECT count(*) FROM gone",
                       true},
-    // $1 source, $2 sequence, $3 rows, then a column each: unnested side by side, which costs less than unnest of many, that keeps each in a store of its own. Who inserts holds use_head until the commit: numbers are given in the order of commits.
+    // $1 source, $2 sequence, $3 rows, then a column each: unnested side by side, which costs less than unnest of many, that keeps each in a store of its own. An array may be empty where a column was left out. Who inserts holds use_head until the commit: numbers are given in the order of commits.
     [USE_TAKE] =
         {"auditor_use_take",
          "WITH taken AS (INSERT INTO use_sources AS s (source, sequence, taken_at)"
@@ -202,8 +202,8 @@ const struct db_statement store_statements[] = {
          "   peer, address, access, environment, decision, reason, client, customer, grant_type)"
          "  SELECT head.base + r.n, r.second, r.count, r.account, r.token, r.owner, r.jti, "
          "r.module,"
-         "   r.peer, r.address, r.access, r.environment, r.decision, r.reason, r.client,"
-         "   r.customer, r.grant_type"
+         "   r.peer, r.address, r.access, r.environment, r.decision, r.reason, "
+         "   coalesce (r.client, 0), coalesce (r.customer, 0), coalesce (r.grant_type, 0)"
          "  FROM head, (SELECT generate_series (1, $3::bigint) AS n,"
          "   unnest ($4::bigint[]) AS second, unnest ($5::bigint[]) AS count,"
          "   unnest ($6::bigint[]) AS account, unnest ($7::bigint[]) AS token,"
@@ -237,28 +237,29 @@ const struct db_statement store_statements[] = {
     [USE_DAYS_TOKEN] = {"auditor_use_days_token", USE_DAYS_BY ("token = $6::bigint AND"), false},
     [USE_DAYS_ACCOUNT] = {"auditor_use_days_account", USE_DAYS_BY ("account = $6::bigint AND"),
                           false},
-    // $1 rows at most. use_fold has one row, which the planner is told. To be given a token is no use of it. A clock that was ahead must not keep
+    // $1 rows at most. use_fold has one row, which the planner is told; and of "grant_type < 1" it assumes that many rows are (all validations, in
+    // fact), so that it adds them up by hashing. To be given a token is no use of it. A clock that was ahead must not keep
     // later uses from showing.
     [USE_FOLD] = {"auditor_use_fold",
-                  "WITH step AS (SELECT f.folded, s.last FROM"
-                  "  (SELECT folded FROM use_fold LIMIT 1 FOR UPDATE) f CROSS JOIN LATERAL"
-                  "  (SELECT max (id) AS last FROM (SELECT id FROM use_log WHERE id > f.folded"
-                  "   ORDER BY id LIMIT $1::bigint) next) s WHERE s.last IS NOT NULL),"
-                  " done AS (UPDATE use_fold SET folded = step.last FROM step),"
-                  " rows AS MATERIALIZED (SELECT l.* FROM step JOIN use_log l"
-                  "  ON l.id > step.folded AND l.id <= step.last),"
+                  "WITH step AS MATERIALIZED (SELECT folded FROM use_fold LIMIT 1 FOR UPDATE),"
+                  " rows AS MATERIALIZED (SELECT id, token, account, second, count, decision,"
+                  "   grant_type FROM use_log WHERE id > (SELECT folded FROM step)"
+                  "  ORDER BY id LIMIT $1::bigint),"
+                  " done AS (UPDATE use_fold SET folded = r.last"
+                  "  FROM (SELECT max (id) AS last FROM rows) r WHERE r.last IS NOT NULL),"
+                  " used AS MATERIALIZED (SELECT token, second / 86400 AS day,"
+                  "   max (account) AS account,"
+                  "   coalesce (sum (count) FILTER (WHERE decision = 1), 0) AS allowed,"
+                  "   coalesce (sum (count) FILTER (WHERE decision <> 1), 0) AS denied,"
+                  "   max (second) FILTER (WHERE decision = 1) AS last"
+                  "  FROM rows WHERE token <> 0 AND grant_type < 1 GROUP BY 1, 2),"
                   " days AS (INSERT INTO use_days AS d (token, day, account, allowed, denied)"
-                  "  SELECT token, second / 86400, max (account),"
-                  "   coalesce (sum (count) FILTER (WHERE decision = 1), 0),"
-                  "   coalesce (sum (count) FILTER (WHERE decision <> 1), 0)"
-                  "  FROM rows WHERE token <> 0 AND grant_type = 0"
-                  "  GROUP BY token, second / 86400 ORDER BY 1, 2"
+                  "  SELECT token, day, account, allowed, denied FROM used ORDER BY 1, 2"
                   "  ON CONFLICT (token, day) DO UPDATE SET allowed = d.allowed + excluded.allowed,"
                   "   denied = d.denied + excluded.denied),"
-                  " used AS (INSERT INTO token_use AS u (token, last_second)"
-                  "  SELECT token, least (max (second), extract (epoch FROM now ())::bigint)"
-                  "  FROM rows WHERE token <> 0 AND grant_type = 0 AND decision = 1"
-                  "  GROUP BY token ORDER BY 1"
+                  " shown AS (INSERT INTO token_use AS u (token, last_second)"
+                  "  SELECT token, least (max (last), extract (epoch FROM now ())::bigint)"
+                  "  FROM used WHERE last IS NOT NULL GROUP BY token ORDER BY 1"
                   "  ON CONFLICT (token) DO UPDATE"
                   "  SET last_second = greatest (u.last_second, excluded.last_second))"
                   " SELECT count (*) FROM rows",

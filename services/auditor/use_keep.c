@@ -3,13 +3,19 @@
 #include "common/log/log.h"
 #include "services/auditor/auditor.h"
 
-enum { TICK_MS = 500, LOOK_MS = 60 * 1000, FOLD_ROWS = 5000, SHOW_TOKENS = 500, DAYS_ROWS = 5000 };
+enum { TICK_MS = 500, LOOK_MS = 60 * 1000, SHOW_TOKENS = 500, DAYS_ROWS = 5000 };
+// A round of showing looks at every token that was used lately: the next one begins a while later, and has a tenth of the time at most.
+enum { SHOW_MS = 1000, SHOW_PAUSE = 9 };
+// In one step: many, because most of its cost is for each token in it, and not for each row. Fewer while the database does not manage so many in time.
+enum { FOLD_ROWS_MIN = 1000, FOLD_ROWS_MAX = 50000 };
 
 struct use_keep {
     struct auditor *auditor;
     bool busy;
-    int64_t token;   // where the round of showing last access goes on
-    int64_t look_ms; // when partitions are looked at again (monotonic)
+    int64_t fold_rows;           // in the next step, at most
+    int64_t token;               // where the round of showing last access goes on
+    int64_t showing_ms, show_ms; // when that began, and when the next one may (monotonic)
+    int64_t look_ms;             // when partitions are looked at again (monotonic)
 };
 
 static void fold (struct use_keep *keep);
@@ -99,16 +105,21 @@ shown (void *context, enum db_outcome outcome, int64_t token)
     if (!went (keep, outcome, "last access"))
         return;
     keep->token = token;
-    if (token != 0)
+    if (token != 0) {
         show (keep);
-    else
-        look (keep);
+        return;
+    }
+    int64_t now = zclock_mono (), pause_ms = SHOW_PAUSE * (now - keep->showing_ms);
+    keep->show_ms = now + (pause_ms > SHOW_MS ? pause_ms : SHOW_MS);
+    look (keep);
 }
 
 static void
 show (struct use_keep *keep)
 {
     keep->busy = true;
+    if (keep->token == 0)
+        keep->showing_ms = zclock_mono ();
     store_use_show (keep->auditor->process.db, keep->token, SHOW_TOKENS,
                     keep->auditor->settings.last_access_step_s, shown, keep);
 }
@@ -117,20 +128,27 @@ static void
 folded (void *context, enum db_outcome outcome, int64_t rows)
 {
     struct use_keep *keep = context;
+    bool full = rows == keep->fold_rows;
+    if (outcome != DB_OK && keep->fold_rows / 2 >= FOLD_ROWS_MIN)
+        keep->fold_rows /= 2;
+    else if (outcome == DB_OK && full && keep->fold_rows < FOLD_ROWS_MAX)
+        keep->fold_rows *= 2;
     if (!went (keep, outcome, "fold"))
         return;
     keep->auditor->stats.use_folded += (uint64_t) rows;
-    if (rows == FOLD_ROWS)
+    if (full)
         fold (keep);
-    else
+    else if (keep->token != 0 || zclock_mono () >= keep->show_ms)
         show (keep);
+    else
+        look (keep);
 }
 
 static void
 fold (struct use_keep *keep)
 {
     keep->busy = true;
-    store_use_fold (keep->auditor->process.db, FOLD_ROWS, folded, keep);
+    store_use_fold (keep->auditor->process.db, keep->fold_rows, folded, keep);
 }
 
 static int
@@ -151,6 +169,7 @@ use_keep_new (struct auditor *auditor)
 {
     struct use_keep *keep = xcalloc (1, sizeof *keep);
     keep->auditor = auditor;
+    keep->fold_rows = FOLD_ROWS_MAX;
     loop_timer (auditor->process.loop, TICK_MS, 0, tick, keep);
     return keep;
 }

@@ -20,7 +20,6 @@ Row = namedtuple("Row", "name what beside figures floor ours")
 
 IN_FLIGHT = 1024
 USES_A_SECOND = 40000
-USED_AT = int(time.time())
 LIMIT = 4096  # in_flight_limit of a client that sets none
 
 
@@ -148,13 +147,14 @@ def creations(bench, _floor):
 
 def uses(bench, *target):
     """As many rows of the access log as it takes some seconds to store; the same for the floor and ours of a round."""
-    return floors.run([f"{floors.TOOLS}/uses", bench.system().uses + 1, USES_A_SECOND * bench.seconds, USED_AT, *target], timeout=120)
+    return floors.run([f"{floors.TOOLS}/uses", bench.system().uses + 1, USES_A_SECOND * bench.seconds, bench.used_at, *target], timeout=120)
 
 
 def copied(bench):
     """psql's COPY of the rows, in one transaction, into a table with the same indexes."""
     system = bench.system()
     path = system.path("uses.copy")
+    bench.used_at = int(time.time())  # uses of long ago would be shown as last accesses again and again
     system.sql("create table if not exists bench_use (like use_log including all)")
     with open(path, "w", encoding="ascii") as f:
         f.write(uses(bench))
@@ -166,7 +166,7 @@ def copied(bench):
 def taken(bench, _floor):
     """From segments on disk to the acknowledgement of the last one, each committed; what the auditor does with them afterwards is waited for."""
     system = bench.system()
-    logged = f"select coalesce(sum(count), 0) from use_log where second = {USED_AT} and peer = 'gateway'"
+    logged = f"select coalesce(sum(count), 0) from use_log where second = {bench.used_at} and peer = 'gateway'"
     before = int(system.sql(logged))
     rate = float(uses(bench, f"{system.keys}/peers", f"{system.keys}/curve/gateway.key", system["auditor"].endpoint, system.path("bench.use")))
     system.uses += USES_A_SECOND * bench.seconds

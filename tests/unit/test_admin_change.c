@@ -98,39 +98,39 @@ START_TEST (test_create_token_guards)
     answer_nothing ();
     ends_with (JETON__V1__CODE__CODE_NOT_FOUND);
     static const struct {
-        const char *row[6];
+        const char *row[7];
         int code;
         const char *field;
     } rows[] = {
-        {{"7", "10", "2", "4", "1", "orders:11:1,stock:12:1"},
+        {{"1", "7", "10", "2", "4", "1", "orders:11:1,stock:12:1"},
          JETON__V1__CODE__CODE_INVALID_ARGUMENT,
          "owner_id"},
-        {{"7", "10", "2", "0", "0", "orders:11:1,stock:12:1"},
+        {{"1", "7", "10", "2", "0", "0", "orders:11:1,stock:12:1"},
          JETON__V1__CODE__CODE_INVALID_ARGUMENT,
          "owner_id"},
-        {{"7", "10", "2", "3", "2", "orders:11:1,stock:12:1"},
+        {{"1", "7", "10", "2", "3", "2", "orders:11:1,stock:12:1"},
          JETON__V1__CODE__CODE_FAILED_PRECONDITION,
          ""},
-        {{"7", "10", "10", "3", "1", "orders:11:1,stock:12:1"},
+        {{"1", "7", "10", "10", "3", "1", "orders:11:1,stock:12:1"},
          JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
          ""},
-        {{"7", "10", "2", "3", "1", "orders:11:1"},
+        {{"1", "7", "10", "2", "3", "1", "orders:11:1"},
          JETON__V1__CODE__CODE_INVALID_ARGUMENT,
          "modules[1].module"},
-        {{"7", "10", "2", "3", "1", "orders:11:0,stock:12:1"},
+        {{"1", "7", "10", "2", "3", "1", "orders:11:0,stock:12:1"},
          JETON__V1__CODE__CODE_INVALID_ARGUMENT,
          "modules[0].module"},
-        {{"7", "10", "2", "3", "1", ""},
+        {{"1", "7", "10", "2", "3", "1", ""},
          JETON__V1__CODE__CODE_INVALID_ARGUMENT,
          "modules[0].module"},
-        {{"7", "ten", "2", "3", "1", "orders:11:1,stock:12:1"},
+        {{"1", "7", "ten", "2", "3", "1", "orders:11:1,stock:12:1"},
          JETON__V1__CODE__CODE_DATA_LOSS,
          ""},
-        {{"7", "10", "2", "3", "1", "orders,stock"}, JETON__V1__CODE__CODE_DATA_LOSS, ""},
+        {{"1", "7", "10", "2", "3", "1", "orders,stock"}, JETON__V1__CODE__CODE_DATA_LOSS, ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         begin (admin_create_token, &message);
-        answer (DB_OK, 1, 6, rows[i].row);
+        answer (DB_OK, 1, 7, rows[i].row);
         ends_with (rows[i].code);
         ck_assert_str_eq (call.field, rows[i].field);
         ck_assert_ptr_null (asked.callback);
@@ -140,11 +140,11 @@ END_TEST
 
 START_TEST (test_create_token)
 {
-    static const char *const good[] = {"7", "10", "2", "0", "0", "stock:12:1,orders:11:1"};
+    static const char *const good[] = {"1", "7", "10", "2", "0", "0", "stock:12:1,orders:11:1"};
     Jeton__V1__CreateTokenRequest message = new_token ();
     message.outside_party = true;
     begin (admin_create_token, &message);
-    answer (DB_OK, 1, 6, good);
+    answer (DB_OK, 1, 7, good);
     was_asked ("store_token_create");
     ck_assert_str_eq (asked.text, "11,12");
     ck_assert_str_eq (asked.new.accesses, "2,1");
@@ -176,7 +176,7 @@ START_TEST (test_create_token)
 
     message.kind = JETON__V1__TOKEN_KIND__TOKEN_KIND_TEST;
     begin (admin_create_token, &message);
-    answer (DB_OK, 1, 6, good);
+    answer (DB_OK, 1, 7, good);
     answer_changed ();
     reply = jeton__v1__create_token_reply__unpack (NULL, call.size, call.body);
     ck_assert_int_eq (reply->token->environment, JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST);
@@ -397,8 +397,8 @@ START_TEST (test_memory)
         call.message = &message;
         admin_create_token (&call);
         if (asked.callback)
-            answer (DB_OK, 1, 6,
-                    (const char *[]){"7", "10", "2", "0", "0", "stock:12:1,orders:11:1"});
+            answer (DB_OK, 1, 7,
+                    (const char *[]){"1", "7", "10", "2", "0", "0", "stock:12:1,orders:11:1"});
         done = asked.callback && call.answers == 0;
         if (!done)
             ends_with (JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED);

@@ -75,7 +75,7 @@ first_call (const Jeton__V1__CreateTokenRequest *message)
     was_asked ("store_idempotency_get");
     answer_nothing ();
     was_asked ("store_token_prepare");
-    answer (DB_OK, 1, 6, (const char *[]){"7", "10", "2", "0", "0", "orders:11:1"});
+    answer (DB_OK, 1, 7, (const char *[]){"1", "7", "10", "2", "0", "0", "orders:11:1"});
     was_asked ("store_token_create");
     const uint8_t *parts[8];
     size_t sizes[8];

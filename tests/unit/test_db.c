@@ -93,10 +93,18 @@ START_TEST (rows_are_input)
     ck_assert_uint_eq (db_bytes_length (r, 0, 0), 0);
     ck_assert_uint_eq (db_bytes_length (r, 5, 5), 0);
     PQclear (r);
-    // A binary result is not text, though it may look like it.
-    r = PQexecParams (pg, "SELECT 't'::text, 1::bigint", 0, NULL, NULL, NULL, NULL, 1);
-    ck_assert (!db_get_text (r, 0, 0, &text) && !db_get_bool (r, 0, 0, &flag) &&
-               !db_get_int (r, 0, 1, &number));
+    // In binary a value is read as what it is, and as nothing else, though it may look like it.
+    r = PQexecParams (pg, "SELECT 't'::text, -5::bigint, true, '\\x0102'::bytea, 7::smallint, 1.5",
+                      0, NULL, NULL, NULL, NULL, 1);
+    for (int column = -1; column <= PQnfields (r); column++) {
+        ck_assert (db_get_text (r, 0, column, &text) == (column == 0));
+        ck_assert (db_get_int (r, 0, column, &number) == (column == 1 || column == 4));
+        ck_assert (column != 1 || number == -5);
+        ck_assert (db_get_bool (r, 0, column, &flag) == (column == 2));
+        ck_assert (db_get_bytes (r, 0, column, bytes, sizeof bytes, &length) == (column == 3));
+    }
+    ck_assert (*text == 't' && number == 7 && flag && length == 2 && bytes[1] == 2);
+    ck_assert (!db_get_bytes (r, 0, 3, bytes, 1, &length) && db_bytes_length (r, 0, 3) == 2);
     PQclear (r);
     PQfinish (pg);
 }

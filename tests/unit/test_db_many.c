@@ -154,6 +154,30 @@ START_TEST (many_read_as_one)
 }
 END_TEST
 
+// While a connection has a read in flight, those that can run as one wait for it together.
+START_TEST (many_reads_gather)
+{
+    enum { N = 3 };
+    struct answer slow = {0};
+    struct found found[N] = {0};
+    open_db (1);
+    struct db_params params = {0};
+    db_param_text (&params, "0.5");
+    db_call (db, SLEEP, &params, on_answer, &slow);
+    for (int i = 0; i < N; i++) {
+        run_for (20);
+        struct db_params word = {0};
+        db_param_text (&word, "word");
+        db_call (db, FIND_MANY, &word, on_found, &found[i]);
+    }
+    wait_idle ();
+    is (&slow, DB_OK);
+    for (int i = 0; i < N; i++)
+        ck_assert_int_eq (found[i].together, N);
+    ck_assert_int_eq (db_stats (db)->groups, 2);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -161,6 +185,7 @@ main (void)
     tcase_set_timeout (tcase, 60);
     tcase_add_test (tcase, many_run_as_one);
     tcase_add_test (tcase, many_read_as_one);
+    tcase_add_test (tcase, many_reads_gather);
     tcase_add_test (tcase, many_keep_the_order_of_locks);
     tcase_add_test (tcase, one_of_many_that_fails_spoils_no_other);
     tcase_add_test (tcase, locks_have_a_connection);
