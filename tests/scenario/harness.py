@@ -178,6 +178,7 @@ class Service:
         self.conf_path = system.path(f"{name}.conf")
         self.process = None
         self.killed = False
+        self.within = []  # a command in front of it
         keys = system.keys
         self.settings = {"bind": self.endpoint, "peers": f"{keys}/peers", "key": f"{keys}/curve/{kind}.key",
                          "database_url": f"host={system.postgres.directory} dbname=jeton user=jeton_{kind}", "log_level": "debug"}
@@ -194,6 +195,13 @@ class Service:
         self.settings.update(settings)
         self.environment = {"JETON_DATABASE_PASSWORD_FILE": f"{keys}/database-{kind}"}
 
+    def place(self, address, within=()):
+        """Before it is started: it is reached at this address, and at others of where it runs, which this command leads to."""
+        self.endpoint = f"tcp://{address}:{self.port}"
+        self.settings["bind"] = f"tcp://0.0.0.0:{self.port}"
+        self.within = list(within)
+        self.system.write_conf()
+
     def start(self, wait=True):
         expect(not self.running(), f"{self.name} is running")
         auditors = self.system.of_kind("auditor")
@@ -205,7 +213,7 @@ class Service:
         with open(self.conf_path, "w", encoding="utf-8") as f:
             f.writelines(f"{key} = {value}\n" for key, value in self.settings.items() if value is not None)
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(WRAP + [f"{BUILD}/bin/jeton-{self.kind}", "--config", self.conf_path], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(self.within + WRAP + [f"{BUILD}/bin/jeton-{self.kind}", "--config", self.conf_path], stdin=subprocess.DEVNULL,
                                              stdout=log, stderr=log, cwd=self.system.directory,
                                              env=self.system.environment(self.environment))
         self.killed = False
@@ -218,10 +226,9 @@ class Service:
 
     def health(self):
         """The state that Health/Check gives: "serving", "standby" …; None when it does not answer."""
-        for row in self.system.health():
-            if row.get("endpoint", "").endswith(f":{self.port}"):
-                return row.get("state")
-        return None
+        # Not of all: one that is down holds up the answer.
+        rows = self.system.health(self.kind, "--endpoint", self.endpoint)
+        return rows[0].get("state") if rows else None
 
     def wait_healthy(self, states=("serving", "standby"), timeout=15):
         def healthy():
@@ -373,9 +380,9 @@ class System:
             raise Failed(f"jeton --json {' '.join(map(str, arguments))} printed no JSON: {run.stdout[:300]!r}") from None
         return value if check is not None else (run.returncode, value)
 
-    def health(self):
+    def health(self, *arguments):
         """One row for each endpoint."""
-        rows = self.cli("health", check=None, timeout=15)[1]
+        rows = self.cli("health", *arguments, check=None, timeout=15)[1]
         return rows if isinstance(rows, list) else (rows or {}).get("services", [])
 
     def validate(self, value, module="orders", access="read", **more):

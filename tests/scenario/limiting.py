@@ -4,7 +4,7 @@ import threading
 import time
 
 import wire
-from harness import expect, expect_equal
+from harness import SLOW, expect, expect_equal
 
 import envelope_pb2 as envelope
 import types_pb2 as types
@@ -62,20 +62,23 @@ class Crowd:
         self.admitted, self.answers = dict.fromkeys(values, 0), {}
         self.quiet = 0  # answers since the last that allowed
         self.values, self.batches, self.size = values, batches, size
-        self.threads = [threading.Thread(target=self.run, args=(wire.Dealer(system, system[name], "caller"), seed), daemon=True)
+        self.threads = [threading.Thread(target=self.run, args=(system[name], wire.Dealer(system, system[name], "caller"), seed), daemon=True)
                         for seed, name in enumerate(names)]
         for thread in self.threads:
             thread.start()
 
-    def run(self, dealer, seed):
+    def run(self, service, dealer, seed):
         choose = random.Random(seed)
         sent = 0
         while not self.ending and (self.batches is None or sent < self.batches):
             sent += 1
             values = choose.choices(self.values, k=choose.randint(1, self.size))
             requests = [validator.ValidateRequest(token=value, module="orders") for value in values]
+            batch = dealer.send("jeton.v1.Validator/ValidateBatch", validator.ValidateBatchRequest(requests=requests))
+            reply, until = None, time.monotonic() + 8 * SLOW
             # A process that is killed does not answer: its last batch is not known of.
-            reply = dealer.call("jeton.v1.Validator/ValidateBatch", validator.ValidateBatchRequest(requests=requests), timeout=8)
+            while (reply is None or reply.id != batch) and service.running() and time.monotonic() < until:
+                reply = dealer.receive(0.1)
             if reply is None or reply.code != envelope.CODE_OK:
                 continue
             with self.lock:
