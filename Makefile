@@ -46,6 +46,8 @@ PROGRAMS := $(SERVICES:%=$(BUILD)/bin/jeton-%) $(BUILD)/bin/jeton
 UNIT_C   := $(wildcard tests/unit/test_*.c)
 # The admin process without its ends: tests stand in for the store, and begin the requests.
 ADMIN_HANDLERS := $(patsubst %.c,%.o,$(filter-out $(addprefix services/admin/,main.c notice.c rights.c statements.c store%),$(wildcard services/admin/*.c)))
+# The validator process without its main.
+VALIDATOR_PARTS := $(patsubst %.c,%.o,$(filter-out %/main.c,$(wildcard services/validator/*.c)))
 UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
 SUPPORT_C := $(filter-out %/clock_step.c,$(wildcard tests/scenario/*.c))
 SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%) $(BUILD)/tests/scenario/clock_step.so
@@ -105,7 +107,7 @@ endef
 $(foreach s,$(SERVICES),$(eval $(call PROGRAM,jeton-$(s),$(s))))
 $(eval $(call PROGRAM,jeton,cli))
 
-# A unit test may name further objects it needs: lines `// objects: services/validator/decide.o …` in its source; or `$(ADMIN_HANDLERS)`, for those.
+# A unit test may name further objects it needs: lines `// objects: services/validator/decide.o …` in its source; or `$(ADMIN_HANDLERS)`, `$(VALIDATOR_PARTS)`, for those.
 define UNIT_TEST
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $$(addprefix $(BUILD)/,$(shell sed -n 's,^// objects: ,,p' tests/unit/$(1).c)) $(LIBRARY)
 	@echo "  LINK  $$@"

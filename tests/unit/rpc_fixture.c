@@ -264,6 +264,8 @@ fixture_serve (struct fixture *fixture)
     validator_service.owner = auditor_service.owner = &fixture->service;
     rpc_server_add (fixture->server, &validator_service);
     rpc_server_add (fixture->server, &auditor_service);
+    if (fixture->served)
+        fixture->served (fixture);
     rpc_server_health (fixture->server, RPC_SERVING, "");
 }
 

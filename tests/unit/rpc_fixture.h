@@ -42,6 +42,8 @@ struct fixture {
     struct rpc_server_options options;
     struct service service;
     char endpoint[64]; // of the server, also when it is down
+    // Called when the server is there, with what it serves besides; may be NULL.
+    void (*served) (struct fixture *fixture);
 };
 
 // fixture_open (fixture): Everything but the server; the peers file knows `service` (roles service, operator) and `caller`.
