@@ -8,8 +8,9 @@ Each fault begins and ends with all well. Meanwhile the oracle (oracle.py) leads
 often as there are answers. Both give client addresses of a network that is the fault's own, by which all that they were answered is compared
 with the access log in the end.
 
-Links are TCP proxies (proxy.py), one set to each validator: its connections to the database, and its connections to the writers, which advertise the
-proxies' addresses. So a validator is cut off from whatever the test wants without any privilege."""
+Where the scenario has entered namespaces of its own (lan.py), each validator is a host with three wires: one to callers, auditor and the other validators, one to the database, and
+one to the writers. The latter two end at TCP proxies (proxy.py), one set to each validator, which can delay and reset; the writers advertise the proxies' addresses. Elsewhere there are
+only the proxies, which need no privilege: what would vanish with a wire is then held up."""
 import asyncio
 import collections
 import contextlib
@@ -20,6 +21,7 @@ import threading
 import time
 
 import harness
+import lan
 from harness import BUILD, SLOW, Failed, System, expect, wait_for
 from oracle import Oracle
 from proxy import Link, Network, holder
@@ -34,6 +36,7 @@ FLOOD = {"in_flight": 4, "batch": 16}  # to each validator
 SPREAD = 16                            # client addresses of a load; each makes a row in the log each second
 GROWTH_MAX = 64 << 20                  # of resident memory, over all faults
 NOT_COUNTED = {validator.REASON_UNDECIDED}
+NETS = {"front": 1, "database": 2, "writers": 3}  # to each validator
 
 
 class Faulty(System):
@@ -44,20 +47,22 @@ class Faulty(System):
         self.network = Network()
         self.network.start()
         self.validators = self.of_kind("validator")
-        self.database = {service: Link() for service in self.validators}
-        self.writers = {service: Link() for service in self.validators}
+        self.database, self.writers = {}, {}  # links
         self.clocks = {service: self.clock(service) for service in (self.validators[0], self["admin"])}
         self.books = {}    # (network, who): (answered by reason, perhaps)
         self.dropping = {}  # network: the validator that dropped what it could not count, and knows how much
         self.uncounted = set()  # networks in which what could not be counted was not decided
         self.faults = 0
-        for service, link in self.database.items():
-            port = self.network.listen(lambda _, link=link: link, self.to_database)
-            service.settings["database_url"] = f"host=127.0.0.1 port={port} sslmode=disable dbname=jeton user=jeton_validator"
-        for writer in (self["admin"], self["issuer"]):
-            port = self.network.listen(self.link_to_writers, lambda writer=writer: asyncio.open_connection("127.0.0.1", writer.port))
-            writer.settings["feed_advertise"] = f"tcp://127.0.0.1:{port}"
         try:
+            here = dict.fromkeys(NETS, "127.0.0.1") if lan.missing() else self.lay_wires()
+            for service in self.validators:
+                link = self.database.setdefault(service, Link())
+                port = self.network.listen(lambda *_, link=link: link, self.to_database, here["database"])
+                service.settings["database_url"] = f"host={here['database']} port={port} sslmode=disable dbname=jeton user=jeton_validator"
+                self.writers.setdefault(service, Link())
+            for writer in (self["admin"], self["issuer"]):
+                port = self.network.listen(self.link_to_writers, lambda writer=writer: asyncio.open_connection("127.0.0.1", writer.port), here["writers"])
+                writer.settings["feed_advertise"] = f"tcp://{here['writers']}:{port}"
             self.start()
             self.cli("module", "create", "orders", "--title", "Orders")
             self.account = self.cli("account", "create", "--name", "Acme", "--module", "orders", "--token-limit", "1000000")["id"]
@@ -73,10 +78,26 @@ class Faulty(System):
 
     # ---- links and clocks ----
 
+    def lay_wires(self):
+        """Each validator becomes a host of its own. By net, the address of what is there for all of them."""
+        network = lan.Lan()
+        for name, net in NETS.items():
+            network.switch(name, net)
+        for service in self.validators:
+            host = network.host(service.name)
+            wires = {name: network.plug(host, name) for name in NETS}
+            service.place(wires["front"].address, host.within)
+            self.database[service], self.writers[service] = Link(wires["database"]), Link(wires["writers"])
+        self["auditor"].place(lan.address(NETS["front"]))
+        return {name: lan.address(net) for name, net in NETS.items()}
+
     def to_database(self):
         return asyncio.open_unix_connection(f"{self.postgres.directory}/.s.PGSQL.5432")
 
-    def link_to_writers(self, port):
+    def link_to_writers(self, address, port):
+        for link in self.writers.values():
+            if link.wire and link.wire.address == address:
+                return link
         by_pid = {service.process.pid: service for service in self.validators if service.running()}
         pid = holder(port, by_pid)
         return self.writers[by_pid[pid]] if pid else None

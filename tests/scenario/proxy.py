@@ -2,8 +2,9 @@
 
     network = Network(); network.start()
     link = Link()
-    port = network.listen(lambda client_port: link, connect)     # connect: a coroutine function that gives (reader, writer) to the server
-    link.freeze()     # nothing arrives and nothing ends, as when a cable is pulled: what is sent meanwhile arrives after heal()
+    port = network.listen(lambda client: link, connect)     # connect: a coroutine function that gives (reader, writer) to the server
+    link.freeze()     # nothing arrives and nothing ends: what is sent meanwhile arrives after heal()
+    link.cut()        # packets vanish, where the link has a wire (lan.py) before the proxy; otherwise the same as freeze()
     link.refuse()     # connections are reset, and so is each new one
     link.delay_s = 0.7
 """
@@ -18,7 +19,8 @@ import time
 class Link:
     """Both directions of all connections between two processes."""
 
-    def __init__(self):
+    def __init__(self, wire=None):
+        self.wire = wire
         self.frozen = self.refusing = False
         self.delay_s = 0.0
         self.writers = set()
@@ -26,6 +28,12 @@ class Link:
 
     def freeze(self):
         self.frozen = True
+
+    def cut(self):
+        if self.wire:
+            self.wire.down()
+        else:
+            self.freeze()
 
     def refuse(self):
         self.refusing = True
@@ -37,6 +45,8 @@ class Link:
             writer.transport.abort()
 
     def heal(self):
+        if self.wire:
+            self.wire.up()
         self.frozen = self.refusing = False
         self.delay_s = 0.0
 
@@ -89,10 +99,10 @@ class Network(threading.Thread):
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    def listen(self, link_of, connect):
-        """The port on 127.0.0.1 from which connections go to where connect() leads, by the link that link_of(client's port) names (None: none)."""
+    def listen(self, link_of, connect, address="127.0.0.1"):
+        """The port at this address from which connections go to where connect() leads, by the link that link_of(client's address, port) names (None: none)."""
         async def accepted(reader, writer):
-            link = link_of(writer.get_extra_info("peername")[1])
+            link = link_of(*writer.get_extra_info("peername"))
             if link is None or link.refusing:
                 writer.transport.abort()
                 return
@@ -107,7 +117,7 @@ class Network(threading.Thread):
             link.writers -= {writer, far_writer}
 
         async def begin():
-            return await asyncio.start_server(accepted, "127.0.0.1", 0)
+            return await asyncio.start_server(accepted, address, 0)
         server = asyncio.run_coroutine_threadsafe(begin(), self.loop).result(10)
         return server.sockets[0].getsockname()[1]
 

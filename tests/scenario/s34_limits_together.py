@@ -1,11 +1,14 @@
 #!/usr/bin/python3
-"""Rate limits that hold at all validators together, exactly while they see each other, and within a bound when they do not (R30, R39, R43)."""
+"""Rate limits that hold at all validators together, exactly while they see each other, and within a bound when they do not (R30, R39, R43).
+
+Where there can be network namespaces (lan.py), each validator is a host with two wires: one to callers and the auditor, and one to the other validators, which are at two switches."""
 import re
 import time
 
+import lan
 import wire
 from administer import Admin
-from harness import System, expect, expect_equal, main, test, wait_for
+from harness import Skip, System, expect, expect_equal, main, test, wait_for
 from limiting import SLOWLY, Caller, Crowd, account, allowed, expect_about, token
 
 import envelope_pb2 as envelope
@@ -13,14 +16,20 @@ import limits_pb2 as limits
 import types_pb2 as types
 import validator_pb2 as validator
 
+lan.enter()
 THREE = ["validator", "validator2", "validator3"]
 FOUR = THREE + ["validator4"]
+WEST, EAST = ["validator", "validator3"], ["validator2", "validator4"]  # by switches
+FRONT, AMONG = 1, 2  # nets
 BURST = 50
 
 
 def three_of_four():
     """One is not started yet; the others know where it will be. A machine that is busy with other things must not look like one that has stopped."""
     system = System({"validator": 4}, {"validator": {"limit_timeout_ms": "2000"}}, start=False)
+    system.among = {name: system[name].endpoint for name in FOUR}
+    if not lan.missing():
+        lay_wires(system)
     for service in system.services.values():
         if service.name != "validator4":
             service.start(wait=False)
@@ -33,13 +42,29 @@ def three_of_four():
     return system
 
 
+def lay_wires(system):
+    """The wire that leads from the western validators to the eastern ones is system.between."""
+    network = lan.Lan()
+    network.switch("front", FRONT)
+    for switch in ("west", "east"):
+        network.switch(switch, AMONG, here=False)
+    system.between = network.join("west", "east")
+    for name in FOUR:
+        host = network.host(name)
+        system[name].place(network.plug(host, "front").address, host.within)
+        system.among[name] = f"tcp://{network.plug(host, 'west' if name in WEST else 'east').address}:{system[name].port}"
+    for name in FOUR:
+        system[name].settings["validators"] = ",".join(system.among.values())
+    system["auditor"].place(lan.address(FRONT))
+
+
 def see_each_other(system, names):
     """Each of these has a connection to each of these, and to no other."""
     def seen():
         for one in names:
             log = system[one].log()
             for other in FOUR:
-                states = re.findall(rf'msg=connection address={re.escape(system[other].endpoint)} state=("[^"]*"|\w+)', log)
+                states = re.findall(rf'msg=connection address={re.escape(system.among[other])} state=("[^"]*"|\w+)', log)
                 if (states[-1:] == ["up"]) != (other in names):
                     return False
         return True
@@ -66,6 +91,13 @@ def counted(system, owner):
 def expect_exact(crowd, burst=BURST):
     for admitted in crowd.end().values():
         expect_about(None, admitted, burst, crowd.since)
+
+
+def expect_nothing_left(system, values, since, names=FOUR):
+    """No validator allows more of these than what came back since."""
+    for name in names:
+        more = allowed(Caller(system, name).ask(values, 20))
+        expect(more <= (time.monotonic() - since) * SLOWLY / 60 * len(values), f"{more} more at {name}")
 
 
 @test("limits of tokens, used at all validators at once: exactly the burst of each; the access log has every answer")
@@ -131,9 +163,7 @@ def join(system):
     expect_exact(first)
     system["validator4"].start()
     see_each_other(system, FOUR)
-    for name in FOUR:
-        before = allowed(Caller(system, name).ask(used, 20))
-        expect(before <= (time.monotonic() - first.since) * SLOWLY / 60 * len(used), f"{before} more at {name}")
+    expect_nothing_left(system, used, first.since)
     more = allowed(Caller(system, "validator4").ask(asked_there, 40))
     expect(more <= len(asked_there) * (BURST + 1), f"{more} more")
     crowd = Crowd(system, FOUR, tokens(system, owner), 60)
@@ -161,9 +191,7 @@ def kill(system):
     wait_for(lambda: crowd.quiet > 1000, 60, "all to be used")
     within(crowd, 2)
     expect(set(crowd.answers) <= {"ok", "rate_limited"}, f"{crowd.answers}")
-    for name in ("validator", "validator3", "validator4"):
-        more = allowed(Caller(system, name).ask(used, 20))
-        expect(more <= (time.monotonic() - first.since) * SLOWLY / 60 * len(used), f"{more} more at {name}")
+    expect_nothing_left(system, used, first.since, ("validator", "validator3", "validator4"))
     system["validator2"].start()
     see_each_other(system, FOUR)
     expect_exact(Crowd(system, FOUR, tokens(system, owner), 60))
@@ -181,6 +209,35 @@ def stop(system):
     expect(set(crowd.answers) <= {"ok", "rate_limited"}, f"{crowd.answers}")
     see_each_other(system, FOUR)
     wait_for(lambda: exact_again(system, owner), 20, "all to be exact again")
+
+
+@test("the network is cut in two: one home on each side, each side exact by itself; what was exhausted stays so, also when they are together again")
+def cut_in_two(system):
+    if lan.missing():
+        raise Skip(f"there are no network namespaces here: {lan.missing()}")
+    owner = account(system)
+    used = tokens(system, owner)
+    first = Crowd(system, FOUR, used, 60)
+    expect_exact(first)
+    crowd = Crowd(system, FOUR, tokens(system, owner))
+    wait_for(lambda: sum(crowd.admitted.values()) > BURST, 30, "some to be used")
+    system.between.down()
+    for side in (WEST, EAST):
+        see_each_other(system, side)
+    # Until the other side was found to be gone, whoever asked for a key had it for itself.
+    wait_for(lambda: crowd.quiet > 1000, 60, "all to be used")
+    within(crowd, len(FOUR))
+    expect(set(crowd.answers) <= {"ok", "rate_limited"}, f"{crowd.answers}")
+    expect_nothing_left(system, used, first.since)
+    values = tokens(system, owner)
+    sides = [Crowd(system, side, values, 60) for side in (WEST, EAST)]
+    for side in sides:
+        expect_exact(side)
+    system.between.up()
+    see_each_other(system, FOUR)
+    for exhausted in (used, values):
+        expect_nothing_left(system, exhausted, first.since)
+    expect_exact(Crowd(system, FOUR, tokens(system, owner), 60))
 
 
 @test("only processes of Jeton lease permits; bad fields are named, and nothing is taken (R45)")

@@ -12,9 +12,11 @@ import sys
 import time
 
 import faulty
+import lan
 from faulty import LIMIT, SETTINGS, Faulty, allow_to_the_end, fault, give_up, judged, passes
 from harness import SLOW, Failed, expect, main, test, wait_for
 
+lan.enter()
 FULL = sys.argv[1:] == ["--full"]
 
 
@@ -143,7 +145,7 @@ def postgres_down(system, oracle, seconds):
     oracle.revoke()
     disabled = oracle.counts["DISABLED"]
     wait_for(lambda: oracle.counts["DISABLED"] > disabled, 5, "a revocation")
-    system.writers[deaf].freeze()
+    system.writers[deaf].cut()
     system.postgres.stop()
     begun = time.monotonic()
     give_up(oracle, [deaf])
@@ -153,10 +155,10 @@ def postgres_down(system, oracle, seconds):
 
 # ---- links ----------------------------------------------------------------------------------------------------------
 
-@fault("two validators are cut off from PostgreSQL alone, by silence and by resets: they give up, the third goes on", short=(1,), full=(2, 20))
+@fault("two validators are cut off from PostgreSQL alone, by a link that is down and by resets: they give up, the third goes on", short=(1,), full=(2, 20))
 def cut_database(system, oracle, seconds):
     silent, reset, third = system.validators
-    system.database[silent].freeze()
+    system.database[silent].cut()
     system.database[reset].refuse()
     oracle.revoke()
     give_up(oracle, [silent, reset])
@@ -164,26 +166,27 @@ def cut_database(system, oracle, seconds):
     expect(oracle.refusing(silent) and oracle.refusing(reset), "a validator without a database allows although no writer has lost it")
 
 
-@fault("two validators are cut off from the writers alone, by silence and by resets: they go by the table, which keeps the bound",
+@fault("two validators are cut off from the writers alone, by a link that is down and by resets: they go by the table, which keeps the bound",
        short=(2,), full=(3, 20))
 def cut_writers(system, oracle, seconds):
     silent, reset, _ = system.validators
-    system.writers[silent].freeze()
+    system.writers[silent].cut()
     system.writers[reset].refuse()
     oracle.revoke()
     allow_to_the_end(oracle, system.validators, seconds)
 
 
-@fault("a validator is cut off from both, another is cut off from one and then from the other", short=(1.2,), full=(1.5, 20))
+@fault("a validator is cut off from both by links that are down; another hears no writer, and is then cut off from PostgreSQL", short=(1.2,), full=(1.5, 20))
 def cut_both(system, oracle, seconds):
     both, one, third = system.validators
-    for link in (*system.links(both), system.writers[one]):
-        link.freeze()
+    for link in system.links(both):
+        link.cut()
+    system.writers[one].freeze()
     oracle.revoke()
     give_up(oracle, [both])
     allow_to_the_end(oracle, [one, third], seconds)
     system.writers[one].heal()
-    system.database[one].freeze()
+    system.database[one].cut()
     oracle.revoke()
     give_up(oracle, [one])
     allow_to_the_end(oracle, [third], 0)
