@@ -19,7 +19,7 @@ CODES = {envelope.CODE_OK: ("ok",), envelope.CODE_UNAUTHENTICATED: ("unknown_use
 
 def with_users():
     system = System(settings={"auditor": {"outbox_poll_ms": 20, "tail_poll_ms": 20, "last_access_step_s": 1},
-                              "issuer": {"login_user_per_minute": 3, "login_address_per_minute": 60000, "login_throttle_entries": 64}})
+                              "issuer": {"keys_interval_ms": 200, "login_user_per_minute": 3, "login_address_per_minute": 60000, "login_throttle_entries": 64}})
     system.cli("module", "create", "orders")
     system.account = system.cli("account", "create", "--name", "Acme", "--module", "orders")["id"]
     system.users = {name: system.cli("user", "create", "--account", system.account, "--username", name, "--name", name, input=PASSWORD + "\n")["id"]
@@ -132,23 +132,26 @@ class Asker:
     """Asks for tokens as fast as it is answered, and counts what was answered, by code."""
 
     def __init__(self, system, name):
-        self.dealer, self.name = wire.Dealer(system, system["issuer"], "gateway"), name
+        self.service, self.dealer, self.name = system["issuer"], wire.Dealer(system, system["issuer"], "gateway"), name
         self.sent, self.answers, self.ending = 0, {}, False
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
     def run(self):
         while not self.ending:
+            wait_for(self.service.running, 60, "an issuer to ask")
+            process = self.service.process
             self.sent += 1
             # Each name may fail three times, and is refused at once then; some are right.
             right = self.sent % 40 == 1
             message = issuer.LoginRequest(username="bob" if right else self.name, password=PASSWORD if right else "wrong")
             sent = self.dealer.send(LOGIN, message, timeout_ms=3000, pairs={"client-address": "198.51.100.9"})
             # One that was lost with its process is not sent again: it may have been counted, and it was not answered.
-            while (reply := self.dealer.receive(1)) is not None:
-                self.answers[reply.code] = self.answers.get(reply.code, 0) + 1
-                if reply.id == sent:
-                    break
+            reply = None
+            while (reply is None or reply.id != sent) and self.service.process is process and self.service.running():
+                reply = self.dealer.receive(0.1)
+                if reply is not None:
+                    self.answers[reply.code] = self.answers.get(reply.code, 0) + 1
 
     def end(self):
         self.ending = True

@@ -320,7 +320,7 @@ def streams(system):
     a.ok("SuspendAccount", id=system.other.ACC)
     all_end(tails, "suspended")
     issuer = system["issuer"]
-    issuer.settings["login_lifetime_s"] = str(int(5 * SLOW))
+    issuer.settings["login_lifetime_s"] = str(int(3 + SLOW))
     issuer.restart()
     all_end(both(system, login("ira")), "the login token has expired")
     issuer.settings["login_lifetime_s"] = "3600"
