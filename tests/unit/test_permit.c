@@ -1,6 +1,7 @@
 // Permits of rate limits at validators that ask each other (R30, R43): real members, connections and homes, each in a process of its own. What a home answers
 // can be said by the test, to see what becomes of it.
 // objects: tests/unit/rpc_fixture.o $(VALIDATOR_PARTS)
+#include "common/net/alarm.h"
 #include "limits.pb-c.h"
 #include "services/validator/limit.h"
 #include "services/validator/permit.h"
@@ -44,6 +45,7 @@ static char endpoints[256];
 static int64_t limit_timeout_ms;
 static struct request *kept[WAITERS]; // requests that this process has not answered
 static size_t nkept;
+static struct alarm *look;      // whether they are to be answered
 static unsigned given, refused; // that who waited was told
 
 // ---- a member ------------------------------------------------------------------------------------------------------
@@ -60,15 +62,13 @@ answer_as_said (struct request *request)
     request_reply (request, &reply.base);
 }
 
-static int
-on_look (zloop_t *loop, int timer, void *context)
+static void
+on_look (void *context)
 {
-    (void) loop;
-    (void) timer;
     (void) context;
     while (nkept > 0 && !homes[member].held)
         answer_as_said (kept[--nkept]);
-    return 0;
+    alarm_by (look, zclock_mono () + 1);
 }
 
 static void
@@ -125,7 +125,8 @@ on_served (struct fixture *begun)
     validator.settings.limit_entries = 1024;
     validator.settings.limit_timeout_ms = limit_timeout_ms;
     rpc_server_add (begun->server, &service);
-    zloop_timer (begun->loop, 1, 0, on_look, NULL);
+    look = alarm_new (begun->loop, on_look, NULL);
+    alarm_by (look, zclock_mono ());
     validator.limits = limits_new (&validator, &error);
     ck_assert_msg (validator.limits != NULL, "%s", error.text);
 }
@@ -202,6 +203,7 @@ tear_down (void)
     limits_stop (validator.limits);
     rpc_server_destroy (&fixture.server);
     limits_destroy (&validator.limits);
+    alarm_destroy (&look);
     fixture_close (&fixture);
     munmap (homes, MEMBERS * sizeof *homes);
 }
