@@ -51,7 +51,7 @@ VALIDATOR_PARTS := $(patsubst %.c,%.o,$(filter-out %/main.c,$(wildcard services/
 UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
 SUPPORT_C := $(filter-out %/clock_step.c,$(wildcard tests/scenario/*.c))
 SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%) $(BUILD)/tests/scenario/clock_step.so
-BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo engine frames memory revoke tokens uses)
+BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo engine frames memory revoke sign tokens uses)
 BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 PROPERTY := $(BUILD)/tests/property/property
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)

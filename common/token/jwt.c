@@ -1,13 +1,14 @@
 #include "common/token/jwt.h"
 #include "common/memory/memory.h"
 #include "common/token/key.h"
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { TEXT_MAX = 256 };
+enum { TEXT_MAX = 256, HEADER_MAX = 192 };
 // What a JSON number of another program says exactly (RFC 8259 section 6).
 #define TIME_MAX ((int64_t) 1 << 53)
 
@@ -15,41 +16,56 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 // ---- making ---------------------------------------------------------------------------------------------------------
 
-// Appends base64url to text, which has room for JWT_SIZE_MAX characters and NUL. False when that is not enough.
+// Appends base64url to text, which has room for JWT_SIZE_MAX characters and NUL. False when that is not enough. By a table: nothing in a token is
+// secret from who makes it, and libsodium's way, which takes the same time whatever the bytes are, costs a tenth of a signature.
 static bool
 append (char *text, size_t *length, const void *data, size_t size)
 {
-    size_t needed = sodium_base64_ENCODED_LEN (size, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    if (size > JWT_SIZE_MAX || needed > JWT_SIZE_MAX + 1 - *length)
+    const uint8_t *bytes = data;
+    if (size > JWT_SIZE_MAX || (size * 8 + 5) / 6 > JWT_SIZE_MAX - *length)
         return false;
-    sodium_bin2base64 (text + *length, needed, data, size,
-                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    *length += needed - 1;
+    char *p = text + *length;
+    uint32_t bits = 0;
+    int n = 0; // bits that are not written yet
+    for (size_t i = 0; i < size; i++) {
+        bits = bits << 8 | bytes[i];
+        for (n += 8; n >= 6; n -= 6)
+            *p++ = alphabet[bits >> (n - 6) & 63];
+    }
+    if (n > 0)
+        *p++ = alphabet[bits << (6 - n) & 63];
+    *p = '\0';
+    *length = (size_t) (p - text);
     return true;
 }
 
+// The header is made of words that need no escaping: `type` is the caller's own.
 static bool
-append_json (char *text, size_t *length, const json_t *json)
+append_header (char *text, size_t *length, const struct jwt_key *key, const char *type)
 {
-    char *dump = json ? json_dumps (json, JSON_COMPACT) : NULL;
-    bool good = dump && append (text, length, dump, strlen (dump));
-    free (dump);
-    return good;
+    char header[HEADER_MAX];
+    int size = snprintf (header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}",
+                         jwt_algorithm_name (key->algorithm), type, key->id);
+    assert (size > 0 && size < HEADER_MAX && !strpbrk (type, "\"\\"));
+    return append (text, length, header, (size_t) size);
+}
+
+static bool
+append_claims (char *text, size_t *length, const json_t *claims)
+{
+    char dump[JWT_SIZE_MAX];
+    size_t size = claims ? json_dumpb (claims, dump, sizeof dump, JSON_COMPACT) : 0;
+    return size > 0 && size <= sizeof dump && append (text, length, dump, size);
 }
 
 char *
 jwt_sign (const struct jwt_key *key, const char *type, const json_t *claims, struct error *error_r)
 {
-    char *text = xcalloc (1, JWT_SIZE_MAX + 1);
+    char text[JWT_SIZE_MAX + 1];
     size_t length = 0;
-    json_t *header = json_pack ("{s:s, s:s, s:s}", "alg", jwt_algorithm_name (key->algorithm),
-                                "typ", type, "kid", key->id);
-    bool fits = append_json (text, &length, header) && length < JWT_SIZE_MAX;
-    json_decref (header);
-    if (fits) {
-        text[length++] = '.';
-        fits = append_json (text, &length, claims);
-    }
+    bool fits = append_header (text, &length, key, type);
+    text[length++] = '.';
+    fits = fits && append_claims (text, &length, claims);
     uint8_t signature[JWT_SIGNATURE_MAX];
     bool made = fits && jwt_signature_make (key, text, length, signature);
     if (made && (fits = length < JWT_SIZE_MAX)) {
@@ -57,8 +73,7 @@ jwt_sign (const struct jwt_key *key, const char *type, const json_t *claims, str
         fits = append (text, &length, signature, key->signature_size);
     }
     if (made && fits)
-        return text;
-    free (text);
+        return xmemdup (text, length + 1);
     if (!fits)
         error_set (error_r, "the claims are too long for a token of %d bytes", JWT_SIZE_MAX);
     else

@@ -30,7 +30,7 @@ const char *jwt_algorithm_name (enum jwt_algorithm algorithm);
 bool jwt_algorithm_find (const char *name, enum jwt_algorithm *algorithm_r)
     __attribute__ ((warn_unused_result));
 
-// A key pair or a public key.
+// A key pair or a public key. One thread at a time may use it.
 struct jwt_key;
 
 // jwt_key_generate (algorithm, error_r): A new pair. Of RSA it takes up to a second: not in a loop.

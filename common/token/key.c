@@ -128,7 +128,7 @@ jwt_key_take (EVP_PKEY *pkey, struct error *error_r)
     key->pkey = pkey;
     if (!kind_set (key, error_r)) {
         jwt_key_destroy (&key);
-    } else if (!jwt_key_name (key)) {
+    } else if (!jwt_key_name (key) || !jwt_signature_ready (key)) {
         jwt_openssl_failed ("not a key", error_r);
         jwt_key_destroy (&key);
     }
@@ -184,6 +184,9 @@ jwt_key_destroy (struct jwt_key **key)
 {
     if (!*key)
         return;
+    EVP_PKEY_CTX_free ((*key)->signing);
+    EVP_PKEY_CTX_free ((*key)->checking);
+    EVP_MD_free ((*key)->digest);
     EVP_PKEY_free ((*key)->pkey);
     free (*key);
     *key = NULL;

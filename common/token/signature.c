@@ -2,9 +2,10 @@
 #include "common/token/key.h"
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
+#include <openssl/rsa.h>
 #include <string.h>
 
-enum { DER_MAX = 80 };
+enum { DER_MAX = 80, HASH_SIZE = 32 };
 
 // RFC 7518 section 3.4 has R || S, OpenSSL has DER.
 static bool
@@ -42,45 +43,83 @@ der_from_raw (const uint8_t *raw, uint8_t der_r[DER_MAX])
     return (size_t) size;
 }
 
-// Ed25519 hashes by itself (RFC 8032). RSA's padding is OpenSSL's default, that of PKCS #1 v1.5 (RFC 7518 section 3.3).
-static const char *
-digest_name (const struct jwt_key *key)
+// RSA's padding is that of PKCS #1 v1.5 (RFC 7518 section 3.3).
+static bool
+context_ready (EVP_PKEY_CTX *context, int (*init) (EVP_PKEY_CTX *), const struct jwt_key *key)
 {
-    return key->algorithm == JWT_EDDSA ? NULL : "SHA256";
+    return context && init (context) == 1 &&
+           EVP_PKEY_CTX_set_signature_md (context, key->digest) == 1 &&
+           (key->algorithm != JWT_RS256 ||
+            EVP_PKEY_CTX_set_rsa_padding (context, RSA_PKCS1_PADDING) == 1);
+}
+
+bool
+jwt_signature_ready (struct jwt_key *key)
+{
+    if (key->algorithm == JWT_EDDSA)
+        return true;
+    key->digest = EVP_MD_fetch (NULL, "SHA256", NULL);
+    key->signing = EVP_PKEY_CTX_new_from_pkey (NULL, key->pkey, NULL);
+    key->checking = EVP_PKEY_CTX_new_from_pkey (NULL, key->pkey, NULL);
+    return key->digest && context_ready (key->signing, EVP_PKEY_sign_init, key) &&
+           context_ready (key->checking, EVP_PKEY_verify_init, key);
+}
+
+static bool
+make_ed25519 (const struct jwt_key *key, const char *text, size_t length, uint8_t *signature_r)
+{
+    size_t size = key->signature_size;
+    EVP_MD_CTX *context = EVP_MD_CTX_new ();
+    bool good = context &&
+                EVP_DigestSignInit_ex (context, NULL, NULL, NULL, NULL, key->pkey, NULL) == 1 &&
+                EVP_DigestSign (context, signature_r, &size, (const uint8_t *) text, length) == 1 &&
+                size == key->signature_size;
+    EVP_MD_CTX_free (context);
+    return good;
 }
 
 bool
 jwt_signature_make (const struct jwt_key *key, const char *text, size_t length,
                     uint8_t signature_r[JWT_SIGNATURE_MAX])
 {
-    uint8_t der[DER_MAX];
+    uint8_t hash[HASH_SIZE], der[DER_MAX];
     bool pair = key->algorithm == JWT_ES256;
     size_t size = pair ? sizeof der : JWT_SIGNATURE_MAX;
+    if (key->algorithm == JWT_EDDSA)
+        return make_ed25519 (key, text, length, signature_r);
+    return EVP_Digest (text, length, hash, NULL, key->digest, NULL) == 1 &&
+           EVP_PKEY_sign (key->signing, pair ? der : signature_r, &size, hash, sizeof hash) == 1 &&
+           (pair ? raw_from_der (der, size, signature_r) : size == key->signature_size);
+}
+
+static bool
+good_ed25519 (const struct jwt_key *key, const char *text, size_t length, const uint8_t *signature)
+{
     EVP_MD_CTX *context = EVP_MD_CTX_new ();
     bool good = context &&
-                EVP_DigestSignInit_ex (context, NULL, digest_name (key), NULL, NULL, key->pkey,
-                                       NULL) == 1 &&
-                EVP_DigestSign (context, pair ? der : signature_r, &size, (const uint8_t *) text,
-                                length) == 1 &&
-                (pair ? raw_from_der (der, size, signature_r) : size == key->signature_size);
+                EVP_DigestVerifyInit_ex (context, NULL, NULL, NULL, NULL, key->pkey, NULL) == 1 &&
+                EVP_DigestVerify (context, signature, key->signature_size, (const uint8_t *) text,
+                                  length) == 1;
     EVP_MD_CTX_free (context);
     return good;
+}
+
+static bool
+good_hashed (const struct jwt_key *key, const char *text, size_t length, const uint8_t *signature)
+{
+    uint8_t hash[HASH_SIZE], der[DER_MAX];
+    bool pair = key->algorithm == JWT_ES256;
+    size_t size = pair ? der_from_raw (signature, der) : key->signature_size;
+    return size > 0 && EVP_Digest (text, length, hash, NULL, key->digest, NULL) == 1 &&
+           EVP_PKEY_verify (key->checking, pair ? der : signature, size, hash, sizeof hash) == 1;
 }
 
 bool
 jwt_signature_good (const struct jwt_key *key, const char *text, size_t length,
                     const uint8_t *signature)
 {
-    uint8_t der[DER_MAX];
-    bool pair = key->algorithm == JWT_ES256;
-    size_t size = pair ? der_from_raw (signature, der) : key->signature_size;
-    EVP_MD_CTX *context = EVP_MD_CTX_new ();
-    bool good = size > 0 && context &&
-                EVP_DigestVerifyInit_ex (context, NULL, digest_name (key), NULL, NULL, key->pkey,
-                                         NULL) == 1 &&
-                EVP_DigestVerify (context, pair ? der : signature, size, (const uint8_t *) text,
-                                  length) == 1;
-    EVP_MD_CTX_free (context);
+    bool good = key->algorithm == JWT_EDDSA ? good_ed25519 (key, text, length, signature)
+                                            : good_hashed (key, text, length, signature);
     ERR_clear_error ();
     return good;
 }

@@ -63,3 +63,8 @@ def signatures(algorithm, what, seconds):
     output = run(["openssl", "speed", "-seconds", seconds, algorithm], timeout=4 * seconds + 60)
     columns = output.splitlines()[-1].split()
     return float(columns[-1 if what == "verify" else -2])
+
+
+def signing(algorithm, seconds):
+    """tests/bench/sign.c: {"sign": …, "verify": …}, of JWTs."""
+    return loads(run([f"{TOOLS}/sign", algorithm, seconds], timeout=10 * seconds + 60))

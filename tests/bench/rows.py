@@ -87,6 +87,19 @@ def verify(bench):
     return {"": floors.signatures("ecdsap256", "verify", max(1, bench.seconds // 2))}
 
 
+ALGORITHMS = {"ES256": "ecdsap256", "EdDSA": "ed25519", "RS256": "rsa2048"}
+
+
+def signed(bench):
+    """Signatures alone, of as many bytes as a digest has."""
+    return {name: floors.signatures(algorithm, "sign", max(1, bench.seconds // 5)) for name, algorithm in ALGORITHMS.items()}
+
+
+def minted(bench, _floor):
+    """Tokens, from claims to text."""
+    return {name: floors.signing(name, max(1, bench.seconds // 5))["sign"] for name in ALGORITHMS}
+
+
 def jwt(bench, _floor):
     """One login token, over and over."""
     system = bench.system()
@@ -217,6 +230,8 @@ ROWS = (
     Row("made-up", "made-up tokens/s", "good tokens/s",
         (Figure("rate", "1/s", "least", 1.0), Figure("queries", "", "most", 0)), hits, made_up),
     Row("jwt", "validations/s of one login token", "openssl speed, ECDSA P-256 verify, one core", (Figure("", "1/s"),), verify, jwt),
+    Row("jwt-sign", "JWTs made/s of one core, from claims to text", "openssl speed, sign, one core",
+        (Figure("ES256", "1/s", "least", 0.8), Figure("EdDSA", "1/s"), Figure("RS256", "1/s")), signed, minted),
     Row("memory", "find a token in memory and decide: one, and one of 64", None,
         (Figure("alone", "ns"), Figure("batch", "ns"), Figure("bytes", "B", "most", 160)), None, memory("tokens")),
     Row("memory-many", "the same of 10 million tokens", None,

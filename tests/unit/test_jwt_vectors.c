@@ -250,12 +250,13 @@ START_TEST (der_there_and_back)
         cleanup_free char *token = jwt_sign (copy, "at+jwt", claims, &error);
         json_decref (claims);
         ck_assert_int_eq (verify (key, token, &error), JWT_OK);
-        for (char *p = token; *p; p += 7) {
-            char was = *p;
-            *p = was == 'A' ? 'B' : 'A';
+        for (size_t at = 0; at < strlen (token); at += 7) {
+            char was = token[at];
+            token[at] = was == 'A' ? 'B' : 'A';
             ck_assert_int_ne (verify (key, token, &error), JWT_OK);
-            *p = was;
+            token[at] = was;
         }
+        ck_assert_int_eq (verify (key, token, &error), JWT_OK); // what was refused has left nothing
         jwt_key_destroy (&copy);
         jwt_key_destroy (&key);
     }
