@@ -49,7 +49,10 @@ struct work {
     // Counts into `wrong` what the reply has that it must not have.
     void (*judge) (struct drive *drive, const void *reply);
 };
-// work_find (name): "validate", "validate-single", "validate-batch", "create"; NULL: none of them.
+// Of grant.c.
+void grant_start (struct drive_call *call, rpc_callback *done);
+void grant_judge (struct drive *drive, const void *message);
+// work_find (name): "validate", "validate-single", "validate-batch", "create", "grant"; NULL: none of them.
 const struct work *work_find (const char *name);
 
 #endif

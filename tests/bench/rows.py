@@ -100,6 +100,23 @@ def minted(bench, _floor):
     return {name: floors.signing(name, max(1, bench.seconds // 5))["sign"] for name in ALGORITHMS}
 
 
+def sign_alone(bench):
+    return {"rate": floors.signatures("ecdsap256", "sign", max(1, bench.seconds // 2))}
+
+
+def granted(bench, _floor):
+    """Tokens of one client by client_credentials: looked up, authenticated, scoped, signed, counted."""
+    system = bench.system()
+    path = system.path("client")
+    if not os.path.exists(path):
+        account = system.cli("account", "list")[0]["id"]
+        made = system.cli("client", "create", "--account", account, "--name", "bench", "--kind", "integration", "--scope", "module:orders:read")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(f"{made['id']} {made['secret']}")
+    result = system.drive("grant", bench.seconds, in_flight=64, value=path)
+    return {"rate": result["rate"], "p50": result["latency_us"]["p50"] / 1000, "p99": result["latency_us"]["p99"] / 1000}
+
+
 def jwt(bench, _floor):
     """One login token, over and over."""
     system = bench.system()
@@ -232,6 +249,8 @@ ROWS = (
     Row("jwt", "validations/s of one login token", "openssl speed, ECDSA P-256 verify, one core", (Figure("", "1/s"),), verify, jwt),
     Row("jwt-sign", "JWTs made/s of one core, from claims to text", "openssl speed, sign, one core",
         (Figure("ES256", "1/s", "least", 0.8), Figure("EdDSA", "1/s"), Figure("RS256", "1/s")), signed, minted),
+    Row("jwt-grants", "tokens by client_credentials/s, 64 in flight, one issuer", "openssl speed, ECDSA P-256 sign, one core",
+        (Figure("rate", "1/s", "least", 0.8), Figure("p50", "ms"), Figure("p99", "ms")), sign_alone, granted),
     Row("memory", "find a token in memory and decide: one, and one of 64", None,
         (Figure("alone", "ns"), Figure("batch", "ns"), Figure("bytes", "B", "most", 160)), None, memory("tokens")),
     Row("memory-many", "the same of 10 million tokens", None,

@@ -139,6 +139,7 @@ static const struct work works[] = {
     {"validate-single", "validator", false, false, single_start, validate_judge},
     {"validate-batch", "validator", false, true, batch_start, batch_judge},
     {"create", "admin", false, false, create_start, create_judge},
+    {"grant", "issuer", false, false, grant_start, grant_judge},
 };
 
 const struct work *
