@@ -33,6 +33,7 @@ enum {
     REPLY_EXPIRES_AT = TAG (11, VARINT),
     REPLY_SCOPE = TAG (12, LENGTH),
     REPLY_ALLOWANCE = TAG (13, LENGTH),
+    REPLY_CUSTOMER = TAG (14, LENGTH),
 };
 
 // ---- unpacking -----------------------------------------------------------------------------------------------------
@@ -181,6 +182,8 @@ reply_text_read (struct reader *reader, uint8_t tag, Jeton__V1__ValidateReply *r
         return text_read (reader, &reply->client);
     case REPLY_SCOPE:
         return text_read (reader, &reply->scope);
+    case REPLY_CUSTOMER:
+        return text_read (reader, &reply->customer);
     case REPLY_ALLOWANCE:
         return allowance_read (reader, &reply->allowance);
     default:
@@ -387,7 +390,7 @@ reply_measure (const Jeton__V1__ValidateReply *reply)
                   text_size (reply->token) + text_size (reply->account) + text_size (reply->user) +
                   text_size (reply->client) + number_size ((int) reply->kind) +
                   number_size ((int) reply->granted_access) + number_size (reply->expires_at) +
-                  text_size (reply->scope);
+                  text_size (reply->scope) + text_size (reply->customer);
     if (reply->allowance != NULL) {
         size_t length = jeton__v1__allowance__get_packed_size (reply->allowance);
         size += 1 + wire_varint_size (length) + length;
@@ -415,7 +418,7 @@ reply_write (const Jeton__V1__ValidateReply *reply, uint8_t *at)
         at += wire_varint_write (jeton__v1__allowance__get_packed_size (reply->allowance), at);
         at += jeton__v1__allowance__pack (reply->allowance, at);
     }
-    return at;
+    return text_write (REPLY_CUSTOMER, reply->customer, at);
 }
 
 static size_t

@@ -71,9 +71,9 @@ change_for_validators (const struct change *change, const struct audit_change *a
     if (strcmp (type, "account") == 0)
         return (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT, change->number,
                                     change->number};
-    // What tokens of the account stand on: its users and clients, and the resources that scopes name.
-    static const char *const of_account[] = {"user", "client", "market", "stock_location",
-                                             "customer_group"};
+    // What tokens of the account stand on: its users, clients and customers, and the resources that scopes name.
+    static const char *const of_account[] = {"user",   "client",         "customer",
+                                             "market", "stock_location", "customer_group"};
     for (size_t i = 0; i < sizeof of_account / sizeof *of_account; i++)
         if (strcmp (type, of_account[i]) == 0 && id_parse ("ACC", audit->account_id, &account))
             return (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT, change->number,

@@ -123,10 +123,40 @@ client_credentials (struct cli *cli)
     return status;
 }
 
+static int
+password (struct cli *cli)
+{
+    Jeton__V1__TokenRequest request = JETON__V1__TOKEN_REQUEST__INIT;
+    char *given;
+    int status = input_secret (cli, "JETON_PASSWORD", "Password", false, &given);
+
+    if (status != EX_OK) {
+        return status;
+    }
+    request.grant_type = (char *) "password";
+    request.client_id = cli->arguments[0];
+    request.username = (char *) option_text (cli, "username");
+    request.password = given;
+    status = grant_call (cli, &request);
+    input_forget (&given);
+    return status;
+}
+
+#define SCOPE_OPTION                                                                               \
+    {                                                                                              \
+        .name = "scope", .value = "SCOPE",                                                         \
+        .help =                                                                                    \
+            "what the token is for: \"market:1234 module:orders:read\" (all that the client may)"  \
+    }
+static const struct option_row password_options[] = {
+    {.name = "username", .value = "EMAIL", .required = true, .help = "the customer's email"},
+    SCOPE_OPTION,
+    {.name = "environment", .value = "live|test", .help = "where the token is good (live)"},
+    {.name = "token-only", .help = "print the token and nothing else"},
+    {.name = NULL},
+};
 static const struct option_row options[] = {
-    {.name = "scope",
-     .value = "SCOPE",
-     .help = "what the token is for: \"market:1234 module:orders:read\" (all that the client may)"},
+    SCOPE_OPTION,
     {.name = "environment", .value = "live|test", .help = "where the token is good (live)"},
     {.name = "secret-file", .value = "FILE", .help = "the client's secret is its first line"},
     {.name = "public", .help = "a sales channel: it has no secret"},
@@ -145,5 +175,10 @@ const struct command grant_commands[] = {
      "jeton grant client-credentials CLI-0123-4567 --public --scope market:code:eu --token-only\n"
      "jeton grant client-credentials CLI-0123-4567 --token-only < secret | jeton validate --module "
      "orders\n"},
+    {"grant", "password", "CLI-…", 1, 1, password_options, password,
+     "A token for a customer, by a sales channel",
+     "The customer's password is read from standard input or from $JETON_PASSWORD.\n"
+     "Exit status: 77 refused, 75 nobody can tell now, or too many requests.",
+     "jeton grant password CLI-0123-4567 --username ada@shop.example < password\n"},
     {.noun = NULL},
 };

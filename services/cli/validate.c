@@ -66,6 +66,9 @@ print_decision (const struct cli *cli, const json_t *reply)
     print_pair ("token", member (reply, "token"));
     print_pair ("account", member (reply, "account"));
     print_pair ("user", member (reply, "user"));
+    print_pair ("client", member (reply, "client"));
+    print_pair ("customer", member (reply, "customer"));
+    print_pair ("scope", member (reply, "scope"));
     print_pair ("access", member (reply, "granted_access"));
     print_allowance (json_object_get (reply, "allowance"));
     putchar ('\n');

@@ -4,6 +4,7 @@
 #include "common/token/jwt.h"
 #include "services/issuer/signing.h"
 
+#include <string.h>
 #include <time.h>
 
 void
@@ -38,13 +39,17 @@ kind_name (int64_t kind)
 static json_t *
 claims_make (const struct issuer *issuer, const struct access *access, int64_t now, const char *jti)
 {
-    char client[ID_SIZE], account[ID_SIZE];
+    char client[ID_SIZE], account[ID_SIZE], subject[ID_SIZE];
     json_int_t expires_at = now + access->life_s;
     id_format ("CLI", access->client->number, client);
     id_format ("ACC", access->client->account, account);
+    if (access->customer)
+        id_format ("CUS", access->customer, subject);
+    else
+        memcpy (subject, client, sizeof subject);
     json_t *claims = json_pack (
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "iss", issuer->settings.issuer,
-        "aud", issuer->settings.audience, "sub", client, "client_id", client, "iat",
+        "aud", issuer->settings.audience, "sub", subject, "client_id", client, "iat",
         (json_int_t) now, "exp", expires_at, "jti", jti, "account", account, "client_kind",
         kind_name (access->client->kind), "scope", access->scope->text, "environment",
         access->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST ? "test" : "live");

@@ -10,7 +10,8 @@ enum { ACCESS_JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_UR
 
 // What a token says.
 struct access {
-    const struct store_client *client; // whom it was given to, and whom it stands for
+    const struct store_client *client; // whom it was given to
+    int64_t customer;                  // whom it stands for; 0: the client
     const struct asking_scope *scope;
     Jeton__V1__Environment environment;
     int64_t life_s;

@@ -123,7 +123,7 @@ resolving_found (void *context, enum store_outcome outcome, const PGresult *rows
 {
     struct resolving *resolving = context;
     struct asking *asking = resolving->asking;
-    static const struct scope_use use = {.customer_group = 0};
+    const struct scope_use use = {.customer_group = asking->customer_group};
     struct error error;
     if (outcome != STORE_OK) {
         token_refuse (asking, TOKEN_UNAVAILABLE,

@@ -11,6 +11,7 @@
 enum {
     USER_BY_NAME = STORE_FEED + FEED_N,
     CLIENT_BY_NUMBER,
+    CUSTOMER_BY_EMAIL,
     SCOPE_FIND,
     SIGNING_KEYS,
     SIGNING_KEY_ADD,
@@ -38,6 +39,11 @@ FEED_STATEMENTS (STORE_FEED),
     " CASE WHEN c.secret_grace_until > now() THEN c.old_secret_digest END"
     " FROM (VALUES (1)) one LEFT JOIN (clients c JOIN accounts a ON a.number = c.account)"
     " ON c.number = $1::bigint AND c.status <> 3", false},
+
+[CUSTOMER_BY_EMAIL] = {"customer_by_email",
+    "SELECT c.number, coalesce(c.customer_group, 0), c.email, c.password_hash, c.revision, c.status = 1"
+    " FROM (VALUES (1)) one LEFT JOIN customers c"
+    " ON c.account = $1::bigint AND lower(c.email) = lower($2::text COLLATE \"C\") AND c.status <> 3", false},
 
 [SCOPE_FIND] = {"scope_find", SCOPE_STATEMENT, false},
 
@@ -95,6 +101,7 @@ struct call {
     union {
         store_user_callback *user;
         store_client_callback *client;
+        store_customer_callback *customer;
         store_scope_callback *scope;
         store_signing_keys_callback *keys;
         store_done_callback *done;
@@ -219,6 +226,49 @@ store_client (struct db *db, int64_t number, store_client_callback *callback, vo
     struct call *call = call_new (context);
     call->callback.client = callback;
     db_call (db, CLIENT_BY_NUMBER, &params, store_client_done, call);
+}
+
+static bool
+customer_from_row (const PGresult *result, struct store_customer *customer_r)
+{
+    return get_number (result, 0, &customer_r->number) &&
+           db_get_int (result, 0, 1, &customer_r->group) &&
+           db_get_text (result, 0, 2, &customer_r->email) &&
+           (PQgetisnull (result, 0, 3) || db_get_text (result, 0, 3, &customer_r->password_hash)) &&
+           db_get_int (result, 0, 4, &customer_r->revision) &&
+           db_get_bool (result, 0, 5, &customer_r->active);
+}
+
+static void
+store_customer_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                     const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    struct store_customer customer = {0};
+    (void) error;
+    if (outcome != DB_OK) {
+        call->callback.customer (call->context, outcome_of (outcome), NULL);
+    } else if (PQgetisnull (results[0], 0, 0)) {
+        call->callback.customer (call->context, STORE_NOT_FOUND, NULL);
+    } else if (!customer_from_row (results[0], &customer)) {
+        log_error ("a customer's row makes no sense", "number", PQgetvalue (results[0], 0, 0),
+                   NULL);
+        call->callback.customer (call->context, STORE_FAILED, NULL);
+    } else {
+        call->callback.customer (call->context, STORE_OK, &customer);
+    }
+}
+
+void
+store_customer (struct db *db, int64_t account, const char *email,
+                store_customer_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, account);
+    db_param_text (&params, email);
+    struct call *call = call_new (context);
+    call->callback.customer = callback;
+    db_call (db, CUSTOMER_BY_EMAIL, &params, store_customer_done, call);
 }
 
 static void

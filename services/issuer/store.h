@@ -59,6 +59,20 @@ typedef void store_client_callback (void *context, enum store_outcome outcome,
 // store_client (db, number, callback, context): STORE_NOT_FOUND: it does not exist, or is deleted; client is NULL.
 void store_client (struct db *db, int64_t number, store_client_callback *callback, void *context);
 
+// A customer as the password grant needs it. Texts are valid during the callback.
+struct store_customer {
+    int64_t number, group; // 0: of no group
+    const char *email;
+    const char *password_hash; // NULL: cannot sign in
+    int64_t revision;
+    bool active;
+};
+typedef void store_customer_callback (void *context, enum store_outcome outcome,
+                                      const struct store_customer *customer);
+// store_customer (db, account, email, callback, context): Compared without case. STORE_NOT_FOUND: there is none, or it is deleted; customer is NULL.
+void store_customer (struct db *db, int64_t account, const char *email,
+                     store_customer_callback *callback, void *context);
+
 typedef void store_scope_callback (void *context, enum store_outcome outcome, const PGresult *rows);
 // store_scope (db, account, scope, callback, context): The rows for scope_resolve.
 void store_scope (struct db *db, int64_t account, const struct scope *scope,

@@ -19,7 +19,7 @@
 static const struct grant_type grant_types[] = {
     {"client_credentials", JETON__V1__GRANT_TYPE__GRANT_TYPE_CLIENT_CREDENTIALS,
      KIND (SALES_CHANNEL) | KIND (INTEGRATION), grant_client_credentials},
-    {"password", JETON__V1__GRANT_TYPE__GRANT_TYPE_PASSWORD, KIND (SALES_CHANNEL), NULL},
+    {"password", JETON__V1__GRANT_TYPE__GRANT_TYPE_PASSWORD, KIND (SALES_CHANNEL), grant_password},
     {"authorization_code", JETON__V1__GRANT_TYPE__GRANT_TYPE_AUTHORIZATION_CODE, KIND (WEBAPP),
      NULL},
     {"refresh_token", JETON__V1__GRANT_TYPE__GRANT_TYPE_REFRESH_TOKEN,
@@ -34,6 +34,7 @@ static const struct {
 } errors[] = {
     [TOKEN_INVALID_REQUEST] = {400, "invalid_request"},
     [TOKEN_INVALID_CLIENT] = {401, "invalid_client"},
+    [TOKEN_INVALID_GRANT] = {400, "invalid_grant"},
     [TOKEN_UNAUTHORIZED_CLIENT] = {400, "unauthorized_client"},
     [TOKEN_UNSUPPORTED_GRANT_TYPE] = {400, "unsupported_grant_type"},
     [TOKEN_INVALID_SCOPE] = {400, "invalid_scope"},
@@ -85,6 +86,7 @@ token_counted (struct asking *asking, Jeton__V1__GrantReason reason, const char 
         .environment = asking->environment,
         .account = asking->client.account,
         .client = asking->known ? asking->number : 0, // what nobody has is not written down
+        .customer = asking->customer,
         .jti = jti,
     };
     if (grant_count (asking->request, &grant))
@@ -115,6 +117,7 @@ token_give (struct asking *asking)
     struct issuer *issuer = request_owner (asking->request);
     struct access access = {
         .client = &asking->client,
+        .customer = asking->customer,
         .scope = asking->scope,
         .environment = asking->environment,
         .life_s = asking->client.life_s,
@@ -197,7 +200,7 @@ token_check (struct asking *asking)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "%s has more than %zu bytes", field, limit);
     else if (!asking->type || !asking->type->run)
         token_refuse (asking, TOKEN_UNSUPPORTED_GRANT_TYPE,
-                      "this grant_type is not given: it must be client_credentials");
+                      "this grant_type is not given: it must be client_credentials or password");
     else if ((unsigned) message->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "environment must be live or test");
     else if (!*message->client_id)

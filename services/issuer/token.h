@@ -20,6 +20,7 @@ struct asking {
     bool known;                         // there is such a client: what follows is its
     struct store_client client;         // texts in the arena
     bool right;                         // it proved itself, as far as its kind can
+    int64_t customer, customer_group;   // whom the token stands for; 0: the client itself, no group
     const struct asking_scope *scope;   // asking_scope.h: what is granted
 };
 
@@ -36,6 +37,7 @@ struct grant_type {
 enum token_error {
     TOKEN_INVALID_REQUEST,
     TOKEN_INVALID_CLIENT,
+    TOKEN_INVALID_GRANT,
     TOKEN_UNAUTHORIZED_CLIENT,
     TOKEN_UNSUPPORTED_GRANT_TYPE,
     TOKEN_INVALID_SCOPE,
@@ -58,7 +60,8 @@ void token_no_memory (struct asking *asking);
 void client_authenticate (struct asking *asking);
 void token_authenticated (struct asking *asking);
 
-// The grants. grant_client_credentials (asking): for the client itself (grant_client.c).
+// The grants. grant_client_credentials (asking): for the client itself (grant_client.c). grant_password (asking): for a customer (grant_password.c).
 void grant_client_credentials (struct asking *asking);
+void grant_password (struct asking *asking);
 
 #endif

@@ -27,10 +27,12 @@ struct entry {
         int64_t grace_until; // of an API token
         char *jti;           // of a JWT, owned
     };
-    struct policy *policy;         // held; NULL: the entry is free
-    uint32_t token, account, user; // of a free one, token is the next free one
+    struct policy *policy;   // held; NULL: the entry is free
+    uint32_t token, account; // of a free one, token is the next free one
+    uint32_t user;           // or customer
     unsigned kind : 4, environment : 4;
     unsigned token_status : 4, account_status : 4, user_status : 4;
+    unsigned of_customer : 1;
     unsigned visited : 1; // found since the hand passed
 };
 static_assert (sizeof (struct entry) == LINE, "one read of memory");
@@ -237,7 +239,8 @@ entry_read (const struct entry *entry, struct facts *facts_r)
     *facts_r = (struct facts){
         .token = entry->token,
         .account = entry->account,
-        .user = entry->user,
+        .user = entry->of_customer ? 0 : entry->user,
+        .customer = entry->of_customer ? entry->user : 0,
         .expires_at = entry->expires_at,
         .grace_until = entry->token ? entry->grace_until : 0,
         .kind = entry->kind,
@@ -320,9 +323,11 @@ facts_fit (const struct cache *cache, const struct facts *facts)
 {
     return facts->token >= 0 && facts->token <= UINT32_MAX && facts->account >= 0 &&
            facts->account <= UINT32_MAX && facts->user >= 0 && facts->user <= UINT32_MAX &&
-           facts->kind <= STATE_MAX && facts->environment <= STATE_MAX &&
-           facts->token_status <= STATE_MAX && facts->account_status <= STATE_MAX &&
-           facts->user_status <= STATE_MAX && (facts->token == 0) == (facts->jti != NULL) &&
+           facts->customer >= 0 && facts->customer <= UINT32_MAX &&
+           (facts->user == 0 || facts->customer == 0) && facts->kind <= STATE_MAX &&
+           facts->environment <= STATE_MAX && facts->token_status <= STATE_MAX &&
+           facts->account_status <= STATE_MAX && facts->user_status <= STATE_MAX &&
+           (facts->token == 0) == (facts->jti != NULL) &&
            (facts->token != 0 || facts->grace_until == 0) &&
            policy_bytes (facts->policy) <= cache->bytes_max / CACHE_POLICY_SHARE;
 }
@@ -335,7 +340,8 @@ entry_write (struct cache *cache, struct entry *entry, const struct facts *facts
         .policy = policy_hold (facts->policy),
         .token = (uint32_t) facts->token,
         .account = (uint32_t) facts->account,
-        .user = (uint32_t) facts->user,
+        .user = (uint32_t) (facts->customer ? facts->customer : facts->user),
+        .of_customer = facts->customer != 0,
         .kind = facts->kind & STATE_MAX,
         .environment = facts->environment & STATE_MAX,
         .token_status = facts->token_status & STATE_MAX,

@@ -22,6 +22,7 @@ check_jwt_done (void *context, enum store_outcome outcome, const struct facts *f
         joined.expires_at = check->expires_at;
         joined.environment = (uint8_t) check->environment;
         joined.jti = check->jti;
+        joined.customer = check->client.customer;
         if (joined.account != check->account) {
             check_end (check, JETON__V1__REASON__REASON_REVOKED);
             return;
@@ -75,7 +76,7 @@ jwt_scope_read (struct check *check, const json_t *claims)
     return true;
 }
 
-// Whom it stands for: a user, or a client that asked for itself.
+// Whom it stands for: a user; a client that asked for itself; or a customer, for whom a client asked.
 static bool
 jwt_subject_read (struct check *check, const json_t *claims)
 {
@@ -84,7 +85,8 @@ jwt_subject_read (struct check *check, const json_t *claims)
         return false;
     if (id_parse ("USR", subject, &check->user))
         return true;
-    return id_parse ("CLI", subject, &check->client.client) && strcmp (subject, client) == 0 &&
+    return id_parse ("CLI", client, &check->client.client) &&
+           (strcmp (subject, client) == 0 || id_parse ("CUS", subject, &check->client.customer)) &&
            jwt_scope_read (check, claims);
 }
 
@@ -98,8 +100,7 @@ jwt_claims_read (struct check *check, const json_t *claims)
                *environment = jwt_text (claims, "environment"), *jti = jwt_text (claims, "jti");
     if (!issuer || strcmp (issuer, settings->issuer) != 0 || !audience ||
         strcmp (audience, settings->audience) != 0 || !account || !environment || !jti ||
-        !jwt_subject_read (check, claims) ||
-        !id_parse ("ACC", account, &check->account))
+        !jwt_subject_read (check, claims) || !id_parse ("ACC", account, &check->account))
         return false;
     if (strcmp (environment, "live") == 0)
         check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;

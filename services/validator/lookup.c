@@ -173,7 +173,7 @@ lookup_start (struct lookup *lookup, const struct lookup_key *key,
     flight->key = *key;
     if (client)
         flight->client =
-            (struct store_client_token){client->client, xstrdup (client->modules),
+            (struct store_client_token){client->client, client->customer, xstrdup (client->modules),
                                         xstrdup (client->markets), xstrdup (client->locations)};
     waiters_add (&flight->waiters, callback, context);
     zhashx_insert (lookup->flights, &flight->key, flight);
@@ -206,6 +206,7 @@ lookup_client (struct lookup *lookup, const struct store_client_token *token,
     const char *const texts[] = {token->modules, token->markets, token->locations};
     crypto_generichash_init (&state, NULL, 0, sizeof key.bytes);
     crypto_generichash_update (&state, (const uint8_t *) &token->client, sizeof token->client);
+    crypto_generichash_update (&state, (const uint8_t *) &token->customer, sizeof token->customer);
     for (size_t i = 0; i < 3; i++) // with their ends, so that no two run together
         crypto_generichash_update (&state, (const uint8_t *) texts[i], strlen (texts[i]) + 1);
     crypto_generichash_final (&state, key.bytes, sizeof key.bytes);

@@ -59,10 +59,10 @@ const struct db_statement store_statements[] = {
     " ''::text, 0, 0, 0, " ACCOUNT_RATE " FROM unnest($1::bigint[]) WITH ORDINALITY AS i (number, n)"
     " JOIN users u ON u.number = i.number AND u.status <> 3 JOIN accounts a ON a.number = u.account", DB_READ_MANY},
 
-// The modules are those that both the token says and the client may have, with the lesser access. The markets are what is left of the token's (R14): active, public, and not
-// another than the client is bound to; the locations are active, and of these markets. No market: the token is not restricted.
+// The modules are those that both the token says and the client may have, with the lesser access. The markets are what is left of the token's (R14): active, public or for
+// the customer's group (R15), and not another than the client is bound to; the locations are active, and of these markets. No market: the token is not restricted.
 [CLIENT_FACTS] = {"client_facts",
-    "SELECT i.n, 0, c.account, 0, 0, 0, 0, c.status, a.status, 1,"
+    "SELECT i.n, 0, c.account, 0, 0, 0, 0, c.status, a.status, coalesce(u.status, 1),"
     " (SELECT string_agg(" GRANT_TEXT ("CASE WHEN w.text LIKE '%:write' AND s.text LIKE '%:write' THEN 2 ELSE 1 END") ", ',')"
     "  FROM unnest(string_to_array(i.modules, ' ')) w (text)"
     "  JOIN unnest(c.scopes) s (text) ON split_part(s.text, ':', 2) = split_part(w.text, ':', 2)"
@@ -74,11 +74,16 @@ const struct db_statement store_statements[] = {
     "  (SELECT string_agg('stock_location:' || l.number, ' ' ORDER BY l.number) FROM stock_locations l"
     "   WHERE l.account = c.account AND l.number = ANY (string_to_array(i.locations, ',')::bigint[])"
     "   AND l.status = 1 AND l.market = ANY (r.markets))), '') END"
-    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS i (number, modules, markets, locations, n)"
+    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[])"
+    "  WITH ORDINALITY AS i (number, modules, markets, locations, customer, n)"
     " JOIN clients c ON c.number = i.number AND c.status <> 3 JOIN accounts a ON a.number = c.account"
+    " LEFT JOIN customers u ON u.account = c.account AND u.number = i.customer AND u.status <> 3"
     " CROSS JOIN LATERAL (SELECT array_agg(k.number) AS markets FROM markets k"
     "  WHERE k.account = c.account AND k.number = ANY (string_to_array(i.markets, ',')::bigint[])"
-    "  AND k.status = 1 AND k.customer_group IS NULL AND (c.market IS NULL OR k.number = c.market)) r", DB_READ_MANY},
+    "  AND k.status = 1 AND (c.market IS NULL OR k.number = c.market)"
+    "  AND (k.customer_group IS NULL OR (k.customer_group = u.customer_group AND EXISTS (SELECT FROM customer_groups g"
+    "   WHERE g.account = k.account AND g.number = k.customer_group AND g.status = 1)))) r"
+    " WHERE i.customer = 0 OR u.number IS NOT NULL", DB_READ_MANY},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 [STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
@@ -197,5 +202,6 @@ store_client_facts (struct db *db, struct policies *policies,
     db_param_text (&params, token->modules);
     db_param_text (&params, token->markets);
     db_param_text (&params, token->locations);
+    db_param_int (&params, token->customer);
     store_facts (db, policies, CLIENT_FACTS, &params, callback, context);
 }

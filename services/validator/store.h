@@ -40,7 +40,7 @@ void store_user_facts (struct db *db, struct policies *policies, int64_t user,
 
 // What a client's token says of itself, in canonical form: "module:orders:read module:stock:write", and numbers with commas between them. markets "": it is not restricted to any.
 struct store_client_token {
-    int64_t client;
+    int64_t client, customer; // customer 0: it stands for the client itself
     const char *modules, *markets, *locations;
 };
 // store_client_facts (db, policies, token, callback, context): Of what a client may do with a token that says this.

@@ -282,7 +282,7 @@ kind_of (const char *name)
         {"market", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
         {"stock_location", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
         {"customer_group", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
-        {"customer", JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE},
+        {"customer", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
         {"client", JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

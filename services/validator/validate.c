@@ -163,6 +163,7 @@ check_decide (struct check *check, const struct facts *facts)
     reply->user = id_text (check, "USR", facts->user);
     if (facts->policy->client != 0) {
         reply->client = id_text (check, "CLI", facts->policy->client);
+        reply->customer = id_text (check, "CUS", facts->customer);
         if (facts->policy->nscope > 1 && !scope_text (check, facts->policy))
             return;
     }

@@ -132,7 +132,9 @@ def table(system):
         given(system, name)
     expect_equal((given(system, "shop").expires_in, system.secrets["shop"]), (14400, ""))
     refused(system, 400, "unauthorized_client", "client_credentials", **credentials(system, "desk"))
-    for grant in ("password", "authorization_code", "refresh_token", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Client_Credentials", "x"):
+    for name in ("erp", "desk"):
+        refused(system, 400, "unauthorized_client", "password", **credentials(system, name, grant_type="password", username="a@b", password="x"))
+    for grant in ("authorization_code", "refresh_token", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Client_Credentials", "x"):
         for name in ("shop", "erp", "desk"):
             refused(system, 400, "unsupported_grant_type", **credentials(system, name, grant_type=grant))
     refused(system, 400, "invalid_request", "grant_type", **credentials(system, "erp", grant_type=""))
@@ -267,6 +269,78 @@ def scope(system):
     system.admin.ok("EditMarket", id=market.id, revision=market.revision, fields=["customer_group_id"], customer_group_id=system.group)
     wait_for(lambda: decision(system, one) == ("deny", "out_of_scope", 403), 5, "a market that is private now")
     system.admin.ok("EditMarket", id=market.id, revision=market.revision + 1, fields=["customer_group_id"], customer_group_id="")
+
+
+BUYER, PASSWORD = "Buyer@Shop.example", "correct horse battery"
+
+
+def by_password(system, name="shop", username=BUYER, password=PASSWORD, **fields):
+    return credentials(system, name, grant_type="password", username=username, password=password, **fields)
+
+
+@test("a customer's email and password give a token that stands for it, for a private market too (R15, R17)")
+def password(system):
+    a = system.admin
+    b2b = system.markets["b2b"].number
+    buyer = a.ok("CreateCustomer", account_id=system.account, email=BUYER, customer_group_id=system.group, password=PASSWORD).customer.id
+    a.ok("CreateCustomer", account_id=system.account, email="guest@shop.example", password=PASSWORD)
+    a.ok("CreateCustomer", account_id=system.account, email="new@shop.example")
+    off = a.ok("CreateCustomer", account_id=system.account, email="off@shop.example", password=PASSWORD).customer.id
+    a.ok("DeactivateCustomer", id=off)
+    trade = a.ok("CreateClient", account_id=system.account, name="trade", kind=SALES_CHANNEL, market_id=system.markets["b2b"].id, scopes=["module:orders:write"])
+    system.clients["trade"], system.secrets["trade"] = trade.client.id, ""
+    reply = ask(system, **by_password(system, "shop", username=BUYER.upper()))
+    expect_equal((reply.status, reply.expires_in, reply.refresh_token), (200, 14400, ""), reply.error_description)
+    claims = decode(reply.access_token.split(".")[1])
+    expect_equal((claims["sub"], claims["client_id"], claims["client_kind"], claims["markets"]),
+                 (buyer, system.clients["shop"], "sales_channel", [system.markets["eu"].number]))
+    for _ in range(2):  # looked up, and from memory
+        shown = system.validate(reply.access_token)
+        expect_equal((shown["decision"], shown["client"], shown["customer"], shown.get("user", ""), shown["scope"]),
+                     ("allow", system.clients["shop"], buyer, "", f"market:{system.markets['eu'].number}"))
+    # A private market is for customers of its group, by the password grant only.
+    refused(system, 400, "invalid_scope", "private", **credentials(system, "trade"))
+    refused(system, 400, "invalid_scope", "private", **by_password(system, "trade", "guest@shop.example"))
+    private = ask(system, **by_password(system, "trade"))
+    expect_equal((private.status, private.scope), (200, f"market:{b2b} module:orders:write"), private.error_description)
+    expect_equal(decision(system, private.access_token, access="write"), ALLOW)
+    # One that leaves the group loses the market; one that is inactive or deleted has no token any more.
+    of = lambda: a.ok("GetCustomer", id=buyer).customer.revision
+    a.ok("EditCustomer", id=buyer, revision=of(), fields=["customer_group_id"], customer_group_id="")
+    wait_for(lambda: decision(system, private.access_token) == ("deny", "out_of_scope", 403), 5, "not of the group any more")
+    a.ok("EditCustomer", id=buyer, revision=of(), fields=["customer_group_id"], customer_group_id=system.group)
+    wait_for(lambda: decision(system, private.access_token) == ALLOW, 5, "of the group again")
+    a.ok("DeactivateCustomerGroup", id=system.group)
+    wait_for(lambda: decision(system, private.access_token) == ("deny", "out_of_scope", 403), 5, "the group is inactive")
+    a.ok("ActivateCustomerGroup", id=system.group)
+    a.ok("DeactivateCustomer", id=buyer)
+    wait_for(lambda: decision(system, reply.access_token) == ("deny", "disabled", 401), 5, "the customer is inactive")
+    a.ok("ActivateCustomer", id=buyer)
+    wait_for(lambda: decision(system, reply.access_token) == ALLOW, 5, "the customer is active again")
+    before = int(system.sql("select count(*) from trail where event = 'platform.customers.customer.sign_in_failed'"))
+    texts = {refused(system, 400, "invalid_grant", **by_password(system, username=username, password=given_password)).error_description
+             for username, given_password in ((BUYER, "wrong"), (BUYER, PASSWORD + " "), ("nobody@shop.example", PASSWORD), ("new@shop.example", PASSWORD),
+                                              ("new@shop.example", "x"), ("off@shop.example", PASSWORD), ("é@shop.example", PASSWORD), (buyer, PASSWORD))}
+    expect_equal(len(texts), 1, f"{texts}")
+    wait_for(lambda: int(system.sql("select count(*) from trail where event = 'platform.customers.customer.sign_in_failed'")) == before + 8, 10, "a record of each")
+    refused(system, 400, "invalid_request", "username", **by_password(system, username=""))
+    refused(system, 400, "invalid_request", "username", **by_password(system, username="x" * 255))
+    refused(system, 400, "invalid_request", "password", **by_password(system, password=""))
+    # A client's own failure comes before its customer's.
+    refused(system, 401, "invalid_client", **{**by_password(system), "client_secret": "x"})
+    guesses = [ask(system, **by_password(system, username="Guest@shop.example", password="guess"), address=f"192.0.2.{i}") for i in range(11, 31)]
+    limited = [reply for reply in guesses if reply.status == 429]
+    expect(limited and limited[0].retry_after > 0 and {reply.error for reply in guesses} == {"invalid_grant", "temporarily_unavailable"},
+           f"guesses are counted by customer: {[reply.status for reply in guesses]}")
+    number = system.sql("select number from customers where lower(email) = lower('" + BUYER + "')")
+    wanted = {f"3 1 {issuer.GRANT_REASON_OK}", f"3 2 {issuer.GRANT_REASON_WRONG_PASSWORD}", "0 1 1"}
+    found = lambda: set(system.sql(f"select grant_type || ' ' || decision || ' ' || reason from use_log where customer = {number}").split("\n"))
+    wait_for(lambda: wanted <= found(), 15, f"{wanted} in the log")
+    token = system.jeton("grant", "password", system.clients["shop"], "--username", BUYER, "--token-only", input=PASSWORD + "\n", check=0).stdout.strip()
+    expect_equal(decision(system, token), ALLOW)
+    system.jeton("grant", "password", system.clients["shop"], "--username", BUYER, input="no\n", check=77)
+    a.ok("DeleteCustomer", id=buyer)
+    wait_for(lambda: decision(system, token) == ("deny", "revoked", 401), 5, "the customer is deleted")
 
 
 @test("bad input: each field too long, and what is no text at all (R46)")

@@ -37,6 +37,13 @@ START_TEST (test_facts)
     ck_assert (out.token == 0 && out.user == 2 && out.expires_at == 3 && out.grace_until == 0);
     ck_assert_str_eq (out.jti, "a-b-c");
     ck_assert_uint_eq (cache_stats (cache)->entries, 1);
+
+    // One that stands for a customer.
+    in.user = 0;
+    in.customer = 5;
+    ck_assert (cache_put (cache, &key, &in, 0));
+    ck_assert_int_eq (cache_find (cache, &key, 0, &out), CACHE_HIT);
+    ck_assert (out.user == 0 && out.customer == 5);
     cache_destroy (&cache);
 }
 END_TEST
@@ -58,6 +65,7 @@ START_TEST (test_misfits)
     MISFIT (token = 0); // no JWT, and no number
     MISFIT (account = -1);
     MISFIT (user = INT64_MAX);
+    MISFIT (customer = INT64_MAX);
     MISFIT (kind = 16);
     MISFIT (environment = 255);
     MISFIT (token_status = 16);
