@@ -73,7 +73,7 @@ START_TEST (test_misfits)
     MISFIT (user_status = 16);
     MISFIT (jti = "of an API token");
     ck_assert_uint_eq (cache_stats (cache)->entries, 1);
-    ck_assert_uint_eq (cache_stats (cache)->refused, 11);
+    ck_assert_uint_eq (cache_stats (cache)->refused, 12);
     cache_destroy (&cache);
 }
 END_TEST
