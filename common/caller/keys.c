@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SIZE_MAX = 1024, REFRESH_PAUSE_MS = 100, RETRY_MS = 500 };
+enum { REFRESH_PAUSE_MS = 100, RETRY_MS = 500 };
 
 struct wish {
     struct wish *next;
@@ -25,11 +25,12 @@ struct public_keys {
     struct db *db;
     int statement;
     const int64_t *interval_ms;
-    zhashx_t *by_kid;
+    zhashx_t *by_kid;     // struct known
+    uint64_t reading;     // how many there were
     struct wish *waiting; // for the next query
     struct wish *served;  // by the query under way
     int64_t last_query_ms;
-    int64_t read_ms; // when the query was sent that brought what is in memory
+    int64_t read_ms;   // when the query was sent that brought what is in memory
     struct loop *loop; // gone when keys_destroy is called
     int timer;         // for the next query, which is due at due_ms; -1: none
     int64_t due_ms;
@@ -39,11 +40,18 @@ struct public_keys {
     bool loaded, querying;
 };
 
+// One of them. `reading`: the number of the last reading that had it.
+struct known {
+    struct jwt_key *key;
+    uint64_t reading;
+};
+
 static void
-key_destroy (void **item)
+known_destroy (void **item)
 {
-    struct jwt_key *key = *item;
-    jwt_key_destroy (&key);
+    struct known *known = *item;
+    jwt_key_destroy (&known->key);
+    free (known);
     *item = NULL;
 }
 
@@ -51,7 +59,7 @@ static zhashx_t *
 table_new (void)
 {
     zhashx_t *table = zhashx_new ();
-    zhashx_set_destructor (table, key_destroy);
+    zhashx_set_destructor (table, known_destroy);
     return table;
 }
 
@@ -145,11 +153,12 @@ wishes_drop (struct wish *wish)
     }
 }
 
-// One bad row must not take the other keys down.
+// One bad row must not take the other keys down. A key that is known is not made again, as that costs as much as checking signatures: its name is its
+// own thumbprint, whatever its row has become.
 static void
-key_take (zhashx_t *table, const PGresult *result, int row)
+key_take (struct public_keys *keys, const PGresult *result, int row)
 {
-    uint8_t der[KEY_SIZE_MAX];
+    uint8_t der[JWT_PUBLIC_MAX];
     size_t size;
     const char *kid;
     if (!db_get_text (result, row, 0, &kid) ||
@@ -157,16 +166,36 @@ key_take (zhashx_t *table, const PGresult *result, int row)
         log_error ("a signing key's row makes no sense", "kid", PQgetvalue (result, row, 0), NULL);
         return;
     }
+    struct known *known = zhashx_lookup (keys->by_kid, kid);
+    if (known) {
+        known->reading = keys->reading;
+        return;
+    }
     struct error error;
     struct jwt_key *key = jwt_key_from_public (der, size, &error);
-    // The kid is the key's own thumbprint: a row that says otherwise was tampered with.
+    // A row that says otherwise was tampered with.
     if (key && strcmp (jwt_key_id (key), kid) == 0) {
-        zhashx_update (table, kid, key);
+        known = xcalloc (1, sizeof *known);
+        *known = (struct known){key, keys->reading};
+        zhashx_update (keys->by_kid, kid, known);
         return;
     }
     log_error ("a signing key cannot be used", "kid", kid, "error",
                key ? "its kid is not its thumbprint" : error.text, NULL);
     jwt_key_destroy (&key);
+}
+
+// Those that are revoked, or older than any token.
+static void
+drop_gone (struct public_keys *keys)
+{
+    zlistx_t *names = zhashx_keys (keys->by_kid);
+    for (const char *kid = zlistx_first (names); kid; kid = zlistx_next (names)) {
+        const struct known *known = zhashx_lookup (keys->by_kid, kid);
+        if (known->reading != keys->reading)
+            zhashx_delete (keys->by_kid, kid);
+    }
+    zlistx_destroy (&names);
 }
 
 static void
@@ -177,11 +206,10 @@ keys_read (void *context, enum db_outcome outcome, PGresult *const *results,
     (void) error; // db has logged what is a defect
     keys->querying = false;
     if (outcome == DB_OK) {
-        zhashx_t *table = table_new ();
+        keys->reading++;
         for (int row = 0; row < PQntuples (results[0]); row++)
-            key_take (table, results[0], row);
-        zhashx_destroy (&keys->by_kid);
-        keys->by_kid = table;
+            key_take (keys, results[0], row);
+        drop_gone (keys);
         keys->read_ms = keys->last_query_ms;
         keys->loaded = true;
     }
@@ -243,10 +271,10 @@ find (void *context, const char *kid)
 {
     struct public_keys *keys = context;
     // Ours always name their key; czmq asserts that there is a name to look up.
-    const struct jwt_key *key = kid ? zhashx_lookup (keys->by_kid, kid) : NULL;
-    if (!key && kid && strlen (kid) == JWT_KID_SIZE - 1)
+    const struct known *known = kid ? zhashx_lookup (keys->by_kid, kid) : NULL;
+    if (!known && kid && strlen (kid) == JWT_KID_SIZE - 1)
         memcpy (keys->missed, kid, JWT_KID_SIZE);
-    return key;
+    return known ? known->key : NULL;
 }
 
 enum jwt_result

@@ -15,8 +15,7 @@ issuer_get_jwks (struct request *request)
 {
     struct issuer *issuer = request_owner (request);
     Jeton__V1__GetJwksReply reply = JETON__V1__GET_JWKS_REPLY__INIT;
-    cleanup_free char *jwks = signing_jwks (issuer->signing);
-    reply.jwks = jwks;
+    reply.jwks = (char *) signing_jwks (issuer->signing);
     reply.max_age_s = issuer->settings.jwks_max_age_s;
     request_reply (request, &reply.base);
 }

@@ -17,6 +17,7 @@ struct signing {
     struct issuer *issuer;
     struct store_signing_key *keys;
     size_t n;
+    char *jwks; // of them; NULL: they were not read yet
     struct jwt_key *active;
     int64_t missing; // the state of the key that is being made
     int timer;       // of the next reading
@@ -137,12 +138,46 @@ key_in_state (const struct signing *signing, int64_t state)
     return NULL;
 }
 
+static bool
+same_keys (const struct signing *signing, const struct store_signing_key *keys, size_t n)
+{
+    bool same = signing->jwks && signing->n == n;
+    for (size_t i = 0; same && i < n; i++)
+        same = strcmp (signing->keys[i].kid, keys[i].kid) == 0 &&
+               signing->keys[i].state == keys[i].state;
+    return same;
+}
+
+// What is asked for more often than it changes, as making keys of their rows costs more than the rest.
+static void
+jwks_make (struct signing *signing)
+{
+    json_t *keys = json_array ();
+    for (size_t i = 0; i < signing->n; i++) {
+        const struct store_signing_key *row = &signing->keys[i];
+        if (row->state == JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_REVOKED)
+            continue;
+        struct jwt_key *key = jwt_key_from_public (row->public_key, row->public_size, NULL);
+        if (key)
+            json_array_append_new (keys, jwt_key_jwk (key));
+        jwt_key_destroy (&key);
+    }
+    json_t *set = json_pack ("{s:o}", "keys", keys);
+    free (signing->jwks);
+    signing->jwks = json_dumps (set, JSON_COMPACT);
+    json_decref (set);
+    assert (signing->jwks); // only memory can be missing
+}
+
 static void
 signing_take (struct signing *signing, const struct store_signing_key *keys, size_t n)
 {
+    bool same = same_keys (signing, keys, n);
     free (signing->keys);
     signing->keys = xmemdup (keys, (n + 1) * sizeof *keys);
     signing->n = n;
+    if (!same)
+        jwks_make (signing);
     const struct store_signing_key *active = key_in_state (signing, ACTIVE);
     if (active && signing->active && strcmp (jwt_key_id (signing->active), active->kid) == 0)
         return;
@@ -213,6 +248,7 @@ signing_destroy (struct signing **signing)
         return;
     jwt_key_destroy (&(*signing)->active);
     free ((*signing)->keys);
+    free ((*signing)->jwks);
     free (*signing);
     *signing = NULL;
 }
@@ -237,22 +273,8 @@ signing_reload (struct signing *signing)
         signing_plan (signing, 0);
 }
 
-char *
+const char *
 signing_jwks (const struct signing *signing)
 {
-    json_t *keys = json_array ();
-    for (size_t i = 0; i < signing->n; i++) {
-        const struct store_signing_key *row = &signing->keys[i];
-        if (row->state == JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_REVOKED)
-            continue;
-        struct jwt_key *key = jwt_key_from_public (row->public_key, row->public_size, NULL);
-        if (key)
-            json_array_append_new (keys, jwt_key_jwk (key));
-        jwt_key_destroy (&key);
-    }
-    json_t *set = json_pack ("{s:o}", "keys", keys);
-    char *text = json_dumps (set, JSON_COMPACT);
-    json_decref (set);
-    assert (text); // only memory can be missing
-    return text;
+    return signing->jwks ? signing->jwks : "{\"keys\":[]}";
 }

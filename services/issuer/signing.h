@@ -27,7 +27,7 @@ void signing_tell (struct issuer *issuer, enum store_outcome outcome);
 // signing_reload (signing): Read the keys again soon.
 void signing_reload (struct signing *signing);
 
-// signing_jwks (signing): RFC 7517 JSON; allocated, the caller frees.
-char *signing_jwks (const struct signing *signing) __attribute__ ((returns_nonnull));
+// signing_jwks (signing): RFC 7517 JSON; valid until the loop goes on.
+const char *signing_jwks (const struct signing *signing) __attribute__ ((returns_nonnull));
 
 #endif

@@ -110,6 +110,33 @@ START_TEST (rows_that_make_no_sense_leave_the_others)
 }
 END_TEST
 
+// What a name means does not change, whatever becomes of its row; what has no row any more is no key.
+START_TEST (known_keys_stay_as_long_as_they_have_a_row)
+{
+    struct pair revoked, other;
+    interval_ms = 200;
+    pair_make (&revoked);
+    pair_make (&other);
+    pass (5000);
+    answer_keys (&revoked, &other);
+    ck_assert_int_eq (verify_of (&revoked), JWT_OK);
+    const char *cells[] = {other.kid, revoked.public_key};
+    pass (5000);
+    answer (DB_OK, 2, 1, cells);
+    ck_assert_int_eq (verify_of (&revoked), JWT_UNKNOWN_KEY);
+    ck_assert_int_eq (verify_of (&other), JWT_OK);
+    pass (5000);
+    answer (DB_UNAVAILABLE, 0, 0, NULL);
+    ck_assert_int_eq (verify_of (&other), JWT_OK);
+    pass (5000);
+    answer_keys (&revoked, NULL);
+    ck_assert_int_eq (verify_of (&revoked), JWT_OK);
+    ck_assert_int_eq (verify_of (&other), JWT_UNKNOWN_KEY);
+    jwt_key_destroy (&revoked.key);
+    jwt_key_destroy (&other.key);
+}
+END_TEST
+
 START_TEST (a_key_that_is_there_since_is_found)
 {
     struct pair pair;
@@ -290,6 +317,7 @@ main (void)
 {
     const TTest *const tests[] = {they_are_read_at_once_and_again_by_the_interval,
                                   rows_that_make_no_sense_leave_the_others,
+                                  known_keys_stay_as_long_as_they_have_a_row,
                                   a_key_that_is_there_since_is_found,
                                   equal_wishes_share_a_query_and_there_are_ten_a_second,
                                   what_was_not_there_is_not_asked_for_again_for_a_while,
