@@ -17,7 +17,7 @@ const struct config_row auditor_settings_table[] = {
      "seconds between checkpoints while records come"},
     {"outbox_poll_ms", CONFIG_NUMBER, FIELD (outbox_poll_ms), "100", 1, 60000, false,
      "milliseconds between looks into the outbox"},
-    {"outbox_batch", CONFIG_NUMBER, FIELD (outbox_batch), "256", 1, 4096, true,
+    {"outbox_batch", CONFIG_NUMBER, FIELD (outbox_batch), "1024", 1, 4096, true,
      "records appended in one transaction, at most"},
     {"trail_retention_days", CONFIG_NUMBER, FIELD (trail_retention_days), "0", 0, 36500, false,
      "days that records are kept after their partition was closed; 0: for ever, otherwise at least "

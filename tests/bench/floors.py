@@ -23,6 +23,33 @@ SCRIPTS = {
     "insert": "\\set account random(0, 63)\ninsert into floor (account, name, digest)"
               " values (:account, 'bench', sha256 (gen_random_uuid ()::text::bytea));\n",
 }
+# What nobody can leave out of creating tokens of one module, written by hand: a hundred of them in a transaction, and what the auditor does with their records in another. No
+# request, no check, no reply, no message; the records are as long as ours, and stand for themselves in tables like ours.
+TOKENS_BY_HAND = 100
+TABLES_BY_HAND = """
+create table if not exists bench_outbox (like outbox including all);
+create table if not exists bench_trail (like trail including all);
+create sequence if not exists bench_trail_sequence
+"""
+BY_HAND = f"""
+\\set account random(1, {{accounts}})
+begin;
+with made as (insert into tokens (account, name, kind, environment, digest, created_by_id, created_by_name)
+ select :account, 'bench', 2, 1, sha256 (gen_random_uuid ()::text::bytea), 'operator', 'operator' from generate_series (1, {TOKENS_BY_HAND})
+ returning account, number),
+ granted as (insert into token_modules (account, token, module, access) select account, number, {{module}}, 1 from made),
+ told as (insert into changes (kind, object, account, revision) select 'token', number, account, 1 from made),
+ place as (update accounts set live_tokens = live_tokens + {TOKENS_BY_HAND} where number = :account),
+ recorded as (insert into bench_outbox (record) select convert_to (repeat ('x', 430), 'UTF8') from made returning id)
+ select array_agg (id) as ids from recorded \\gset
+commit;
+begin;
+insert into bench_trail (sequence, record, digest, event, object_id, actor_id, account_id, time_us, visibility)
+ select nextval ('bench_trail_sequence'), record, sha256 (record), 'platform.tokens.token.created', 'TKN-' || id, 'operator',
+  'ACC-' || :account, (extract (epoch from now ()) * 1000000)::bigint, 1 from bench_outbox where id = any (:ids::bigint[]);
+delete from bench_outbox where id = any (:ids::bigint[]);
+commit;
+"""
 
 
 def run(command, timeout=600, **more):
@@ -39,6 +66,14 @@ def echo(mode, frames, in_flight, seconds):
     return loads(run([f"{TOOLS}/echo", mode, frames["request"], frames["reply"], in_flight, seconds], timeout=seconds + 60))
 
 
+def transactions(path, script, url, clients, seconds):
+    """What pgbench makes a second of a script, which it finds at `path`, through prepared statements."""
+    with open(path, "w", encoding="ascii") as f:
+        f.write(script)
+    output = run([pg_program("pgbench"), "-n", "-M", "prepared", "-c", clients, "-j", "2", "-T", seconds, "-f", path, url], timeout=seconds + 120)
+    return float(re.search(r"^tps = ([0-9.]+)", output, re.M).group(1))
+
+
 class Pgbench:
     """A database of its own in the cluster that the system under test uses too, so that both have the same disk and settings."""
 
@@ -49,13 +84,8 @@ class Pgbench:
             postgres.sql(statement, database="floor")
 
     def rate(self, script, clients, seconds):
-        """Transactions a second, through prepared statements."""
-        path = os.path.join(os.path.dirname(self.postgres.directory), f"{script}.pgbench")
-        with open(path, "w", encoding="ascii") as f:
-            f.write(SCRIPTS[script].format(rows=self.rows))
-        output = run([pg_program("pgbench"), "-n", "-M", "prepared", "-c", clients, "-j", "2", "-T", seconds, "-f", path,
-                      f"host={self.postgres.directory} dbname=floor user=jeton"], timeout=seconds + 120)
-        return float(re.search(r"^tps = ([0-9.]+)", output, re.M).group(1))
+        return transactions(os.path.join(os.path.dirname(self.postgres.directory), f"{script}.pgbench"), SCRIPTS[script].format(rows=self.rows),
+                            f"host={self.postgres.directory} dbname=floor user=jeton", clients, seconds)
 
 
 def signatures(algorithm, what, seconds):

@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 
-from floors import TOOLS, Pgbench, run
+from floors import BY_HAND, TABLES_BY_HAND, TOKENS_BY_HAND, TOOLS, Pgbench, run, transactions
 from harness import BUILD, SERVICES, Failed, System, expect, wait_for
 
 ACCOUNTS = 64
@@ -125,6 +125,12 @@ class Measured(System):
         if not self._pgbench:
             self._pgbench = Pgbench(self.postgres, self.tokens)
         return self._pgbench
+
+    def tokens_by_hand(self, clients, seconds):
+        """Tokens a second that pgbench creates in this system's own tables, with a script that does the inserts and nothing else."""
+        self.sql(TABLES_BY_HAND)
+        script = BY_HAND.format(accounts=ACCOUNTS, module=self.sql("select number from modules where name = 'orders'"))
+        return TOKENS_BY_HAND * transactions(self.path("by-hand.pgbench"), script, self.url, clients, seconds)
 
     def stat(self, service, name):
         for row in self.cli("stats", service, "--endpoint", self[service].endpoint):
