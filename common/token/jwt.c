@@ -275,6 +275,15 @@ jwt_verify (const char *text, size_t length, const char *type, jwt_find_key *fin
     return result == JWT_OK ? check_parts (&parts, key, claims_r, error_r) : result;
 }
 
+int64_t
+jwt_number (const char *jti)
+{
+    uint8_t digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256 (digest, (const uint8_t *) jti, strlen (jti));
+    return JWT_NUMBER_MIN +
+           ((int64_t) digest[0] << 24 | digest[1] << 16 | digest[2] << 8 | digest[3]);
+}
+
 const char *
 jwt_text (const json_t *claims, const char *name)
 {

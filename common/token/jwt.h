@@ -85,6 +85,11 @@ enum jwt_result jwt_verify (const char *text, size_t length, const char *type,
                             jwt_find_key *find_key, void *context, json_t **claims_r,
                             struct error *error_r) __attribute__ ((warn_unused_result));
 
+// jwt_number (jti): By which the feed of changes and validators' memory name a signed token, where API tokens have their numbers (common/token/id.h), which are all lower.
+// Two tokens may have the same one: a change of one is then taken for one of either.
+#define JWT_NUMBER_MIN (INT64_C (1) << 32)
+int64_t jwt_number (const char *jti);
+
 // jwt_text (claims, name): A string claim of 1-256 bytes, or NULL. jwt_time (claims, name, seconds_r): An integer claim, of 53 bits at most, as other programs
 // can count no further.
 const char *jwt_text (const json_t *claims, const char *name);

@@ -183,11 +183,17 @@ const struct db_statement store_statements[] = {
               true},
     [CHANGES_HORIZON] = {"auditor_changes_horizon",
                          "SELECT pg_snapshot_xmin (pg_current_snapshot ())::text::bigint", false},
-    [CHANGES_TRIM] = {"auditor_changes_trim",
-                      "WITH gone AS (DELETE FROM changes WHERE id IN"
-                      " (SELECT id FROM changes WHERE xid < $1::text::xid8 ORDER BY xid"
-                      "  LIMIT $2::bigint) RETURNING id) SELECT count(*) FROM gone",
-                      true},
+    [CHANGES_TRIM] =
+        {"auditor_changes_trim",
+         "WITH gone AS (DELETE FROM changes WHERE id IN"
+         " (SELECT id FROM changes WHERE xid < $1::text::xid8 ORDER BY xid"
+         "  LIMIT $2::bigint) RETURNING id),"
+         // Tokens that have expired need no revocation, once it is later by all clocks.
+         " expired AS (DELETE FROM revoked_jwts WHERE (account, jti) IN"
+         " (SELECT account, jti FROM revoked_jwts"
+         "  WHERE expires_at < now() - interval '1 hour' ORDER BY expires_at"
+         "  LIMIT $2::bigint)) SELECT count(*) FROM gone",
+         true},
     // $1 source, $2 sequence, $3 rows, then a column each: unnested side by side, which costs less than unnest of many, that keeps each in a store of its own. An array may be empty where a column was left out. Who inserts holds use_head until the commit: numbers are given in the order of commits.
     [USE_TAKE] =
         {"auditor_use_take",

@@ -155,6 +155,45 @@ static const struct option_row password_options[] = {
     {.name = "token-only", .help = "print the token and nothing else"},
     {.name = NULL},
 };
+// The token is read last, as its place is standard input.
+static int
+give_back (struct cli *cli)
+{
+    Jeton__V1__RevokeRequest request = JETON__V1__REVOKE_REQUEST__INIT;
+    char *secret, *token = NULL;
+    json_t *reply = NULL;
+
+    if (!option_given (cli, "secret-file") && !option_given (cli, "public")) {
+        return print_fail (cli, EX_USAGE, "USAGE", "--secret-file or --public is required");
+    }
+    int status = read_secret (cli, &secret);
+    if (status == EX_OK) {
+        status = input_secret (cli, "JETON_TOKEN", "Token", false, &token);
+    }
+    if (status == EX_OK) {
+        request.token = token;
+        request.client_id = cli->arguments[0];
+        request.client_secret = secret;
+        status = connect_call (
+            cli, &(struct call){SERVICE_ISSUER, "Revoke", &request.base, NULL, request.client_id},
+            &reply);
+    }
+    if (status == EX_OK && json_string_length (json_object_get (reply, "error")) > 0) {
+        status = print_refusal (cli, reply);
+    } else if (status == EX_OK && !cli->json) {
+        puts ("done: if it was this client's token, it is good for nothing now");
+    }
+    input_forget (&secret);
+    input_forget (&token);
+    json_decref (reply);
+    return status;
+}
+
+static const struct option_row revoke_options[] = {
+    {.name = "secret-file", .value = "FILE", .help = "the client's secret is its first line"},
+    {.name = "public", .help = "a sales channel: it has no secret"},
+    {.name = NULL},
+};
 static const struct option_row options[] = {
     SCOPE_OPTION,
     {.name = "environment", .value = "live|test", .help = "where the token is good (live)"},
@@ -180,5 +219,11 @@ const struct command grant_commands[] = {
      "The customer's password is read from standard input or from $JETON_PASSWORD.\n"
      "Exit status: 77 refused, 75 nobody can tell now, or too many requests.",
      "jeton grant password CLI-0123-4567 --username ada@shop.example < password\n"},
+    {"grant", "revoke", "CLI-…", 1, 1, revoke_options, give_back,
+     "Give back a token that a client was given",
+     "The token is read from standard input or from $JETON_TOKEN. The answer is the same whatever "
+     "the token was.\n"
+     "Exit status: 77 refused, 75 nobody can tell now.",
+     "jeton grant revoke CLI-0123-4567 --secret-file secret < token\n"},
     {.noun = NULL},
 };

@@ -61,24 +61,27 @@ client_refuse (struct asking *asking)
         id_format ("CLI", asking->number, id);
         id_format ("ACC", asking->client.account, account);
     }
+    const char *why = !asking->known   ? "there is no such client"
+                      : !asking->right ? "it did not prove itself"
+                                       : "it is inactive, or its account is suspended";
+    const char *summary = arena_printf (request_arena (asking->request), "A client %s in vain: %s",
+                                        asking->endpoint->aims, why);
+    if (!summary) {
+        token_no_memory (asking);
+        return;
+    }
     size_t size;
-    uint8_t *record = audit_pack (
-        asking->request,
-        &(struct audit_change){
-            .event = "platform.clients.client.authentication_failed",
-            .summary = !asking->known
-                           ? "A client asked for a token in vain: there is no such client"
-                       : !asking->right
-                           ? "A client asked for a token in vain: it did not prove itself"
-                           : "A client asked for a token in vain: it is inactive, or its account "
-                             "is suspended",
-            .object_type = "client",
-            .object_id = id,
-            .object_name = asking->known ? asking->client.name : "",
-            .account_id = account,
-            .revision = asking->client.revision,
-        },
-        &size);
+    uint8_t *record = audit_pack (asking->request,
+                                  &(struct audit_change){
+                                      .event = "platform.clients.client.authentication_failed",
+                                      .summary = summary,
+                                      .object_type = "client",
+                                      .object_id = id,
+                                      .object_name = asking->known ? asking->client.name : "",
+                                      .account_id = account,
+                                      .revision = asking->client.revision,
+                                  },
+                                  &size);
     if (!record)
         token_no_memory (asking);
     else
@@ -115,7 +118,7 @@ client_found (void *context, enum store_outcome outcome, const struct store_clie
         return;
     }
     throttle_give_back (issuer->by_address, asking->address);
-    token_authenticated (asking);
+    asking->endpoint->proven (asking);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct public_keys;
 struct signing;
 struct throttle;
 
@@ -34,6 +35,7 @@ struct issuer_settings {
 struct issuer_stats {
     uint64_t logins, logins_refused, logins_throttled;
     uint64_t grants, grants_refused, grants_limited; // by Token
+    uint64_t revocations;                            // of tokens, by Revoke
 };
 
 struct issuer {
@@ -43,6 +45,7 @@ struct issuer {
     struct seal_keys *seal_keys;
     enum jwt_algorithm algorithm; // the setting signing_algorithm, when it was last right
     struct signing *signing;
+    struct public_keys *keys; // of all tokens that are good
     struct feed *feed;
     struct throttle *by_user, *by_address; // of what failed
     struct throttle *by_client;            // of all that a client asks for from an address
@@ -54,6 +57,7 @@ struct issuer {
 extern const struct rpc_method issuer_methods[];
 
 void issuer_token (struct request *request);
+void issuer_revoke (struct request *request);
 void issuer_login (struct request *request);
 void issuer_get_jwks (struct request *request);
 void issuer_list_signing_keys (struct request *request);

@@ -1,4 +1,5 @@
 // jeton-issuer: see DESIGN.md.
+#include "common/caller/keys.h"
 #include "common/crypto/crypto.h"
 #include "common/log/log.h"
 #include "issuer.pb-c.h"
@@ -103,6 +104,7 @@ issuer_stats_show (struct issuer *issuer)
     rpc_server_stat (server, "issuer.grants", &issuer->stats.grants);
     rpc_server_stat (server, "issuer.grants_refused", &issuer->stats.grants_refused);
     rpc_server_stat (server, "issuer.grants_limited", &issuer->stats.grants_limited);
+    rpc_server_stat (server, "issuer.revocations", &issuer->stats.revocations);
 }
 
 int
@@ -148,6 +150,8 @@ main (int argc, char **argv)
     issuer_stats_show (&issuer);
     issuer.feed = feed_new (process, &settings->feed, STORE_FEED, issuer_admitted);
     issuer.signing = signing_new (&issuer);
+    issuer.keys =
+        keys_new (process->loop, process->db, STORE_PUBLIC_KEYS, &settings->keys_interval_ms);
 
     status = process_run (process);
     if (status == 0)
@@ -160,6 +164,7 @@ main (int argc, char **argv)
     counting_end (&issuer.counting);
     feed_destroy (&issuer.feed);
     signing_destroy (&issuer.signing);
+    keys_destroy (&issuer.keys);
     throttle_destroy (&issuer.by_client);
     throttle_destroy (&issuer.by_address);
     throttle_destroy (&issuer.by_user);

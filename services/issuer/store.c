@@ -1,5 +1,6 @@
 #include "services/issuer/store.h"
 
+#include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include "common/token/id.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 
 enum {
-    USER_BY_NAME = STORE_FEED + FEED_N,
+    USER_BY_NAME = STORE_PUBLIC_KEYS + 1,
     CLIENT_BY_NUMBER,
     CUSTOMER_BY_EMAIL,
     SCOPE_FIND,
@@ -17,6 +18,7 @@ enum {
     SIGNING_KEY_ADD,
     SIGNING_KEY_ROTATE,
     RECORD_ADD,
+    JWT_REVOKE,
 };
 
 #define EPOCH(column) "coalesce(extract(epoch FROM " column ")::bigint, 0)"
@@ -24,6 +26,7 @@ enum {
 // clang-format off
 const struct db_statement store_statements[] = {
 FEED_STATEMENTS (STORE_FEED),
+[STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 
 // One row always: how the database writes the name counts, whether or not there is such a user. A deleted one is none.
 [USER_BY_NAME] = {"user_by_name",
@@ -74,6 +77,13 @@ FEED_STATEMENTS (STORE_FEED),
     " SELECT count(*) FROM n", true},
 
 [RECORD_ADD] = {"record_add", "INSERT INTO outbox (record) VALUES ($1)", true},
+
+// Once is enough: again changes nothing.
+[JWT_REVOKE] = {"jwt_revoke",
+    "WITH r AS (INSERT INTO revoked_jwts (account, jti, expires_at) VALUES ($1::bigint, $2, to_timestamp($3::bigint))"
+    "  ON CONFLICT (account, jti) DO NOTHING RETURNING account),"
+    " c AS (INSERT INTO changes (kind, object, account, revision) SELECT 'token', $4::bigint, account, 1 FROM r)"
+    " INSERT INTO outbox (record) SELECT $5 FROM r", true},
 
 {NULL, NULL, false}};
 // clang-format on
@@ -412,4 +422,19 @@ store_record_add (struct db *db, const uint8_t *record, size_t size, store_done_
     struct call *call = call_new (context);
     call->callback.done = callback;
     db_call (db, RECORD_ADD, &params, store_done, call);
+}
+
+void
+store_jwt_revoke (struct db *db, const struct store_jwt *jwt, const uint8_t *record, size_t size,
+                  store_done_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, jwt->account);
+    db_param_text (&params, jwt->jti);
+    db_param_int (&params, jwt->expires_at);
+    db_param_int (&params, jwt_number (jwt->jti));
+    db_param_bytes (&params, record, size);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, JWT_REVOKE, &params, store_done, call);
 }

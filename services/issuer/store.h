@@ -12,7 +12,10 @@
 #include <stdint.h>
 
 extern const struct db_statement store_statements[];
-enum { STORE_FEED = 0 }; // where the feed's rows begin
+enum {
+    STORE_FEED = 0,
+    STORE_PUBLIC_KEYS = STORE_FEED + FEED_N
+}; // where the feed's rows begin; KEYS_SQL
 
 enum store_outcome {
     STORE_OK,
@@ -104,6 +107,15 @@ void store_signing_key_rotate (struct db *db, const char *active, const char *pe
                                const struct store_signing_key *next, bool revoke,
                                const uint8_t *record, size_t size, store_done_callback *callback,
                                void *context);
+
+// A signed token that is revoked.
+struct store_jwt {
+    int64_t account, expires_at; // expires_at: of the token, or later
+    const char *jti;
+};
+// store_jwt_revoke (db, jwt, record, size, callback, context): STORE_OK: it is revoked, now or before; then without another record.
+void store_jwt_revoke (struct db *db, const struct store_jwt *jwt, const uint8_t *record,
+                       size_t size, store_done_callback *callback, void *context);
 // store_record_add (db, record, size, callback, context): An audit record of what changes nothing: a failed sign-in.
 void store_record_add (struct db *db, const uint8_t *record, size_t size,
                        store_done_callback *callback, void *context);

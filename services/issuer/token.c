@@ -38,12 +38,13 @@ static const struct {
     [TOKEN_UNAUTHORIZED_CLIENT] = {400, "unauthorized_client"},
     [TOKEN_UNSUPPORTED_GRANT_TYPE] = {400, "unsupported_grant_type"},
     [TOKEN_INVALID_SCOPE] = {400, "invalid_scope"},
+    [TOKEN_UNSUPPORTED_TOKEN_TYPE] = {400, "unsupported_token_type"},
     [TOKEN_TOO_MANY] = {429, "temporarily_unavailable"},
     [TOKEN_UNAVAILABLE] = {503, "temporarily_unavailable"},
 };
 
 static void
-reply_error (struct request *request, enum token_error error, int64_t retry_ms, char *description)
+reply_error (struct asking *asking, enum token_error error, int64_t retry_ms, char *description)
 {
     Jeton__V1__TokenReply reply = JETON__V1__TOKEN_REPLY__INIT;
     // RFC 6749 section 5.2 has neither quotes nor backslashes in it, nor anything but ASCII.
@@ -55,7 +56,10 @@ reply_error (struct request *request, enum token_error error, int64_t retry_ms, 
     if (error == TOKEN_INVALID_CLIENT)
         reply.www_authenticate = (char *) "Basic realm=\"jeton\"";
     reply.retry_after = (uint32_t) ((retry_ms + 999) / 1000);
-    request_reply (request, &reply.base);
+    if (asking->endpoint->refused)
+        asking->endpoint->refused (asking, &reply);
+    else
+        request_reply (asking->request, &reply.base);
 }
 
 void
@@ -66,7 +70,7 @@ token_refuse (struct asking *asking, enum token_error error, const char *format,
     va_start (arguments, format);
     vsnprintf (text, sizeof text, format, arguments);
     va_end (arguments);
-    reply_error (asking->request, error, 0, text);
+    reply_error (asking, error, 0, text);
 }
 
 void
@@ -80,6 +84,8 @@ token_no_memory (struct asking *asking)
 static bool
 token_counted (struct asking *asking, Jeton__V1__GrantReason reason, const char *jti)
 {
+    if (!asking->endpoint->grants)
+        return true;
     struct grant grant = {
         .type = asking->type->type,
         .reason = reason,
@@ -107,8 +113,8 @@ token_deny (struct asking *asking, Jeton__V1__GrantReason reason, enum token_err
     va_end (arguments);
     if (!token_counted (asking, reason, NULL))
         return;
-    issuer->stats.grants_refused++;
-    reply_error (asking->request, error, retry_ms, text);
+    issuer->stats.grants_refused += asking->endpoint->grants;
+    reply_error (asking, error, retry_ms, text);
 }
 
 void
@@ -186,23 +192,14 @@ type_of (const char *name)
     return NULL;
 }
 
-// Is it a request at all? False: it was answered.
-static bool
-token_check (struct asking *asking)
+bool
+token_client_check (struct asking *asking)
 {
     const Jeton__V1__TokenRequest *message = asking->message;
     size_t limit;
     const char *field = too_long (message, &limit);
-    asking->type = type_of (message->grant_type);
-    if (!*message->grant_type)
-        token_refuse (asking, TOKEN_INVALID_REQUEST, "grant_type is required");
-    else if (field)
+    if (field)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "%s has more than %zu bytes", field, limit);
-    else if (!asking->type || !asking->type->run)
-        token_refuse (asking, TOKEN_UNSUPPORTED_GRANT_TYPE,
-                      "this grant_type is not given: it must be client_credentials or password");
-    else if ((unsigned) message->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
-        token_refuse (asking, TOKEN_INVALID_REQUEST, "environment must be live or test");
     else if (!*message->client_id)
         token_refuse (asking, TOKEN_INVALID_CLIENT, "client_id is required");
     else if (*message->client_secret &&
@@ -211,6 +208,24 @@ token_check (struct asking *asking)
                       "client_secret and client_assertion are two ways of one: give one");
     else
         return true;
+    return false;
+}
+
+// Is it a request at all? False: it was answered.
+static bool
+token_check (struct asking *asking)
+{
+    const Jeton__V1__TokenRequest *message = asking->message;
+    asking->type = type_of (message->grant_type);
+    if (!*message->grant_type)
+        token_refuse (asking, TOKEN_INVALID_REQUEST, "grant_type is required");
+    else if (!asking->type || !asking->type->run)
+        token_refuse (asking, TOKEN_UNSUPPORTED_GRANT_TYPE,
+                      "this grant_type is not given: it must be client_credentials or password");
+    else if ((unsigned) message->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
+        token_refuse (asking, TOKEN_INVALID_REQUEST, "environment must be live or test");
+    else
+        return token_client_check (asking);
     return false;
 }
 
@@ -230,11 +245,20 @@ token_limited (struct issuer *issuer, struct asking *asking)
     return true;
 }
 
+static void token_authenticated (struct asking *asking);
+
+static const struct endpoint endpoint = {
+    .aims = "asked for a token",
+    .grants = true,
+    .proven = token_authenticated,
+};
+
 void
 issuer_token (struct request *request)
 {
     struct issuer *issuer = request_owner (request);
-    struct asking none = {.request = request, .message = request_message (request)};
+    struct asking none = {
+        .request = request, .message = request_message (request), .endpoint = &endpoint};
     struct asking *asking = arena_memdup (request_arena (request), &none, sizeof none);
     if (!asking) {
         token_no_memory (&none);
@@ -253,7 +277,7 @@ issuer_token (struct request *request)
         client_authenticate (asking);
 }
 
-void
+static void
 token_authenticated (struct asking *asking)
 {
     if (!(asking->type->kinds & 1u << asking->client.kind))

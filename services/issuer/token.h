@@ -9,9 +9,21 @@
 #include "services/issuer/issuer.h"
 #include "services/issuer/store.h"
 
+struct asking;
+
+// What a client comes for: a token, or to revoke one. Up to where it has proved itself that is the same.
+struct endpoint {
+    const char *aims;                       // "asked for a token": what it did, for the trail
+    bool grants;                            // what is refused is counted as a grant's refusal
+    void (*proven) (struct asking *asking); // it has proved itself
+    void (*refused) (struct asking *asking, // NULL: the refusal is the answer
+                     const Jeton__V1__TokenReply *refusal);
+};
+
 // A token that is asked for, in the request's arena.
 struct asking {
     struct request *request;
+    const struct endpoint *endpoint;
     const Jeton__V1__TokenRequest *message;
     const struct grant_type *type;
     Jeton__V1__Environment environment; // live or test
@@ -41,6 +53,7 @@ enum token_error {
     TOKEN_UNAUTHORIZED_CLIENT,
     TOKEN_UNSUPPORTED_GRANT_TYPE,
     TOKEN_INVALID_SCOPE,
+    TOKEN_UNSUPPORTED_TOKEN_TYPE,
     TOKEN_TOO_MANY,    // temporarily_unavailable with 429
     TOKEN_UNAVAILABLE, // temporarily_unavailable with 503
 };
@@ -56,9 +69,10 @@ void token_give (struct asking *asking);
 // token_no_memory (asking): Ends the request: it needs more than its arena has.
 void token_no_memory (struct asking *asking);
 
-// client_authenticate (asking): Reads the client and looks whether it proves itself; token_authenticated goes on, or the request is ended (client.c).
+// token_client_check (asking): Has the message what a client proves itself with, and is nothing too long? False: the request has been answered.
+bool token_client_check (struct asking *asking) __attribute__ ((warn_unused_result));
+// client_authenticate (asking): Reads the client and looks whether it proves itself; its endpoint's `proven` goes on, or the request is ended (client.c).
 void client_authenticate (struct asking *asking);
-void token_authenticated (struct asking *asking);
 
 // The grants. grant_client_credentials (asking): for the client itself (grant_client.c). grant_password (asking): for a customer (grant_password.c).
 void grant_client_credentials (struct asking *asking);

@@ -27,12 +27,13 @@ struct entry {
         int64_t grace_until; // of an API token
         char *jti;           // of a JWT, owned
     };
-    struct policy *policy;   // held; NULL: the entry is free
-    uint32_t token, account; // of a free one, token is the next free one
-    uint32_t user;           // or customer
+    struct policy *policy; // held; NULL: the entry is free
+    uint32_t token,
+        account; // of a JWT, token is jwt_number less JWT_NUMBER_MIN; of a free one, the next free one
+    uint32_t user; // or customer
     unsigned kind : 4, environment : 4;
     unsigned token_status : 4, account_status : 4, user_status : 4;
-    unsigned of_customer : 1;
+    unsigned of_customer : 1, jwt : 1;
     unsigned visited : 1; // found since the hand passed
 };
 static_assert (sizeof (struct entry) == LINE, "one read of memory");
@@ -101,7 +102,7 @@ cache_new (struct policies *policies, const struct cache_bounds *bounds)
 static void
 entry_clear (struct cache *cache, struct entry *entry)
 {
-    if (entry->token == 0 && entry->jti) {
+    if (entry->jwt) {
         cache->jti_bytes -= heap_bytes (strlen (entry->jti) + 1);
         free (entry->jti);
     }
@@ -237,20 +238,34 @@ static void
 entry_read (const struct entry *entry, struct facts *facts_r)
 {
     *facts_r = (struct facts){
-        .token = entry->token,
+        .token = entry->jwt ? 0 : entry->token,
         .account = entry->account,
         .user = entry->of_customer ? 0 : entry->user,
         .customer = entry->of_customer ? entry->user : 0,
         .expires_at = entry->expires_at,
-        .grace_until = entry->token ? entry->grace_until : 0,
+        .grace_until = entry->jwt ? 0 : entry->grace_until,
         .kind = entry->kind,
         .environment = entry->environment,
         .token_status = entry->token_status,
         .account_status = entry->account_status,
         .user_status = entry->user_status,
         .policy = entry->policy,
-        .jti = entry->token ? NULL : entry->jti,
+        .jti = entry->jwt ? entry->jti : NULL,
     };
+}
+
+// By what changes of it are told: those of an API token by its number, those of a JWT by that of its id.
+static int64_t
+number_of (const struct facts *facts)
+{
+    return facts->token ? facts->token : jwt_number (facts->jti);
+}
+
+static bool
+entry_good (const struct cache *cache, const struct entry *entry)
+{
+    int64_t number = entry->jwt ? JWT_NUMBER_MIN + entry->token : entry->token;
+    return stamps_good (&cache->stamps, number, entry->account, entry->stamp);
 }
 
 static enum cache_outcome
@@ -271,7 +286,7 @@ cache_find (struct cache *cache, const struct cache_key *key, int64_t now_ms, st
     if (!number)
         return unknown_find (cache, key, now_ms);
     struct entry *entry = &cache->entries[number];
-    if (!stamps_good (&cache->stamps, entry->token, entry->account, entry->stamp)) {
+    if (!entry_good (cache, entry)) {
         entry_remove (cache, number);
         stats_update (cache);
         cache->stats.outdated++;
@@ -333,12 +348,12 @@ facts_fit (const struct cache *cache, const struct facts *facts)
 }
 
 static void
-entry_write (struct cache *cache, struct entry *entry, const struct facts *facts)
+entry_write (struct cache *cache, struct entry *entry, const struct facts *facts, int64_t number)
 {
     *entry = (struct entry){
         .expires_at = facts->expires_at,
         .policy = policy_hold (facts->policy),
-        .token = (uint32_t) facts->token,
+        .token = (uint32_t) number, // of a JWT, without JWT_NUMBER_MIN
         .account = (uint32_t) facts->account,
         .user = (uint32_t) (facts->customer ? facts->customer : facts->user),
         .of_customer = facts->customer != 0,
@@ -347,6 +362,7 @@ entry_write (struct cache *cache, struct entry *entry, const struct facts *facts
         .token_status = facts->token_status & STATE_MAX,
         .account_status = facts->account_status & STATE_MAX,
         .user_status = facts->user_status & STATE_MAX,
+        .jwt = facts->token == 0,
     };
     if (facts->token) {
         entry->grace_until = facts->grace_until;
@@ -372,8 +388,10 @@ entry_take (struct cache *cache)
 static bool
 put (struct cache *cache, const struct cache_key *key, const struct facts *facts, uint64_t stamp)
 {
-    if (!facts_fit (cache, facts) ||
-        !stamps_good (&cache->stamps, facts->token, facts->account, stamp))
+    if (!facts_fit (cache, facts))
+        return false;
+    int64_t changes = number_of (facts);
+    if (!stamps_good (&cache->stamps, changes, facts->account, stamp))
         return false;
     bool visited = false;
     uint32_t number = entry_find (cache, key);
@@ -385,7 +403,7 @@ put (struct cache *cache, const struct cache_key *key, const struct facts *facts
         return false;
     number = entry_take (cache);
     struct entry *entry = &cache->entries[number];
-    entry_write (cache, entry, facts);
+    entry_write (cache, entry, facts, changes);
     entry->key = *key;
     entry->stamp = stamp;
     entry->visited = visited;
@@ -440,7 +458,7 @@ cache_adopt (struct cache *cache, const uint8_t digest[TOKEN_DIGEST_SIZE],
     if (!number)
         return false;
     struct entry *entry = &cache->entries[number];
-    if (!stamps_good (&cache->stamps, entry->token, entry->account, entry->stamp)) {
+    if (!entry_good (cache, entry)) {
         entry_remove (cache, number);
         stats_update (cache);
         return false;

@@ -90,7 +90,7 @@ bool cache_adopt (struct cache *cache, const uint8_t digest[TOKEN_DIGEST_SIZE],
                   const struct cache_key *key, struct facts *facts_r);
 
 // Something has changed: what was asked about it before is not believed any more. A token that is new is a change of that token. Of a
-// JWT count its account, the signing keys and everything; a change of a user is one of the account. Each ends the block of the same object.
+// JWT count the token of its jwt_number, its account, the signing keys and everything; a change of a user is one of the account. Each ends the block of the same object.
 void cache_change_token (struct cache *cache, int64_t token);
 void cache_change_account (struct cache *cache, int64_t account);
 void cache_change_keys (struct cache *cache);

@@ -109,6 +109,7 @@ jwt_claims_read (struct check *check, const json_t *claims)
     else
         return false;
     check->jti = arena_strdup (request_arena (check->batch->request), jti);
+    check->client.jti = check->jti;
     check->reply->token = check_text (check->jti);
     return true;
 }
@@ -130,12 +131,14 @@ check_subject (struct check *check)
 {
     struct lookup *lookup = check->batch->validator->lookup;
     const struct store_client_token *client = &check->client;
-    if (client->client == 0)
-        lookup_user (lookup, check->user, check_jwt_done, check);
-    else if (client->modules && client->markets && client->locations)
-        lookup_client (lookup, client, check_jwt_done, check);
-    else // the arena is full
+    bool of_user = client->client == 0;
+    if (!check->jti ||
+        (!of_user && (!client->modules || !client->markets || !client->locations))) // no room
         check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+    else if (of_user)
+        lookup_user (lookup, check->user, check->jti, check_jwt_done, check);
+    else
+        lookup_client (lookup, client, check_jwt_done, check);
 }
 
 void

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What is looked up: a token's digest, a user's number in the first bytes, or a hash of what a client's token says.
+// What is looked up: a token's digest, or a hash of what a user's or client's token says.
 struct lookup_key {
     uint8_t bytes[TOKEN_DIGEST_SIZE];
     enum lookup_kind { LOOKUP_TOKEN, LOOKUP_USER, LOOKUP_CLIENT } kind;
@@ -30,9 +30,11 @@ struct waiters {
 struct flight {
     struct lookup *lookup;
     struct lookup_key key;
-    struct store_client_token client; // of LOOKUP_CLIENT; its texts are owned
-    uint64_t stamp;                   // of the cache, when the query was sent
-    int64_t sent_at;                  // truth_now
+    int64_t user; // of LOOKUP_USER
+    struct store_client_token
+        client;      // of LOOKUP_CLIENT, and of LOOKUP_USER the jti; its texts are owned
+    uint64_t stamp;  // of the cache, when the query was sent
+    int64_t sent_at; // truth_now
     struct waiters waiters, later;
 };
 
@@ -44,7 +46,7 @@ struct lookup {
 static size_t
 key_hash (const void *item)
 {
-    // A digest is as good as a hash, and nobody can choose it; user numbers are few.
+    // A digest is as good as a hash, and nobody can choose it.
     const struct lookup_key *key = item;
     size_t hash;
     memcpy (&hash, key->bytes, sizeof hash);
@@ -110,12 +112,10 @@ flight_start (struct flight *flight)
         store_token_facts (validator->process.db, validator->policies, flight->key.bytes,
                            flight_done, flight);
         return;
-    case LOOKUP_USER: {
-        int64_t user;
-        memcpy (&user, flight->key.bytes, sizeof user);
-        store_user_facts (validator->process.db, validator->policies, user, flight_done, flight);
+    case LOOKUP_USER:
+        store_user_facts (validator->process.db, validator->policies, flight->user,
+                          flight->client.jti, flight_done, flight);
         return;
-    }
     case LOOKUP_CLIENT:
         store_client_facts (validator->process.db, validator->policies, &flight->client,
                             flight_done, flight);
@@ -129,6 +129,7 @@ flight_destroy (struct flight *flight)
     free ((char *) flight->client.modules);
     free ((char *) flight->client.markets);
     free ((char *) flight->client.locations);
+    free ((char *) flight->client.jti);
     free (flight);
 }
 
@@ -157,27 +158,23 @@ flight_done (void *context, enum store_outcome outcome, const struct facts *fact
     flight_destroy (flight);
 }
 
-// `client` is NULL but for LOOKUP_CLIENT.
-static void
-lookup_start (struct lookup *lookup, const struct lookup_key *key,
-              const struct store_client_token *client, lookup_callback *callback, void *context)
+// NULL: an equal lookup is under way, and the callback waits for its successor. Otherwise the caller sets what the flight is about, and starts it.
+static struct flight *
+flight_new (struct lookup *lookup, const struct lookup_key *key, lookup_callback *callback,
+            void *context)
 {
     struct flight *flight = zhashx_lookup (lookup->flights, key);
     if (flight) {
         waiters_add (&flight->later, callback, context);
         lookup->validator->stats.lookups_shared++;
-        return;
+        return NULL;
     }
     flight = xcalloc (1, sizeof *flight);
     flight->lookup = lookup;
     flight->key = *key;
-    if (client)
-        flight->client =
-            (struct store_client_token){client->client, client->customer, xstrdup (client->modules),
-                                        xstrdup (client->markets), xstrdup (client->locations)};
     waiters_add (&flight->waiters, callback, context);
     zhashx_insert (lookup->flights, &flight->key, flight);
-    flight_start (flight);
+    return flight;
 }
 
 void
@@ -186,29 +183,56 @@ lookup_token (struct lookup *lookup, const uint8_t digest[TOKEN_DIGEST_SIZE],
 {
     struct lookup_key key = {.kind = LOOKUP_TOKEN};
     memcpy (key.bytes, digest, sizeof key.bytes);
-    lookup_start (lookup, &key, NULL, callback, context);
+    struct flight *flight = flight_new (lookup, &key, callback, context);
+    if (flight)
+        flight_start (flight);
+}
+
+// Of numbers and texts, with their ends, so that no two run together.
+static struct lookup_key
+key_of (enum lookup_kind kind, const int64_t *numbers, size_t nnumbers, const char *const *texts,
+        size_t ntexts)
+{
+    struct lookup_key key = {.kind = kind};
+    crypto_generichash_state state;
+    crypto_generichash_init (&state, NULL, 0, sizeof key.bytes);
+    crypto_generichash_update (&state, (const uint8_t *) numbers, nnumbers * sizeof *numbers);
+    for (size_t i = 0; i < ntexts; i++)
+        crypto_generichash_update (&state, (const uint8_t *) texts[i], strlen (texts[i]) + 1);
+    crypto_generichash_final (&state, key.bytes, sizeof key.bytes);
+    return key;
 }
 
 void
-lookup_user (struct lookup *lookup, int64_t user, lookup_callback *callback, void *context)
+lookup_user (struct lookup *lookup, int64_t user, const char *jti, lookup_callback *callback,
+             void *context)
 {
-    struct lookup_key key = {.kind = LOOKUP_USER};
-    memcpy (key.bytes, &user, sizeof user);
-    lookup_start (lookup, &key, NULL, callback, context);
+    struct lookup_key key = key_of (LOOKUP_USER, &user, 1, &jti, 1);
+    struct flight *flight = flight_new (lookup, &key, callback, context);
+    if (!flight)
+        return;
+    flight->user = user;
+    flight->client.jti = xstrdup (jti);
+    flight_start (flight);
 }
 
 void
 lookup_client (struct lookup *lookup, const struct store_client_token *token,
                lookup_callback *callback, void *context)
 {
-    struct lookup_key key = {.kind = LOOKUP_CLIENT};
-    crypto_generichash_state state;
-    const char *const texts[] = {token->modules, token->markets, token->locations};
-    crypto_generichash_init (&state, NULL, 0, sizeof key.bytes);
-    crypto_generichash_update (&state, (const uint8_t *) &token->client, sizeof token->client);
-    crypto_generichash_update (&state, (const uint8_t *) &token->customer, sizeof token->customer);
-    for (size_t i = 0; i < 3; i++) // with their ends, so that no two run together
-        crypto_generichash_update (&state, (const uint8_t *) texts[i], strlen (texts[i]) + 1);
-    crypto_generichash_final (&state, key.bytes, sizeof key.bytes);
-    lookup_start (lookup, &key, token, callback, context);
+    const int64_t numbers[] = {token->client, token->customer};
+    const char *const texts[] = {token->modules, token->markets, token->locations, token->jti};
+    struct lookup_key key = key_of (LOOKUP_CLIENT, numbers, 2, texts, 4);
+    struct flight *flight = flight_new (lookup, &key, callback, context);
+    if (!flight)
+        return;
+    flight->client = (struct store_client_token){
+        .client = token->client,
+        .customer = token->customer,
+        .modules = xstrdup (token->modules),
+        .markets = xstrdup (token->markets),
+        .locations = xstrdup (token->locations),
+        .jti = xstrdup (token->jti),
+    };
+    flight_start (flight);
 }

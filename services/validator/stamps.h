@@ -8,6 +8,7 @@
 #ifndef JETON_VALIDATOR_STAMPS_H
 #define JETON_VALIDATOR_STAMPS_H
 
+#include "common/token/jwt.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,14 +51,15 @@ stamps_slot (const struct stamps_slots *where, int64_t number)
     return &where->slots[(uint64_t) number * 0x9e3779b97f4a7c15 >> where->shift];
 }
 
-// stamps_good (stamps, token, account, stamp): Has nothing changed since about this token of this account? Token 0 is a JWT: it goes by
-// the signing keys.
+// stamps_good (stamps, token, account, stamp): Has nothing changed since about this token of this account? A JWT, whose number is jwt_number's, goes by
+// the signing keys as well.
 static inline bool
 stamps_good (const struct stamps *stamps, int64_t token, int64_t account, uint64_t stamp)
 {
-    uint64_t of_token = token ? *stamps_slot (&stamps->tokens, token) : stamps->keys;
-    return of_token <= stamp && *stamps_slot (&stamps->accounts, account) <= stamp &&
-           stamps->all <= stamp;
+    if (token >= JWT_NUMBER_MIN && stamps->keys > stamp)
+        return false;
+    return *stamps_slot (&stamps->tokens, token) <= stamp &&
+           *stamps_slot (&stamps->accounts, account) <= stamp && stamps->all <= stamp;
 }
 
 // stamps_good_unknown (stamps, stamp): Has no token changed since that might be the one that was not known?

@@ -95,10 +95,12 @@ lookup_token (struct lookup *lookup, const uint8_t digest[TOKEN_DIGEST_SIZE],
 }
 
 void
-lookup_user (struct lookup *lookup, int64_t user, lookup_callback *callback, void *context)
+lookup_user (struct lookup *lookup, int64_t user, const char *jti, lookup_callback *callback,
+             void *context)
 {
     (void) lookup;
     (void) user;
+    (void) jti;
     (void) callback;
     (void) context;
     abort ();

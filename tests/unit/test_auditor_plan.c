@@ -146,6 +146,28 @@ START_TEST (test_use)
 }
 END_TEST
 
+// With old changes go revocations of tokens that expired more than an hour ago, and no others (R25, R42).
+START_TEST (test_revocations_expire)
+{
+    const struct db_statement *row = store_statements;
+    while (strcmp (row->name, "auditor_changes_trim") != 0)
+        row++;
+    postgres_run (pg, "INSERT INTO accounts (name) VALUES ('a');"
+                      "INSERT INTO revoked_jwts (account, jti, expires_at) SELECT 1, n,"
+                      " now () - make_interval (mins => n) FROM generate_series (-60, 119) n");
+    for (int i = 0; i < 2; i++) {
+        PGresult *result = plan_result (pg, row, "0, 40");
+        ck_assert_str_eq (PQgetvalue (result, 0, 0), "0"); // of changes
+        PQclear (result);
+    }
+    PGresult *left = PQexec (pg, "SELECT count (*), max (-extract (epoch FROM expires_at - now ())"
+                                 " / 60)::integer < 61 FROM revoked_jwts");
+    ck_assert_str_eq (PQgetvalue (left, 0, 0), "120");
+    ck_assert_str_eq (PQgetvalue (left, 0, 1), "t");
+    PQclear (left);
+}
+END_TEST
+
 static void
 fill_use (void)
 {
@@ -195,6 +217,7 @@ add (Suite *suite)
     tcase_add_test (tcase, test_filtered_pages);
     tcase_add_test (tcase, test_prefix);
     tcase_add_test (tcase, test_use);
+    tcase_add_test (tcase, test_revocations_expire);
     suite_add_tcase (suite, tcase);
 }
 

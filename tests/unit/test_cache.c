@@ -118,6 +118,35 @@ START_TEST (test_changes)
 }
 END_TEST
 
+// A JWT that is revoked, by the number of its id (R25).
+START_TEST (test_jwt_changes)
+{
+    struct cache *cache = cache_of (100, 0);
+    struct facts jwt = facts_of (0, 10), other = facts_of (0, 10), token = facts_of (1, 10);
+    int64_t number = jwt_number (jwt.jti);
+    other.jti = "another";
+    ck_assert_int_ge (number, JWT_NUMBER_MIN);
+    ck_assert_int_lt (number, JWT_NUMBER_MIN * 2);
+    ck_assert_int_eq (jwt_number ("abc"), JWT_NUMBER_MIN + 0xba7816bf); // FIPS 180-2, appendix B.1
+    uint64_t asked = cache_now (cache);
+    ck_assert (put (cache, 1, &jwt, asked) && put (cache, 2, &other, asked) &&
+               put (cache, 3, &token, asked));
+    cache_change_token (cache, number);
+    ck_assert_int_eq (find (cache, 1), CACHE_MISS);
+    ck_assert (find (cache, 2) == CACHE_HIT && find (cache, 3) == CACHE_HIT);
+    // A question that crossed it.
+    ck_assert (!put (cache, 1, &jwt, asked));
+    ck_assert (put (cache, 1, &jwt, cache_now (cache)));
+    ck_assert (cache_block_token (cache, number));
+    ck_assert_int_eq (find (cache, 1), CACHE_MISS);
+    ck_assert (!put (cache, 1, &jwt, cache_now (cache)));
+    cache_change_token (cache, number);
+    ck_assert (put (cache, 1, &jwt, cache_now (cache)));
+    ck_assert (find (cache, 1) == CACHE_HIT && find (cache, 2) == CACHE_HIT);
+    cache_destroy (&cache);
+}
+END_TEST
+
 START_TEST (test_blocks)
 {
     struct cache *cache = cache_of (100, 0);
@@ -453,6 +482,7 @@ add (TCase *tests)
     tcase_add_test (tests, test_adopted);
     tcase_add_test (tests, test_misfits);
     tcase_add_test (tests, test_changes);
+    tcase_add_test (tests, test_jwt_changes);
     tcase_add_test (tests, test_blocks);
     tcase_add_test (tests, test_blocks_collide);
     tcase_add_test (tests, test_blocks_bound);

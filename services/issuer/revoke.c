@@ -1,0 +1,201 @@
+// Revoke, RFC 7009: a client gives back a token that it was given.
+#include "common/audit/record.h"
+#include "common/caller/keys.h"
+#include "common/log/log.h"
+#include "common/token/id.h"
+#include "services/issuer/signing.h"
+#include "services/issuer/token.h"
+
+#include <string.h>
+#include <time.h>
+
+// How long after its expiry, by this process's clock, a token is revoked all the same: a validator's clock may be behind.
+enum { EXPIRED_S = 3600 };
+
+// The request's context.
+struct revoking {
+    const Jeton__V1__RevokeRequest *message;
+    struct asking *asking;
+    bool refreshed; // the token's key was not known, and the keys have been read again
+    struct store_jwt jwt;
+};
+
+static void revoke_proven (struct asking *asking);
+static void revoke_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal);
+static void revoke_done (void *context, enum store_outcome outcome);
+
+static const struct endpoint revocation = {
+    .aims = "wanted to revoke a token",
+    .proven = revoke_proven,
+    .refused = revoke_refused,
+};
+
+static void
+revoke_reply (struct request *request)
+{
+    Jeton__V1__RevokeReply reply = JETON__V1__REVOKE_REPLY__INIT;
+    reply.status = 200;
+    request_reply (request, &reply.base);
+}
+
+static void
+revoke_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal)
+{
+    Jeton__V1__RevokeReply reply = JETON__V1__REVOKE_REPLY__INIT;
+    reply.status = refusal->status;
+    reply.error = refusal->error;
+    reply.error_description = refusal->error_description;
+    reply.www_authenticate = refusal->www_authenticate;
+    reply.retry_after = refusal->retry_after;
+    request_reply (asking->request, &reply.base);
+}
+
+void
+issuer_revoke (struct request *request)
+{
+    const Jeton__V1__RevokeRequest *message = request_message (request);
+    Jeton__V1__TokenRequest credentials = JETON__V1__TOKEN_REQUEST__INIT;
+    credentials.client_id = message->client_id;
+    credentials.client_secret = message->client_secret;
+    credentials.client_assertion_type = message->client_assertion_type;
+    credentials.client_assertion = message->client_assertion;
+    struct arena *arena = request_arena (request);
+    const char *address = request_metadata (request, "client-address");
+    struct asking none = {.request = request, .message = &credentials, .endpoint = &revocation};
+    struct asking *asking = arena_memdup (arena, &none, sizeof none);
+    struct revoking *revoking = arena_alloc (arena, sizeof *revoking);
+    if (asking)
+        asking->message = arena_memdup (arena, &credentials, sizeof credentials);
+    if (!asking || !asking->message || !revoking) {
+        token_no_memory (&none);
+        return;
+    }
+    *revoking = (struct revoking){.message = message, .asking = asking};
+    request_context_set (request, revoking);
+    asking->address = address ? address : request_peer (request)->name;
+    if (!*message->token)
+        token_refuse (asking, TOKEN_INVALID_REQUEST, "token is required");
+    else if (token_client_check (asking))
+        client_authenticate (asking);
+}
+
+// Is it a token that this issuer gave to this client, and that may still be good? What is not, is none of the client's business.
+static bool
+claims_read (struct revoking *revoking, const json_t *claims)
+{
+    const struct asking *asking = revoking->asking;
+    const struct issuer *issuer = request_owner (asking->request);
+    const char *by = jwt_text (claims, "iss"), *client = jwt_text (claims, "client_id"),
+               *account = jwt_text (claims, "account"), *jti = jwt_text (claims, "jti");
+    int64_t number;
+    if (!by || strcmp (by, issuer->settings.issuer) != 0 || !client ||
+        !id_parse ("CLI", client, &number) || number != asking->number || !account ||
+        !id_parse ("ACC", account, &revoking->jwt.account) || !jti ||
+        !jwt_time (claims, "exp", &revoking->jwt.expires_at) ||
+        revoking->jwt.expires_at + EXPIRED_S < time (NULL))
+        return false;
+    revoking->jwt.jti = jti;
+    return true;
+}
+
+static void
+revoke_store (struct revoking *revoking)
+{
+    struct asking *asking = revoking->asking;
+    struct issuer *issuer = request_owner (asking->request);
+    char account[ID_SIZE];
+    id_format ("ACC", revoking->jwt.account, account);
+    revoking->jwt.jti = arena_strdup (request_arena (asking->request), revoking->jwt.jti);
+    if (!revoking->jwt.jti) {
+        token_no_memory (asking);
+        return;
+    }
+    size_t size;
+    uint8_t *record =
+        audit_pack (asking->request,
+                    &(struct audit_change){
+                        .event = "platform.tokens.jwt.revoked",
+                        .summary = "A client revoked an access token that it was given",
+                        .object_type = "jwt",
+                        .object_id = revoking->jwt.jti,
+                        .object_name = asking->client.name,
+                        .account_id = account,
+                        .revision = 1,
+                    },
+                    &size);
+    if (record)
+        store_jwt_revoke (issuer->process.db, &revoking->jwt, record, size, revoke_done, revoking);
+    else
+        token_no_memory (asking);
+}
+
+static void
+revoke_keys_read (void *context, bool loaded)
+{
+    struct asking *asking = context;
+    struct revoking *revoking = request_context (asking->request);
+    revoking->refreshed = true;
+    if (loaded)
+        revoke_proven (asking);
+    else
+        token_refuse (asking, TOKEN_UNAVAILABLE, "the signing keys could not be read");
+}
+
+static void
+revoke_proven (struct asking *asking)
+{
+    struct issuer *issuer = request_owner (asking->request);
+    struct revoking *revoking = request_context (asking->request);
+    const char *token = revoking->message->token;
+    size_t length = strlen (token);
+    json_t *claims = NULL;
+    if (strncmp (token, "jtn_", 4) == 0) {
+        token_refuse (asking, TOKEN_UNSUPPORTED_TOKEN_TYPE,
+                      "an API token is deleted or disabled by who manages it");
+        return;
+    }
+    enum jwt_result result = jwt_looks_like (token, length)
+                                 ? keys_verify (issuer->keys, token, length, &claims)
+                                 : JWT_MALFORMED;
+    // Another issuer may sign with a key that this one has not read yet.
+    if (result == JWT_UNKNOWN_KEY && !revoking->refreshed &&
+        keys_refresh (issuer->keys, false, revoke_keys_read, asking))
+        return;
+    if (result == JWT_OK && claims_read (revoking, claims))
+        revoke_store (revoking);
+    else
+        revoke_reply (asking->request);
+    json_decref (claims);
+}
+
+static void
+revoke_done (void *context, enum store_outcome outcome)
+{
+    struct revoking *revoking = context;
+    struct asking *asking = revoking->asking;
+    struct issuer *issuer = request_owner (asking->request);
+    const struct feed_change change = {JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN,
+                                       jwt_number (revoking->jwt.jti), revoking->jwt.account};
+    switch (outcome) {
+    case STORE_OK:
+        feed_tell (issuer->feed, &change);
+        issuer->stats.revocations++;
+        log_info ("access token revoked", "request", request_correlation (asking->request), "jti",
+                  revoking->jwt.jti, "client", asking->message->client_id, NULL);
+        revoke_reply (asking->request);
+        return;
+    case STORE_UNCERTAIN:
+        feed_tell_unsure (issuer->feed, &change);
+        token_refuse (asking, TOKEN_UNAVAILABLE,
+                      "the connection to the database was lost: the token may be revoked; repeat "
+                      "it to be sure");
+        return;
+    case STORE_NOT_FOUND:
+    case STORE_CONFLICT:
+    case STORE_UNAVAILABLE:
+    case STORE_FAILED:
+        token_refuse (asking, TOKEN_UNAVAILABLE,
+                      "the token could not be revoked: the database is not available");
+        return;
+    }
+}
