@@ -47,7 +47,8 @@ permute (int64_t number, uint32_t *left_r, uint32_t *right_r)
     uint32_t left = (uint32_t) (number / HALF), right = (uint32_t) (number % HALF);
     pthread_once (&round_once, round_values_fill);
     for (int round = 0; round < ROUNDS; round++) {
-        uint32_t next = (left + round_values[round][right]) % HALF;
+        uint32_t next = left + round_values[round][right]; // below 2 * HALF
+        next -= next >= HALF ? HALF : 0;
         left = right;
         right = next;
     }
@@ -60,7 +61,8 @@ restore (uint32_t left, uint32_t right)
 {
     pthread_once (&round_once, round_values_fill);
     for (int round = ROUNDS; round-- > 0;) {
-        uint32_t before = (right + HALF - round_values[round][left]) % HALF;
+        uint32_t before = right + HALF - round_values[round][left];
+        before -= before >= HALF ? HALF : 0;
         right = left;
         left = before;
     }

@@ -2,9 +2,11 @@
 #ifndef JETON_VALIDATOR_CHECK_H
 #define JETON_VALIDATOR_CHECK_H
 
+#include "common/token/id.h"
 #include "services/validator/cache.h"
 #include "services/validator/decide.h"
 #include "services/validator/store.h"
+#include "services/validator/use.h"
 #include "services/validator/validator.h"
 #include "validator.pb-c.h"
 
@@ -17,6 +19,9 @@ struct check {
     Jeton__V1__ValidateReply *reply;
     struct wanted wanted; // but for the module, whose number is asked for when it is needed
     struct cache_key key;
+    struct use_subject subject;
+    char token_id[ID_SIZE], account_id[ID_SIZE], user_id[ID_SIZE], client_id[ID_SIZE],
+        customer_id[ID_SIZE]; // of the reply
     // Of a JWT: what it says of itself.
     int64_t user, account, expires_at;
     struct store_client_token client; // of a client's: instead of the user; texts in the arena

@@ -16,8 +16,9 @@ struct module {
 struct modules {
     uint8_t key[crypto_shorthash_KEYBYTES];
     size_t count, name_bytes;
-    uint16_t free;                       // the first number that was given back
-    uint16_t last;                       // the highest number that was ever given
+    uint16_t recent; // that was found last, as whoever asks often asks for the same; 0: none
+    uint16_t free;   // the first number that was given back
+    uint16_t last;   // the highest number that was ever given
     uint16_t buckets[MODULES_MAX];       // the first of the bucket, 0: none
     struct module rows[1 + MODULES_MAX]; // by number
 };
@@ -108,6 +109,8 @@ modules_release (struct modules *modules, uint16_t module)
     while (*link != module)
         link = &modules->rows[*link].next;
     *link = row->next;
+    if (modules->recent == module)
+        modules->recent = 0;
     free (row->name);
     *row = (struct module){.next = modules->free};
     modules->free = module;
@@ -116,10 +119,13 @@ modules_release (struct modules *modules, uint16_t module)
 }
 
 uint16_t
-modules_find (const struct modules *modules, const char *name)
+modules_find (struct modules *modules, const char *name)
 {
-    size_t length = strlen (name);
-    return bucket_find (modules, bucket_of (modules, name, length), name, length);
+    if (!modules->recent || strcmp (modules->rows[modules->recent].name, name) != 0) {
+        size_t length = strlen (name);
+        modules->recent = bucket_find (modules, bucket_of (modules, name, length), name, length);
+    }
+    return modules->recent;
 }
 
 size_t

@@ -25,7 +25,7 @@ void modules_release (struct modules *modules, uint16_t module);
 
 // modules_find (modules, name): Its number while somebody holds it, otherwise 0. A number may be another name's after a release: ask when
 // you need it.
-uint16_t modules_find (const struct modules *modules, const char *name);
+uint16_t modules_find (struct modules *modules, const char *name);
 
 // modules_count (modules), modules_bytes (modules): Names held; all memory that it takes.
 size_t modules_count (const struct modules *modules);

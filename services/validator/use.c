@@ -5,24 +5,25 @@
 #include <string.h>
 #include <time.h>
 
+// One that no id shows is not known to anybody.
 static int64_t
-number_of (const char *prefix, const char *id)
+shown (int64_t number)
 {
-    int64_t number;
-    return id_parse (prefix, id, &number) ? number : 0;
+    return number >= 1 && number <= ID_NUMBER_MAX ? number : 0;
 }
 
 bool
 use_count (struct validator *validator, const char *peer, const char *module,
-           const struct wanted *wanted, const Jeton__V1__ValidateReply *reply)
+           const struct wanted *wanted, const struct use_subject *subject,
+           const Jeton__V1__ValidateReply *reply)
 {
     struct journal_use use = {
         .second = time (NULL),
-        .account = number_of ("ACC", reply->account),
-        .token = number_of ("TKN", reply->token),
-        .user = number_of ("USR", reply->user),
-        .client = (uint32_t) number_of ("CLI", reply->client),
-        .customer = (uint32_t) number_of ("CUS", reply->customer),
+        .account = shown (subject->account),
+        .token = shown (subject->token),
+        .user = shown (subject->user),
+        .client = (uint32_t) shown (subject->client),
+        .customer = (uint32_t) shown (subject->customer),
         .family = wanted->address.family,
         .access = (uint8_t) wanted->access,
         .environment = (uint8_t) wanted->environment,
@@ -34,7 +35,7 @@ use_count (struct validator *validator, const char *peer, const char *module,
     memcpy (use.address, wanted->address.bytes, sizeof use.address);
     counting_text (use.module, sizeof use.module, module);
     counting_text (use.peer, sizeof use.peer, peer);
-    if (use.token == 0)
+    if (subject->token == 0) // a JWT, or nothing that is known
         counting_text (use.id, sizeof use.id, reply->token);
     return counting_add (&validator->counting, &use);
 }

@@ -5,10 +5,15 @@
 #include "services/validator/decide.h"
 #include "services/validator/validator.h"
 
-// use_count (validator, peer, module, wanted, reply): Count a decision that is about to be answered to this peer. False: it cannot be counted, and must not be
+// Whose token it was; 0: none, or not known.
+struct use_subject {
+    int64_t token, account, user, client, customer;
+};
+
+// use_count (validator, peer, module, wanted, subject, reply): Count a decision that is about to be answered to this peer. False: it cannot be counted, and must not be
 // answered otherwise than that it cannot be decided now.
 bool use_count (struct validator *validator, const char *peer, const char *module,
-                const struct wanted *wanted, const Jeton__V1__ValidateReply *reply)
-    __attribute__ ((warn_unused_result));
+                const struct wanted *wanted, const struct use_subject *subject,
+                const Jeton__V1__ValidateReply *reply) __attribute__ ((warn_unused_result));
 
 #endif

@@ -86,7 +86,7 @@ check_end (struct check *check, Jeton__V1__Reason reason)
     reply_set (reply, reason);
     // What cannot be counted is not decided.
     if (!use_count (batch->validator, request_peer (batch->request)->name, check->request->module,
-                    &check->wanted, reply)) {
+                    &check->wanted, &check->subject, reply)) {
         jeton__v1__validate_reply__init (reply);
         reply_set (reply, reason = JETON__V1__REASON__REASON_UNDECIDED);
     }
@@ -103,13 +103,12 @@ check_end (struct check *check, Jeton__V1__Reason reason)
 }
 
 static char *
-id_text (struct check *check, const char *prefix, int64_t number)
+id_text (const char *prefix, int64_t number, char room_r[ID_SIZE])
 {
-    char id[ID_SIZE];
     if (number < 1 || number > ID_NUMBER_MAX)
         return check_text (NULL);
-    id_format (prefix, number, id);
-    return check_text (arena_strdup (request_arena (check->batch->request), id));
+    id_format (prefix, number, room_r);
+    return room_r;
 }
 
 static char *
@@ -155,15 +154,17 @@ void
 check_decide (struct check *check, const struct facts *facts)
 {
     Jeton__V1__ValidateReply *reply = check->reply;
+    check->subject = (struct use_subject){facts->token, facts->account, facts->user,
+                                          facts->policy->client, facts->customer};
     if (facts->token != 0)
-        reply->token = id_text (check, "TKN", facts->token);
+        reply->token = id_text ("TKN", facts->token, check->token_id);
     else if (facts->jti)
         reply->token = jti_text (check, facts->jti);
-    reply->account = id_text (check, "ACC", facts->account);
-    reply->user = id_text (check, "USR", facts->user);
+    reply->account = id_text ("ACC", facts->account, check->account_id);
+    reply->user = id_text ("USR", facts->user, check->user_id);
     if (facts->policy->client != 0) {
-        reply->client = id_text (check, "CLI", facts->policy->client);
-        reply->customer = id_text (check, "CUS", facts->customer);
+        reply->client = id_text ("CLI", facts->policy->client, check->client_id);
+        reply->customer = id_text ("CUS", facts->customer, check->customer_id);
         if (facts->policy->nscope > 1 && !scope_text (check, facts->policy))
             return;
     }

@@ -12,7 +12,7 @@
 struct drive_settings {
     char *work, *peers, *key, *endpoints, *token_keys, *order, *value;
     int64_t in_flight, rate, limit, batch, tokens, first, accounts, seconds, warm_ms, seed,
-        timeout_ms;
+        timeout_ms, prepared;
     bool poisson, scheduled;
 };
 
@@ -35,8 +35,11 @@ struct drive {
     struct token_keys token_keys;
     enum order order;
     char value[DRIVE_VALUE_SIZE]; // of all checks; empty: the bench's tokens
+    // Values that were made in advance, in the order in which they are asked for, again and again; NULL: each is made when it is asked for.
+    char (*values)[TOKEN_VALUE_LENGTH + 1];
     struct dice dice;
     uint64_t position; // ORDER_SEQUENCE: of the next token
+    uint64_t asked;    // of those that were made in advance
     uint64_t wrong;    // answers that are not what was to be expected
 };
 
@@ -49,6 +52,8 @@ struct work {
     // Counts into `wrong` what the reply has that it must not have.
     void (*judge) (struct drive *drive, const void *reply);
 };
+// work_prepare (drive): As many values in advance as the settings say.
+void work_prepare (struct drive *drive);
 // Of grant.c.
 void grant_start (struct drive_call *call, rpc_callback *done);
 void grant_judge (struct drive *drive, const void *message);

@@ -21,6 +21,7 @@ Row = namedtuple("Row", "name what beside figures floor ours")
 IN_FLIGHT = 1024
 USES_A_SECOND = 40000
 LIMIT = 4096  # in_flight_limit of a client that sets none
+PREPARED = 1 << 20  # values that the load generator makes before it measures
 
 
 def echos(in_flight):
@@ -33,7 +34,7 @@ def echos(in_flight):
 
 def validations(work):
     def measure(bench, _floor):
-        rate = bench.system().drive(work, bench.seconds, in_flight=IN_FLIGHT)["rate"]
+        rate = bench.system().drive(work, bench.seconds, in_flight=IN_FLIGHT, prepared=PREPARED)["rate"]
         return {"curve": rate, "plain": rate}
     return measure
 

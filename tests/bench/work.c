@@ -1,4 +1,5 @@
 #include "admin.pb-c.h"
+#include "common/memory/memory.h"
 #include "common/token/id.h"
 #include "tests/bench/drive.h"
 #include "tests/bench/value.h"
@@ -9,12 +10,10 @@
 enum { BATCH_MAX = 256 };
 static char orders[] = "orders";
 
-// The token to ask for, in the buffer or not. A made-up one is well formed, but for its check part.
-static char *
-next_value (struct drive *drive, char buffer[TOKEN_VALUE_LENGTH + 1])
+// A made-up value is well formed, but for its check part.
+static void
+value_make (struct drive *drive, char buffer[TOKEN_VALUE_LENGTH + 1])
 {
-    if (*drive->value)
-        return drive->value;
     uint64_t n = (uint64_t) drive->settings.tokens, number = 0;
     if (drive->order == ORDER_SEQUENCE)
         number = drive->position++ % n;
@@ -25,7 +24,28 @@ next_value (struct drive *drive, char buffer[TOKEN_VALUE_LENGTH + 1])
         char *last = &buffer[TOKEN_VALUE_LENGTH - 1];
         *last = *last == 'A' ? 'B' : 'A';
     }
+}
+
+// The token to ask for, in the buffer or not.
+static char *
+next_value (struct drive *drive, char buffer[TOKEN_VALUE_LENGTH + 1])
+{
+    if (*drive->value)
+        return drive->value;
+    if (drive->values)
+        return drive->values[drive->asked++ % (uint64_t) drive->settings.prepared];
+    value_make (drive, buffer);
     return buffer;
+}
+
+void
+work_prepare (struct drive *drive)
+{
+    if (drive->settings.prepared == 0 || *drive->value)
+        return;
+    drive->values = xcalloc ((size_t) drive->settings.prepared, sizeof *drive->values);
+    for (int64_t i = 0; i < drive->settings.prepared; i++)
+        value_make (drive, drive->values[i]);
 }
 
 static void
