@@ -151,9 +151,9 @@ START_TEST (all_fields)
         char *member = (char *) &reply + descriptor->fields[i].offset;
         ProtobufCType type = descriptor->fields[i].type;
         if (type == PROTOBUF_C_TYPE_STRING)
-            memcpy (member, &(char *){text}, sizeof (char *));
+            *(char **) (void *) member = text;
         else if (type == PROTOBUF_C_TYPE_MESSAGE)
-            memcpy (member, &(Jeton__V1__Allowance *){&allowance}, sizeof (void *));
+            *(Jeton__V1__Allowance **) (void *) member = &allowance;
         else // numbers, little endian
             *member = 7;
     }
