@@ -5,6 +5,7 @@ answered. No validator allows what was revoked longer ago than the limit, none d
 again soon after the fault has ended, the access log has what was answered, and no memory grows without end.
 
 With --full each fault lasts as long as make check-faults wants it to, otherwise as long as it takes to see it."""
+# long
 import contextlib
 import os
 import signal
