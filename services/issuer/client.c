@@ -21,8 +21,8 @@ void
 client_authenticate (struct asking *asking)
 {
     struct issuer *issuer = request_owner (asking->request);
-    // What failed from an address counts together with sign-ins that failed. What succeeds is given back.
-    int64_t wait = throttle_take (issuer->by_address, asking->address, zclock_mono ());
+    // What failed from an address counts together with sign-ins that failed. What may succeed does not count, even for a moment: many clients can have one address, and be good.
+    int64_t wait = throttle_wait (issuer->by_address, asking->address, zclock_mono ());
     if (wait != 0) {
         issuer->stats.grants_limited++;
         token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_THROTTLED, TOKEN_TOO_MANY, wait,
@@ -95,7 +95,6 @@ client_found (void *context, enum store_outcome outcome, const struct store_clie
     struct issuer *issuer = request_owner (asking->request);
     struct arena *arena = request_arena (asking->request);
     if (outcome != STORE_OK && outcome != STORE_NOT_FOUND) {
-        throttle_give_back (issuer->by_address, asking->address);
         token_refuse (asking, TOKEN_UNAVAILABLE,
                       "the client could not be looked up: the database is not available");
         return;
@@ -106,19 +105,19 @@ client_found (void *context, enum store_outcome outcome, const struct store_clie
         asking->client.name = arena_strdup (arena, client->name);
         asking->client.scopes = arena_strdup (arena, client->scopes);
         if (!asking->client.name || !asking->client.scopes) {
-            throttle_give_back (issuer->by_address, asking->address);
             token_no_memory (asking);
             return;
         }
     }
     asking->right = secret_right (asking) && !*asking->message->client_assertion_type &&
                     !*asking->message->client_assertion;
-    if (!asking->known || !asking->right || !asking->client.active) {
-        client_refuse (asking);
+    if (asking->known && asking->right && asking->client.active) {
+        asking->endpoint->proven (asking);
         return;
     }
-    throttle_give_back (issuer->by_address, asking->address);
-    asking->endpoint->proven (asking);
+    // Those that were on their way together may be more than are allowed: they count all the same.
+    (void) throttle_take (issuer->by_address, asking->address, zclock_mono ());
+    client_refuse (asking);
 }
 
 static void

@@ -66,18 +66,34 @@ entry_find (struct throttle *throttle, uint64_t hash)
     return oldest;
 }
 
+// When all tries of a name are available again, if that is not now already.
+static int64_t
+full_of (const struct entry *entry, uint64_t hash, int64_t now_ms)
+{
+    return entry->name == hash && entry->full_ms > now_ms ? entry->full_ms : now_ms;
+}
+
 int64_t
 throttle_take (struct throttle *throttle, const char *name, int64_t now_ms)
 {
     uint64_t hash = name_hash (throttle, name);
     struct entry *entry = entry_find (throttle, hash);
-    int64_t full = entry->name == hash && entry->full_ms > now_ms ? entry->full_ms : now_ms;
+    int64_t full = full_of (entry, hash, now_ms);
     int64_t early = full + throttle->interval_ms - throttle->burst_ms - now_ms;
     if (early > 0)
         return early;
     entry->name = hash;
     entry->full_ms = full + throttle->interval_ms;
     return 0;
+}
+
+int64_t
+throttle_wait (struct throttle *throttle, const char *name, int64_t now_ms)
+{
+    uint64_t hash = name_hash (throttle, name);
+    int64_t full = full_of (entry_find (throttle, hash), hash, now_ms);
+    int64_t early = full + throttle->interval_ms - throttle->burst_ms - now_ms;
+    return early > 0 ? early : 0;
 }
 
 void

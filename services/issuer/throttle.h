@@ -18,6 +18,8 @@ void throttle_destroy (struct throttle **throttle);
 
 // throttle_take (throttle, name, now_ms): Counts one try. 0: go on; otherwise the milliseconds until the next is allowed.
 int64_t throttle_take (struct throttle *throttle, const char *name, int64_t now_ms);
+// throttle_wait (throttle, name, now_ms): What throttle_take would return, without counting.
+int64_t throttle_wait (struct throttle *throttle, const char *name, int64_t now_ms);
 // throttle_give_back (throttle, name): One that was counted did not deserve it (the password was right).
 void throttle_give_back (struct throttle *throttle, const char *name);
 

@@ -33,9 +33,13 @@ START_TEST (test_give_back)
         throttle_give_back (throttle, "alice");
     }
     throttle_give_back (throttle, "nobody");
+    for (int i = 0; i < 100; i++) // to ask counts for nothing
+        ck_assert_int_eq (throttle_wait (throttle, "alice", 1), 0);
     ck_assert_int_eq (throttle_take (throttle, "alice", 1), 0);
     ck_assert_int_eq (throttle_take (throttle, "alice", 1), 0);
-    ck_assert_int_gt (throttle_take (throttle, "alice", 1), 0);
+    ck_assert_int_eq (throttle_wait (throttle, "alice", 1), 30000);
+    ck_assert_int_eq (throttle_take (throttle, "alice", 1), 30000);
+    ck_assert_int_eq (throttle_wait (throttle, "alice", 30001), 0);
     throttle_destroy (&throttle);
 }
 END_TEST

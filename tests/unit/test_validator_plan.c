@@ -32,6 +32,22 @@ START_TEST (test_token_facts)
 }
 END_TEST
 
+// What a client's token reaches (R14, R16) is found by keys, whatever it names: these tables are empty here, so that PostgreSQL has to be told not to read them whole.
+START_TEST (test_client_facts)
+{
+    static const char *const tables[] = {"clients", "customers", "markets", "stock_locations"};
+    PQclear (PQexec (pg, "SET enable_seqscan = off"));
+    const char *plan = plan_of (pg, statement ("client_facts"),
+                                "ARRAY[1]::bigint[], ARRAY['module:m1:read'], ARRAY['1,2'],"
+                                " ARRAY['3'], ARRAY[0]::bigint[]");
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        cleanup_free char *scan = xasprintf ("Seq Scan on %s", tables[i]);
+        ck_assert_msg (!strstr (plan, scan), "%s", plan);
+    }
+    PQclear (PQexec (pg, "RESET enable_seqscan"));
+}
+END_TEST
+
 // With numbers in the places of $1 to $4, as a plain query.
 static struct db_statement
 warm (const char *copy, const char *const values[4])
@@ -140,6 +156,7 @@ add (Suite *suite)
     tcase_add_unchecked_fixture (tcase, fill, end);
     tcase_set_timeout (tcase, 100);
     tcase_add_test (tcase, test_token_facts);
+    tcase_add_test (tcase, test_client_facts);
     tcase_add_test (tcase, test_warm);
     tcase_add_test (tcase, test_warm_behind);
     suite_add_tcase (suite, tcase);
