@@ -102,6 +102,7 @@ client_new (struct request *request, ProtobufCMessage *object)
     client->redirect_uris = message->redirect_uris;
     client->n_scopes = message->n_scopes;
     client->scopes = message->scopes;
+    client->jwks = message->jwks;
     return client_secret_first (request, client);
 }
 
@@ -127,7 +128,8 @@ admin_create_client (struct request *request)
     if (check_life (request, message->access_token_life_s) &&
         check_format (request, message->token_format) &&
         check_uris (request, message->n_redirect_uris, message->redirect_uris) &&
-        check_kind (request, message->kind, message->market_id, message->n_redirect_uris))
+        check_kind (request, message->kind, message->market_id, message->n_redirect_uris) &&
+        client_jwks_check (request, message->kind, message->jwks))
         client_scopes_check (request, message->account_id, "", message->n_scopes, message->scopes,
                              client_create);
 }
@@ -155,7 +157,10 @@ client_set (struct request *request, ProtobufCMessage *object)
         client->n_scopes = message->n_scopes;
         client->scopes = message->scopes;
     }
-    return check_kind (request, client->kind, client->market_id, client->n_redirect_uris);
+    if (resource_sets (n, fields, "jwks"))
+        client->jwks = message->jwks;
+    return client_jwks_check (request, client->kind, client->jwks) &&
+           check_kind (request, client->kind, client->market_id, client->n_redirect_uris);
 }
 
 static void

@@ -15,7 +15,8 @@ static const char *const group_fields[] = {"code", "name", NULL};
 static const char *const market_fields[] = {"code", "name", "customer_group_id", NULL};
 static const char *const location_fields[] = {"code", "name", "market_id", NULL};
 static const char *const client_fields[] = {
-    "name", "market_id", "access_token_life_s", "token_format", "redirect_uris", "scopes", NULL};
+    "name", "market_id", "access_token_life_s", "token_format", "redirect_uris", "scopes",
+    "jwks", NULL};
 static const char *const customer_fields[] = {"email", "customer_group_id", "password", NULL};
 
 const struct resource_kind resource_kinds[] = {

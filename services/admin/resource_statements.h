@@ -102,18 +102,13 @@ enum resource_operation {
 #define FILTER_NOTHING            "$5::bigint = 0"
 #define FILTER(column)            "($5::bigint = 0 OR t." column " = $5)"
 
+#define CLIENT_PROOFS                                                                              \
+    SECONDS ("t.secret_made_at") ", " SECONDS ("t.secret_grace_until") ", coalesce (t.jwks, '')"
+#define CLIENT_TIMES SECONDS ("t.created_at") ", " SECONDS ("t.updated_at")
 #define CLIENT_COLUMNS                                                                             \
     "t.number, t.account, t.name, t.kind, coalesce (t.market, 0), t.access_token_life_s,"          \
-    " t.token_format, array_to_string (t.redirect_uris, ' '), t.status, t.revision, " SECONDS (    \
-        "t.created_at") ", " SECONDS ("t.updated_at") ", array_to_string (t.scopes, ' '),"         \
-                                                      " " SECONDS (                                \
-                                                          "t.secret_made_at") ", " SECONDS ("t."   \
-                                                                                            "secr" \
-                                                                                            "et_"  \
-                                                                                            "grac" \
-                                                                                            "e_"   \
-                                                                                            "unti" \
-                                                                                            "l")
+    " t.token_format, array_to_string (t.redirect_uris, ' '), t.status, t.revision, " CLIENT_TIMES \
+    ", array_to_string (t.scopes, ' '), " CLIENT_PROOFS
 
 #define CUSTOMER_FILTER                                                                            \
     FILTER ("customer_group")                                                                      \
@@ -149,14 +144,14 @@ enum resource_operation {
                         REFERRED_MARKET, FILTER ("market"), "''", ""),                             \
         RESOURCE_WRITES (                                                                          \
             RESOURCE_CLIENT, "client", "clients",                                                  \
-            "name, market, access_token_life_s, token_format, redirect_uris, scopes, kind,"        \
+            "name, market, access_token_life_s, token_format, redirect_uris, scopes, jwks, kind,"  \
             " secret_digest, secret_made_at",                                                      \
             "$5, nullif ($6::bigint, 0), $7::integer, $8::smallint, string_to_array ($9, ' '),"    \
-            " string_to_array ($10, ' '), $11::smallint, $12::bytea,"                              \
-            " CASE WHEN $12::bytea IS NOT NULL THEN to_timestamp ($4) END",                        \
+            " string_to_array ($10, ' '), nullif ($11, ''), $12::smallint, $13::bytea,"            \
+            " CASE WHEN $13::bytea IS NOT NULL THEN to_timestamp ($4) END",                        \
             "name = $5, market = nullif ($6::bigint, 0), access_token_life_s = $7::integer,"       \
             " token_format = $8::smallint, redirect_uris = string_to_array ($9, ' '),"             \
-            " scopes = string_to_array ($10, ' ')"),                                               \
+            " scopes = string_to_array ($10, ' '), jwks = nullif ($11, '')"),                      \
         RESOURCE_READS (RESOURCE_CUSTOMER, "customer", "customers", CUSTOMER_COLUMNS, SAME_EMAIL,  \
                         REFERRED_GROUP, CUSTOMER_FILTER, "''",                                     \
                         ", password_hash = CASE WHEN $5 = 3 THEN NULL ELSE password_hash END"),    \

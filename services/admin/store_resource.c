@@ -139,6 +139,7 @@ param_fields (struct db_params *params, enum resource resource, const ProtobufCM
         db_param_int (params, (int) client->token_format);
         db_param_text (params, lists->uris);
         db_param_text (params, lists->scopes);
+        db_param_text (params, client->jwks);
         break;
     }
     case RESOURCE_CUSTOMER: {

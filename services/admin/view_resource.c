@@ -105,6 +105,7 @@ view_client (struct row *row)
     view->scopes = row_words (row, &view->n_scopes);
     view->secret_made_at = row_int (row);
     view->secret_grace_until = row_int (row);
+    view->jwks = row_text (row);
     return &view->base;
 }
 

@@ -47,6 +47,7 @@ static const struct column client_columns[] = {
     {.title = "FORMAT", .member = "token_format"},
     {.title = "REDIRECTS TO", .member = "redirect_uris", .form = COLUMN_LIST, .detail = true},
     {.title = "SCOPES", .member = "scopes", .form = COLUMN_LIST, .detail = true},
+    {.title = "KEYS", .member = "jwks", .detail = true},
     {.title = "SECRET MADE", .member = "secret_made_at", .form = COLUMN_TIME, .detail = true},
     {.title = "SECRET BEFORE UNTIL",
      .member = "secret_grace_until",
@@ -239,6 +240,9 @@ const struct command location_commands[] = {
          .value = "URI",                                                                           \
          .many = true,                                                                             \
          .help = "where a web application's users are sent back to"},                              \
+        {.name = "jwks",                                                                           \
+         .value = "JSON",                                                                          \
+         .help = "public keys that it proves itself with: a JWK set of P-256 or Ed25519"},         \
     {                                                                                              \
         .name = "scope", .value = "SCOPE", .many = true,                                           \
         .help = "what its tokens may reach: module:orders:read, module:orders:write"               \

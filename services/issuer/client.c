@@ -1,7 +1,8 @@
-// Clients that prove who they are (RFC 6749 section 2.3): by a secret, which has 256 random bits, or, where they are public, not at all.
+// Clients that prove who they are (RFC 6749 section 2.3): by a secret, which has 256 random bits, by what they sign (assertion.c), or, where they are public, not at all.
 #include "common/audit/record.h"
 #include "common/log/log.h"
 #include "common/token/id.h"
+#include "services/issuer/assertion.h"
 #include "services/issuer/throttle.h"
 #include "services/issuer/token.h"
 
@@ -12,6 +13,8 @@
 
 static void client_found (void *context, enum store_outcome outcome,
                           const struct store_client *client);
+static void client_asserted (void *context, enum store_outcome outcome);
+static void client_failed (struct asking *asking);
 static void client_refused (void *context, enum store_outcome outcome);
 
 // The same words, whatever is wrong: who asks with a made-up id learns nothing.
@@ -104,17 +107,49 @@ client_found (void *context, enum store_outcome outcome, const struct store_clie
         asking->client = *client;
         asking->client.name = arena_strdup (arena, client->name);
         asking->client.scopes = arena_strdup (arena, client->scopes);
-        if (!asking->client.name || !asking->client.scopes) {
+        asking->client.jwks = arena_strdup (arena, client->jwks);
+        if (!asking->client.name || !asking->client.scopes || !asking->client.jwks) {
             token_no_memory (asking);
             return;
         }
     }
-    asking->right = secret_right (asking) && !*asking->message->client_assertion_type &&
-                    !*asking->message->client_assertion;
-    if (asking->known && asking->right && asking->client.active) {
+    struct assertion assertion;
+    bool asserts = *asking->message->client_assertion || *asking->message->client_assertion_type;
+    asking->right = asserts ? assertion_right (asking, &assertion) : secret_right (asking);
+    if (!asking->known || !asking->right || !asking->client.active)
+        client_failed (asking);
+    else if (asserts)
+        store_assertion_add (issuer->process.db, asking->number, assertion.digest,
+                             assertion.expires_at, client_asserted, asking);
+    else
+        asking->endpoint->proven (asking);
+}
+
+static void
+client_asserted (void *context, enum store_outcome outcome)
+{
+    struct asking *asking = context;
+    switch (outcome) {
+    case STORE_OK:
         asking->endpoint->proven (asking);
         return;
+    case STORE_CONFLICT: // it was used before
+        asking->right = false;
+        client_failed (asking);
+        return;
+    case STORE_NOT_FOUND:
+    case STORE_UNAVAILABLE:
+    case STORE_UNCERTAIN:
+    case STORE_FAILED:
+        token_refuse (asking, TOKEN_UNAVAILABLE, "the database is not available");
+        return;
     }
+}
+
+static void
+client_failed (struct asking *asking)
+{
+    struct issuer *issuer = request_owner (asking->request);
     // Those that were on their way together may be more than are allowed: they count all the same.
     (void) throttle_take (issuer->by_address, asking->address, zclock_mono ());
     client_refuse (asking);

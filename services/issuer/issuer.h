@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct public_keys;
+struct jwt_key;
 struct signing;
 struct throttle;
 
@@ -50,7 +51,8 @@ struct issuer {
     struct throttle *by_user, *by_address; // of what failed
     struct throttle *by_client;            // of all that a client asks for from an address
     struct worker_pool *workers;
-    struct counting counting; // of grants
+    struct jwt_key *nobody[2]; // keys that nobody has: what proves nothing is verified with these
+    struct counting counting;  // of grants
 };
 
 // The methods of jeton.v1.Issuer, with one row each.

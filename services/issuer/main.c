@@ -3,6 +3,7 @@
 #include "common/crypto/crypto.h"
 #include "common/log/log.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/assertion.h"
 #include "services/issuer/issuer.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/store.h"
@@ -143,6 +144,10 @@ main (int argc, char **argv)
                                       (size_t) settings->login_throttle_entries);
     issuer.by_client =
         throttle_new (settings->token_client_per_minute, (size_t) settings->login_throttle_entries);
+    if (!assertion_start (&issuer, &error)) {
+        log_error ("cannot start", "error", error.text, NULL);
+        abort (); // nothing but memory can be missing
+    }
     issuer.workers = worker_pool_new (process->loop, (size_t) settings->worker_threads,
                                       (size_t) settings->worker_queue);
     struct rpc_service service = {&jeton__v1__issuer__descriptor, issuer_methods, &issuer};
@@ -165,6 +170,7 @@ main (int argc, char **argv)
     feed_destroy (&issuer.feed);
     signing_destroy (&issuer.signing);
     keys_destroy (&issuer.keys);
+    assertion_end (&issuer);
     throttle_destroy (&issuer.by_client);
     throttle_destroy (&issuer.by_address);
     throttle_destroy (&issuer.by_user);

@@ -13,6 +13,7 @@ enum {
     USER_BY_NAME = STORE_PUBLIC_KEYS + 1,
     CLIENT_BY_NUMBER,
     CUSTOMER_BY_EMAIL,
+    ASSERTION_ADD,
     SCOPE_FIND,
     SIGNING_KEYS,
     SIGNING_KEY_ADD,
@@ -39,9 +40,15 @@ FEED_STATEMENTS (STORE_FEED),
 [CLIENT_BY_NUMBER] = {"client_by_number",
     "SELECT c.number, c.account, c.name, c.kind, coalesce(c.market, 0), c.access_token_life_s, c.token_format, c.revision,"
     " c.status = 1 AND a.status = 1, array_to_string(c.scopes, ' '), c.secret_digest,"
-    " CASE WHEN c.secret_grace_until > now() THEN c.old_secret_digest END"
+    " CASE WHEN c.secret_grace_until > now() THEN c.old_secret_digest END, coalesce(c.jwks, '')"
     " FROM (VALUES (1)) one LEFT JOIN (clients c JOIN accounts a ON a.number = c.account)"
     " ON c.number = $1::bigint AND c.status <> 3", false},
+
+// Takes some of those that have expired along: there are never many.
+[ASSERTION_ADD] = {"assertion_add",
+    "WITH gone AS (DELETE FROM client_assertions WHERE (client, digest) IN"
+    "  (SELECT client, digest FROM client_assertions WHERE expires_at < now() - interval '2 minutes' LIMIT 8 FOR UPDATE SKIP LOCKED))"
+    " INSERT INTO client_assertions (client, digest, expires_at) VALUES ($1::bigint, $2, to_timestamp($3))", true},
 
 [CUSTOMER_BY_EMAIL] = {"customer_by_email",
     "SELECT c.number, coalesce(c.customer_group, 0), c.email, c.password_hash, c.revision, c.status = 1"
@@ -206,7 +213,8 @@ client_from_row (const PGresult *result, struct store_client *client_r)
            db_get_bool (result, 0, 8, &client_r->active) &&
            db_get_text (result, 0, 9, &client_r->scopes) &&
            get_digest (result, 10, &client_r->has_secret, client_r->secret) &&
-           get_digest (result, 11, &client_r->has_old_secret, client_r->old_secret);
+           get_digest (result, 11, &client_r->has_old_secret, client_r->old_secret) &&
+           db_get_text (result, 0, 12, &client_r->jwks);
 }
 
 static void
@@ -411,6 +419,19 @@ store_signing_key_rotate (struct db *db, const char *active, const char *pending
     struct call *call = call_new (context);
     call->callback.done = callback;
     db_call (db, SIGNING_KEY_ROTATE, &params, store_signing_key_rotate_done, call);
+}
+
+void
+store_assertion_add (struct db *db, int64_t client, const uint8_t digest[TOKEN_DIGEST_SIZE],
+                     int64_t expires_at, store_done_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, client);
+    db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
+    db_param_int (&params, expires_at);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, ASSERTION_ADD, &params, store_done, call);
 }
 
 void

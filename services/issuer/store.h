@@ -53,6 +53,7 @@ struct store_client {
     int64_t revision;
     bool active;        // the client is, and the account
     const char *scopes; // that it may have, separated by spaces
+    const char *jwks;   // "": it has no keys
     bool has_secret, has_old_secret;
     uint8_t secret[TOKEN_DIGEST_SIZE],
         old_secret[TOKEN_DIGEST_SIZE]; // SHA-256; the old one in its grace period only
@@ -116,6 +117,9 @@ struct store_jwt {
 // store_jwt_revoke (db, jwt, record, size, callback, context): STORE_OK: it is revoked, now or before; then without another record.
 void store_jwt_revoke (struct db *db, const struct store_jwt *jwt, const uint8_t *record,
                        size_t size, store_done_callback *callback, void *context);
+// store_assertion_add (db, client, digest, expires_at, callback, context): What a client has proved itself with is used up. STORE_CONFLICT: it was already.
+void store_assertion_add (struct db *db, int64_t client, const uint8_t digest[TOKEN_DIGEST_SIZE],
+                          int64_t expires_at, store_done_callback *callback, void *context);
 // store_record_add (db, record, size, callback, context): An audit record of what changes nothing: a failed sign-in.
 void store_record_add (struct db *db, const uint8_t *record, size_t size,
                        store_done_callback *callback, void *context);

@@ -4,7 +4,9 @@ import base64
 import json
 import time
 
+import jwt
 import wire
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from administer import Admin, types
 from harness import SLOW, System, expect, expect_equal, main, test, wait_for
 
@@ -203,6 +205,77 @@ def secrets(system):
     dump = system.sql("select string_agg(c::text, ' ') from clients c") + system.sql("select coalesce(string_agg(encode(record, 'escape'), ' '), '') from trail")
     for secret in (first, second, third, fourth.secret):
         expect(secret[11:] not in dump, "a secret is in a dump")
+
+
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ISSUER = "https://jeton.localhost"
+
+
+def jwk_of(key, **more):
+    algorithm = {ec.EllipticCurvePrivateKey: jwt.algorithms.ECAlgorithm, rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm}
+    made = next((a for k, a in algorithm.items() if isinstance(key, k)), jwt.algorithms.OKPAlgorithm)
+    if made is jwt.algorithms.ECAlgorithm:
+        numbers, part = key.public_key().public_numbers(), lambda n: base64.urlsafe_b64encode(n.to_bytes(32, "big")).decode().rstrip("=")
+        return {"kty": "EC", "crv": "P-256", "x": part(numbers.x), "y": part(numbers.y), **more}
+    return {**json.loads(made.to_jwk(key.public_key())), **more}
+
+
+@test("a client proves itself by what it signs with its key, once (RFC 7523)")
+def assertion(system):
+    a = system.admin
+    one, two, other = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())
+    jwks = lambda *keys: json.dumps({"keys": list(keys)})
+    made = a.ok("CreateClient", account_id=system.account, name="signer", kind=INTEGRATION, scopes=["module:orders:read"], jwks=jwks(jwk_of(one, kid="one"))).client
+    both = jwks(jwk_of(one, kid="one"), jwk_of(two, kid="two"))
+    made = a.ok("EditClient", id=made.id, revision=1, fields=["jwks"], jwks=both).client
+    expect_equal((made.jwks, a.ok("GetClient", id=made.id).client), (both, made))
+    used = iter(range(10**6))
+
+    def sign(key=one, algorithm="ES256", kid="one", without=(), **claims):
+        now = int(time.time())
+        wanted = {"iss": made.id, "sub": made.id, "aud": ISSUER, "iat": now, "exp": now + 60, "jti": f"{next(used)}", **claims}
+        return jwt.encode({k: v for k, v in wanted.items() if k not in without}, key, algorithm, headers={"kid": kid} if kid else None)
+
+    def fields(text, client=None, kind=JWT_BEARER):
+        return {"grant_type": "client_credentials", "client_id": client or made.id, "client_assertion_type": kind, "client_assertion": text}
+
+    good = sign()
+    reply = ask(system, **fields(good))
+    expect_equal((reply.status, reply.scope), (200, "module:orders:read"), reply.error_description)
+    expect_equal(decision(system, reply.access_token), ALLOW)
+    for issuer_of in (0, 1):
+        again = ask(system, issuer_of=issuer_of, **fields(good))
+        expect_equal((again.status, again.error), (401, "invalid_client"), "the same once more, at any issuer")
+    for text in (sign(two, "EdDSA", "two"), sign(aud=[ISSUER + "/oauth/token"]), sign(jti="x" * 256)):
+        reply = ask(system, **fields(text))
+        expect_equal(reply.status, 200, reply.error_description)
+    now = int(time.time())
+    erp = system.clients["erp"]
+    for text, client in ((sign(other), None), (sign(two, "EdDSA", "one"), None), (sign(kid="three"), None), (sign(kid=None), None), (sign(exp=now - 1), None),
+                         (sign(exp=now + 3600), None), (sign(iat=now + 600), None), (sign(aud="https://else.example"), None), (sign(aud=[ISSUER, "x"]), None),
+                         (sign(aud=ISSUER + "/"), None), (sign(iss=erp), None), (sign(sub=erp), None), (sign(iss=erp, sub=erp), erp), (sign(), erp), (sign(), UNKNOWN),
+                         (sign(jti="x" * 257), None), (sign(jti=1), None), (sign(without=("jti",)), None), (sign(without=("exp",)), None), (sign(without=("iat",)), None),
+                         (sign(without=("aud",)), None), (sign()[:-2], None), ("a.b.c", None), ("", None), (reply.access_token, None),
+                         (jwt.encode({"iss": made.id, "sub": made.id, "aud": ISSUER, "iat": now, "exp": now + 60, "jti": "hs"}, both, "HS256", headers={"kid": "one"}), None)):
+        refused(system, 401, "invalid_client", **fields(text, client))
+    refused(system, 401, "invalid_client", **fields(sign(), kind="urn:ietf:params:oauth:client-assertion-type:saml2-bearer"))
+    refused(system, 401, "invalid_client", **fields(sign(), kind=""))
+    # What expired is taken away again.
+    system.sql("update client_assertions set expires_at = now() - interval '1 hour'")
+    expect_equal(ask(system, **fields(sign())).status, 200)
+    expect_equal(system.sql("select count(*) from client_assertions"), "1")
+    # What can be no client's keys.
+    large = rsa.generate_private_key(65537, 2048)
+    private = {**jwk_of(one), "d": "AAAA"}
+    for bad in ("{", "[]", "{}", '{"keys":[]}', '{"keys":{}}', '{"keys":[1]}', '{"keys":[],"keys":[]}', jwks(jwk_of(large)), jwks(private), jwks(jwk_of(one, kid="")),
+                jwks(jwk_of(one, kid="a b")), jwks(jwk_of(one, kid="x" * 44)), jwks(jwk_of(one, kid=1)), jwks(jwk_of(one), jwk_of(one)),
+                jwks(*[jwk_of(one, kid=f"{i}") for i in range(5)]), jwks(jwk_of(one, use="enc")), jwks({**jwk_of(one), "x": "AAAA"}), " " * 8193):
+        a.refused("INVALID_ARGUMENT", "CreateClient", account_id=system.account, name="x", kind=INTEGRATION, jwks=bad, field="jwks")
+        a.refused("INVALID_ARGUMENT", "EditClient", id=made.id, revision=2, fields=["jwks"], jwks=bad, field="jwks")
+    a.refused("INVALID_ARGUMENT", "CreateClient", account_id=system.account, name="x", kind=SALES_CHANNEL, market_id=system.markets["eu"].id, jwks=both, field="jwks")
+    a.refused("INVALID_ARGUMENT", "EditClient", id=system.clients["shop"], revision=1, fields=["jwks"], jwks=both, field="jwks")
+    a.ok("EditClient", id=made.id, revision=2, fields=["jwks"])
+    refused(system, 401, "invalid_client", **fields(sign()))
 
 
 @test("a client's scopes name modules of its account (R2, R12)")
