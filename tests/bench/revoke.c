@@ -1,6 +1,7 @@
 // revoke PEERS KEY TOKEN-KEYS ADMIN VALIDATORS FIRST COUNT: disables the bench's tokens FIRST … one after the other, while it asks each of the
-// validators for the token, again a millisecond after each answer. Prints for each token "NUMBER FIRST-REFUSAL REPLIED": when the last of the validators refused it
-// for the first time, and when admin acknowledged the change; in microseconds since the epoch, the clock of the database's commits.
+// validators for the token every millisecond, whether or not it has answered the question before. Prints for each token "NUMBER FIRST-REFUSAL REPLIED LAST-ALLOW":
+// when the last of the validators refused it for the first time, when admin acknowledged the change, and when the last allow of any of them came; in microseconds
+// since the epoch, the clock of the database's commits.
 //
 // An allow that was asked for after a refusal of the same validator is a wrong answer: exit status 1.
 #include "admin.pb-c.h"
@@ -18,14 +19,23 @@
 #include <string.h>
 #include <time.h>
 
-enum { VALIDATORS_MAX = 16, ALLOWED_BEFORE = 4, REFUSED_AFTER = 4, PAUSE_MS = 1 };
+enum { VALIDATORS_MAX = 16, ALLOWED_BEFORE = 4, REFUSED_AFTER = 4, PAUSE_MS = 1, OPEN_MAX = 1024 };
+
+// Under way, also about tokens before.
+struct question {
+    struct prober *prober; // NULL: none
+    int64_t number, asked_us;
+};
 
 struct prober {
     struct revoke *revoke;
     struct rpc_client *client;
     unsigned allowed, refused; // of this token
-    int64_t first_refusal_us;
+    int64_t first_refusal_us, last_allow_us;
     bool done;
+    struct question questions
+        [OPEN_MAX]; // in turn; one that is still under way when its turn comes is left alone
+    size_t next;
 };
 
 struct revoke {
@@ -62,16 +72,18 @@ revoke_fail (struct revoke *revoke, const char *what)
 static void
 token_end (struct revoke *revoke)
 {
-    int64_t last = 0;
+    int64_t last = 0, allow = 0;
     for (size_t i = 0; i < revoke->n; i++) {
-        if (!revoke->probers[i].done)
+        const struct prober *prober = &revoke->probers[i];
+        if (!prober->done)
             return;
-        if (revoke->probers[i].first_refusal_us > last)
-            last = revoke->probers[i].first_refusal_us;
+        last = prober->first_refusal_us > last ? prober->first_refusal_us : last;
+        allow = prober->last_allow_us > allow ? prober->last_allow_us : allow;
     }
     if (revoke->replied_us == 0)
         return;
-    printf ("%" PRId64 " %" PRId64 " %" PRId64 "\n", revoke->number, last, revoke->replied_us);
+    printf ("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", revoke->number, last,
+            revoke->replied_us, allow);
     revoke->number++;
     if (revoke->number < revoke->last)
         token_begin (revoke);
@@ -99,8 +111,6 @@ disable (struct revoke *revoke)
                      NULL, disabled, revoke);
 }
 
-static int prober_ask (struct loop *loop, int timer, void *argument);
-
 static bool
 all_allowed (const struct revoke *revoke)
 {
@@ -111,16 +121,16 @@ all_allowed (const struct revoke *revoke)
 }
 
 static void
-probed (void *context, const struct rpc_result *result)
+answer_take (struct prober *prober, int64_t asked_us, const struct rpc_result *result)
 {
-    struct prober *prober = context;
     struct revoke *revoke = prober->revoke;
     const Jeton__V1__ValidateReply *reply = result->reply;
     if (result->code != JETON__V1__CODE__CODE_OK) {
         revoke_fail (revoke, result->message);
     } else if (reply->reason == JETON__V1__REASON__REASON_OK) {
         prober->allowed++;
-        if (prober->refused > 0)
+        prober->last_allow_us = epoch_us ();
+        if (prober->refused > 0 && asked_us > prober->first_refusal_us)
             revoke_fail (revoke, "allowed after it was refused");
     } else if (reply->reason == JETON__V1__REASON__REASON_DISABLED) {
         if (prober->refused++ == 0)
@@ -128,28 +138,49 @@ probed (void *context, const struct rpc_result *result)
     } else {
         revoke_fail (revoke, "neither allowed nor disabled");
     }
-    if (!revoke->asked && all_allowed (revoke))
-        disable (revoke);
-    if (revoke->wrong || prober->refused == REFUSED_AFTER) {
-        prober->done = true;
-        token_end (revoke);
-    } else {
-        loop_timer (revoke->session.loop, PAUSE_MS, 1, prober_ask, prober);
-    }
 }
 
-static int
-prober_ask (struct loop *loop, int timer, void *argument)
+static void
+probed (void *context, const struct rpc_result *result)
 {
-    struct prober *prober = argument;
-    (void) loop;
-    (void) timer;
+    struct question *question = context;
+    struct prober *prober = question->prober;
+    struct revoke *revoke = prober->revoke;
+    question->prober = NULL;
+    if (question->number != revoke->number || prober->done)
+        return;
+    answer_take (prober, question->asked_us, result);
+    if (!revoke->asked && all_allowed (revoke))
+        disable (revoke);
+    prober->done = revoke->wrong || prober->refused == REFUSED_AFTER;
+    if (prober->done)
+        token_end (revoke);
+}
+
+static void
+prober_ask (struct prober *prober)
+{
+    struct question *question = &prober->questions[prober->next++ % OPEN_MAX];
+    if (question->prober != NULL)
+        return;
+    *question = (struct question){prober, prober->revoke->number, epoch_us ()};
     Jeton__V1__ValidateRequest request = JETON__V1__VALIDATE_REQUEST__INIT;
     struct rpc_call_options options = {.idempotent = true};
     request.token = prober->revoke->value;
     request.module = (char *) "orders";
     rpc_client_call (prober->client, &jeton__v1__validator__descriptor, "Validate", &request.base,
-                     &options, probed, prober);
+                     &options, probed, question);
+}
+
+static int
+ask_all (struct loop *loop, int timer, void *argument)
+{
+    struct revoke *revoke = argument;
+    (void) loop;
+    (void) timer;
+    for (size_t i = 0; i < revoke->n; i++)
+        if (!revoke->probers[i].done)
+            prober_ask (&revoke->probers[i]);
     return 0;
 }
 
@@ -162,8 +193,8 @@ token_begin (struct revoke *revoke)
     for (size_t i = 0; i < revoke->n; i++) {
         struct prober *prober = &revoke->probers[i];
         prober->allowed = prober->refused = 0;
+        prober->last_allow_us = 0;
         prober->done = false;
-        loop_timer (revoke->session.loop, PAUSE_MS, 1, prober_ask, prober);
     }
 }
 
@@ -205,6 +236,7 @@ main (int argc, char **argv)
     revoke->number = strtoll (argv[6], NULL, 10);
     revoke->last = revoke->number + strtoll (argv[7], NULL, 10);
     token_begin (revoke);
+    loop_timer (revoke->session.loop, PAUSE_MS, 0, ask_all, revoke);
     loop_timer (revoke->session.loop, 20, 0, look, revoke);
     loop_run (revoke->session.loop);
 

@@ -133,7 +133,7 @@ class Measured(System):
         return TOKENS_BY_HAND * transactions(self.path("by-hand.pgbench"), script, self.url, clients, seconds)
 
     def stat(self, service, name):
-        for row in self.cli("stats", service, "--endpoint", self[service].endpoint):
+        for row in self.cli("stats", self[service].kind, "--endpoint", self[service].endpoint):
             if row["name"] == name:
                 return int(row["value"])
         raise Failed(f"{service} has no counter {name}")
@@ -144,8 +144,11 @@ class Measured(System):
         validator.settings["warm_entries"] = None if warm else "0"
         validator.start()
         ready = time.monotonic()
-        wait_for(lambda: self.stat("validator", "validator.warm_over") == 1, 600, "the end of the filling")
+        self.wait_warm(["validator"])
         return ready
+
+    def wait_warm(self, validators):
+        wait_for(lambda: all(self.stat(name, "validator.warm_over") == 1 for name in validators), 600, "the end of the filling")
 
     def restart_validator(self, warm):
         self["validator"].stop()
@@ -155,6 +158,11 @@ class Measured(System):
         """The auditor has nothing more to do: what is measured next has the machine for itself."""
         wait_for(lambda: self.sql("select not exists (select from outbox)") == "t", 600, "the end of the outbox")
 
+
+    def wait_counted(self, validators):
+        """The same of the access log, and nothing of it is left with these."""
+        wait_for(lambda: all(self.stat(name, "journal.segments") == 0 for name in validators), 600, "the auditor having all that was counted")
+        self.wait_folded()
 
     def wait_folded(self):
         """The same of the access log."""
