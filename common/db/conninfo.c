@@ -172,9 +172,11 @@ db_conninfo_connect (const struct conninfo *info, const struct address_list *add
         statement_ms = 1;
     const char *given = option (info->options, "options");
     // Compiling a statement that reads a few rows of a large table would take a hundred times as long as running it.
-    cleanup_free char *session = xasprintf (
-        "%s%s-c client_min_messages=error -c bytea_output=hex -c jit=off -c statement_timeout=%lld",
-        given ? given : "", given ? " " : "", (long long) statement_ms);
+    cleanup_free char *session =
+        xasprintf ("%s%s-c client_min_messages=error -c bytea_output=hex -c jit=off -c "
+                   "plan_cache_mode=%s -c statement_timeout=%lld",
+                   given ? given : "", given ? " " : "",
+                   options->planned_once ? "force_generic_plan" : "auto", (long long) statement_ms);
     cleanup_free char *user_timeout = xasprintf ("%lld", (long long) options->timeout_ms);
 
     struct pairs pairs = {0};

@@ -107,6 +107,8 @@ struct db_options {
     int64_t timeout_ms;
     int schema_version; // what `schema_migrations` must have reached; 0: no check
     const struct db_statement *statements;
+    // One plan for each statement, whatever its values; otherwise PostgreSQL may make one for each call. For statements that are all right with that.
+    bool planned_once;
 };
 
 struct db;

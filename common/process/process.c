@@ -153,6 +153,7 @@ connect_database (struct process *process, const struct db_statement *statements
         .timeout_ms = settings->database_timeout_ms,
         .schema_version = JETON_SCHEMA_VERSION,
         .statements = statements,
+        .planned_once = process->planned_once,
     };
     process->db = db_new (process->loop, process->resolver, &options);
     db_on_change (process->db, database_changed, process);

@@ -38,6 +38,7 @@ struct process {
     // Called when the last request was answered after a drain began, may be NULL. What it asks of the database is waited for.
     void (*drained_now) (struct process *process);
     void *owner;
+    bool planned_once; // of the database's options
     // Set by process_start. This life of the process: random. What its sessions are called in the database, "jeton-admin 1f2e3d4c/…": the part up to
     // the slash is the same for all lives of a process at the same address.
     uint64_t instance;

@@ -31,6 +31,9 @@ static const struct db_statement statements[] = {
                    "SELECT n, length (word), (SELECT count (*) FROM unnest ($1::text[]))"
                    " FROM unnest ($1::text[]) WITH ORDINALITY AS i (word, n) WHERE word <> ''",
                    DB_READ_MANY},
+    // Fails unless plans are made in this way.
+    [PLANNED] = {"planned", "SELECT 1 / (current_setting ('plan_cache_mode') = $1::text)::int",
+                 false},
     {NULL, NULL, false},
 };
 

@@ -20,7 +20,8 @@ enum statement {
     FLAKY,
     READ_ONLY,
     ADD_MANY,
-    FIND_MANY
+    FIND_MANY,
+    PLANNED
 };
 
 // Made anew for each test, but for the server.

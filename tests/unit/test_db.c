@@ -424,6 +424,30 @@ START_TEST (a_slow_statement_is_ended)
 }
 END_TEST
 
+static void
+planned (const char *mode, enum db_outcome outcome)
+{
+    struct db_params params = {0};
+    struct answer answer = {0};
+    db_param_text (&params, mode);
+    db_call (db, PLANNED, &params, on_answer, &answer);
+    wait_idle ();
+    is (&answer, outcome);
+}
+
+START_TEST (plans_are_made_once_on_demand)
+{
+    struct db_options options = options_new (1);
+    options.planned_once = true;
+    open_with (&options);
+    planned ("force_generic_plan", DB_OK);
+    db_destroy (&db);
+    options.planned_once = false;
+    open_with (&options);
+    planned ("auto", DB_OK);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -446,5 +470,6 @@ main (void)
     tcase_add_test (tcase, values_are_not_logged);
     tcase_add_test (tcase, the_queue_is_bounded);
     tcase_add_test (tcase, a_slow_statement_is_ended);
+    tcase_add_test (tcase, plans_are_made_once_on_demand);
     return run_suite ("db", tcase);
 }
