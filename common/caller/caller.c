@@ -17,9 +17,11 @@ struct passage {
     request_callback *next;
     const char *token;
     int64_t user, account; // as the token says
-    char prefix[4];        // of the object's id; "" for none
-    int64_t object;        // its number
-    bool refreshed;        // the keys have been read again
+    int64_t generation;
+    const char *jti; // in the request's arena
+    char prefix[4];  // of the object's id; "" for none
+    int64_t object;  // its number
+    bool refreshed;  // the keys have been read again
 };
 
 static const struct caller_right *
@@ -129,6 +131,8 @@ user_gone (const struct user *user, int64_t account)
 {
     if (user->account != account)
         return "the user is of another account now";
+    if (user->status == 0)
+        return "the token was revoked";
     return user->status == JETON__V1__USER_STATUS__USER_STATUS_ACTIVE ? NULL
                                                                       : "the user is disabled";
 }
@@ -240,10 +244,14 @@ claims_read (struct passage *passage, const json_t *claims)
 {
     const char *issuer = jwt_text (claims, "iss"), *audience = jwt_text (claims, "aud"),
                *subject = jwt_text (claims, "sub"), *account = jwt_text (claims, "account"),
-               *client = jwt_text (claims, "client_id"),
+               *client = jwt_text (claims, "client_id"), *jti = jwt_text (claims, "jti"),
                *environment = jwt_text (claims, "environment");
     int64_t expires_at;
-    return issuer && strcmp (issuer, *passage->options->issuer) == 0 && audience &&
+    if (json_object_get (claims, JWT_GENERATION_CLAIM) &&
+        !jwt_time (claims, JWT_GENERATION_CLAIM, &passage->generation))
+        return false;
+    passage->jti = jti ? arena_strdup (request_arena (passage->request), jti) : NULL;
+    return passage->jti && issuer && strcmp (issuer, *passage->options->issuer) == 0 && audience &&
            strcmp (audience, *passage->options->audience) == 0 && client &&
            strcmp (client, "login") == 0 && environment && strcmp (environment, "live") == 0 &&
            jwt_times (claims, time (NULL), &expires_at) == JWT_TIMES_GOOD && subject &&
@@ -258,6 +266,8 @@ user_ask (const struct passage *passage, db_callback *callback, void *context)
     db_param_int (&params, passage->user);
     db_param_text (&params, passage->prefix);
     db_param_int (&params, passage->object);
+    db_param_text (&params, passage->jti);
+    db_param_int (&params, passage->generation);
     db_call (passage->options->db, passage->options->user_statement, &params, callback, context);
 }
 

@@ -7,6 +7,7 @@
 #define JETON_CALLER_CALLER_H
 
 #include "common/caller/keys.h"
+#include "common/caller/revoked.h"
 #include "common/rpc/request.h"
 #include "common/rpc/server.h"
 #include "common/token/id.h"
@@ -44,13 +45,16 @@ struct caller {
 };
 
 // The statement that reads a user and the account of an object. $1 is the user's number, $2 the prefix of the object's id ("" for none), $3 its
-// number. `accounts` and `roles` are SQL: the account of that object, and of a user the role; "NULL" where there are none.
+// number; $4 and $5 are the jti and the generation of the login token: the status is 0 when that was revoked. `accounts` and `roles` are SQL: the account of that object, and of a user the role; "NULL" where there are none.
 #define CALLER_SQL(accounts, roles)                                                                \
-    "SELECT u.account, u.role, u.status, a.status, u.username, coalesce ((" accounts               \
-    ")::bigint, 0),"                                                                               \
-    " coalesce ((" roles ")::bigint, 0)"                                                           \
-    " FROM users u JOIN accounts a ON a.number = u.account"                                        \
-    " WHERE u.number = $1::bigint AND $2::text IS NOT NULL AND $3::bigint IS NOT NULL"
+    "SELECT u.account, u.role, CASE WHEN " JWT_STANDS_SQL (                                        \
+        "u.account", "(1, u.account), (3, u.number)", "$4::text",                                  \
+        "$5::bigint") " THEN u.status"                                                             \
+                      " ELSE 0 END, a.status, u.username, coalesce ((" accounts ")::bigint, 0),"   \
+                      " coalesce ((" roles ")::bigint, 0)"                                         \
+                      " FROM users u JOIN accounts a ON a.number = u.account"                      \
+                      " WHERE u.number = $1::bigint AND $2::text IS NOT NULL AND $3::bigint IS "   \
+                      "NOT NULL"
 
 struct caller_options {
     const ProtobufCServiceDescriptor *descriptor;

@@ -132,6 +132,7 @@ void admin_deactivate_client (struct request *request);
 void admin_activate_client (struct request *request);
 void admin_delete_client (struct request *request);
 void admin_rotate_client_secret (struct request *request);
+void admin_revoke_access_tokens (struct request *request);
 // customer.c
 void admin_create_customer (struct request *request);
 void admin_edit_customer (struct request *request);

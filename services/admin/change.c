@@ -65,7 +65,7 @@ change_for_validators (const struct change *change, const struct audit_change *a
 {
     const char *type = audit->object_type;
     int64_t account;
-    if (strcmp (type, "token") == 0)
+    if (strcmp (type, "token") == 0 || strcmp (type, "jwt") == 0)
         return (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN, change->number,
                                     change->account};
     if (strcmp (type, "account") == 0)

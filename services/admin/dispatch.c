@@ -69,6 +69,7 @@ const struct rpc_method admin_methods[] = {
     {"ActivateClient", admin_activate_client, MANAGERS, RPC_WRITE, 0, 0},
     {"DeleteClient", admin_delete_client, MANAGERS, RPC_WRITE, 0, 0},
     {"RotateClientSecret", admin_rotate_client_secret, MANAGERS, RPC_WRITE, 0, 0},
+    {"RevokeAccessTokens", admin_revoke_access_tokens, MANAGERS, RPC_WRITE, 0, 0},
     {"CreateCustomer", admin_create_customer, MANAGERS, RPC_WRITE, 0, 0},
     {"EditCustomer", admin_edit_customer, MANAGERS, RPC_WRITE, 0, 0},
     {"GetCustomer", admin_get_customer, MANAGERS, RPC_IDEMPOTENT, 0, 0},

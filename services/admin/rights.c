@@ -62,6 +62,7 @@ const struct caller_right admin_rights[] = {
     RESOURCE ("Client"),
     {"RotateClientSecret", MANAGER, CALLER_OBJECT, "id"},
     RESOURCE ("Customer"),
+    {"RevokeAccessTokens", MANAGER, CALLER_OBJECT, "account_id"},
     {"ResolveScope", READER, CALLER_OBJECT, "account_id"},
     {NULL, 0, CALLER_NONE, NULL},
 };

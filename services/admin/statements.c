@@ -111,6 +111,30 @@ const struct db_statement store_statements[] = {
     " WHERE number = $2::bigint AND revision = $3::bigint RETURNING number, revision)"
     TOLD ("account", "number"), true},
 
+// $2: an enum jwt_owner, 0: no more than the account. NULL: the account has no such one.
+[JWT_OWNER] = {"jwt_owner",
+    "SELECT CASE $2::smallint WHEN 0 THEN ''"
+    " WHEN 1 THEN (SELECT a.name WHERE a.number = $3::bigint)"
+    " WHEN 2 THEN (SELECT name FROM clients WHERE number = $3::bigint AND account = a.number AND status <> 3)"
+    " WHEN 3 THEN (SELECT username FROM users WHERE number = $3::bigint AND account = a.number AND status <> 3)"
+    " WHEN 4 THEN (SELECT email FROM customers WHERE number = $3::bigint AND account = a.number AND status <> 3) END"
+    " FROM accounts a WHERE a.number = $1::bigint", false},
+
+// How long the token lives is not known here: a year at most (R18).
+[JWT_REVOKE] = {"jwt_revoke",
+    "WITH changed AS ("
+    " INSERT INTO revoked_jwts (account, jti, expires_at) VALUES ($3::bigint, $4, now () + interval '366 days')"
+    " ON CONFLICT (account, jti) DO UPDATE SET expires_at = excluded.expires_at"
+    " RETURNING $2::bigint AS number, account, 1::bigint AS revision)"
+    TOLD ("token", "account"), true},
+
+[JWT_GENERATION] = {"jwt_generation",
+    "WITH changed AS ("
+    " INSERT INTO jwt_generations (account, kind, number) VALUES ($3::bigint, $4::smallint, $2::bigint)"
+    " ON CONFLICT (account, kind, number) DO UPDATE SET generation = jwt_generations.generation + 1, revoked_at = now ()"
+    " RETURNING account AS number, account, generation AS revision)"
+    TOLD ("account", "account"), true},
+
 [MODULE_LIST] = {"module_list",
     "SELECT " MODULE_COLUMNS " FROM modules WHERE number > $1::bigint"
     " ORDER BY number LIMIT $2::bigint", false},

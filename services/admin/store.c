@@ -108,6 +108,39 @@ store_account_status (struct request *request, const struct change *change,
 }
 
 void
+store_jwt_owner (struct request *request, int64_t account, int owner, int64_t number,
+                 db_callback *callback)
+{
+    struct db_params params = {0};
+    db_param_int (&params, account);
+    db_param_int (&params, owner);
+    db_param_int (&params, number);
+    db_call (store_db (request), JWT_OWNER, &params, callback, request);
+}
+
+void
+store_jwt_revoke (struct request *request, const struct change *change, const char *jti,
+                  db_callback *callback)
+{
+    struct db_params params = {0};
+    store_param_new (&params, change);
+    db_param_int (&params, change->account);
+    db_param_text (&params, jti);
+    db_call (store_db (request), JWT_REVOKE, &params, callback, request);
+}
+
+void
+store_jwt_generation (struct request *request, const struct change *change, int owner,
+                      db_callback *callback)
+{
+    struct db_params params = {0};
+    store_param_new (&params, change);
+    db_param_int (&params, change->account);
+    db_param_int (&params, owner);
+    db_call (store_db (request), JWT_GENERATION, &params, callback, request);
+}
+
+void
 store_module_list (struct request *request, const struct page *page, db_callback *callback)
 {
     struct db_params params = {0};

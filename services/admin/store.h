@@ -38,6 +38,15 @@ void store_account_edit (struct request *request, const struct change *change,
 void store_account_status (struct request *request, const struct change *change,
                            Jeton__V1__AccountStatus status, db_callback *callback);
 
+// store_jwt_owner (request, account, owner, number, callback): The name of whose tokens are to be revoked, an enum jwt_owner, or 0 and "" for one token: no row: no such account; NULL: it has
+// no such one. store_jwt_revoke (request, change, jti, callback): The token jti of change->account. store_jwt_generation (request, change, owner, callback): All of change->number.
+void store_jwt_owner (struct request *request, int64_t account, int owner, int64_t number,
+                      db_callback *callback);
+void store_jwt_revoke (struct request *request, const struct change *change, const char *jti,
+                       db_callback *callback);
+void store_jwt_generation (struct request *request, const struct change *change, int owner,
+                           db_callback *callback);
+
 // Modules. Columns: those of view_module.
 void store_module_list (struct request *request, const struct page *page, db_callback *callback);
 

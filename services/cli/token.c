@@ -225,6 +225,14 @@ const struct command token_commands[] = {
      "jeton token logo set TKN-0123-4567 shop.png\n"
      "jeton token logo get TKN-0123-4567 --output shop.png\n"
      "jeton token logo remove TKN-0123-4567\n"},
+    {"token", "revoke-jwts", "WHOSE", 1, 1, token_revoke_options, token_revoke_jwts,
+     "End access tokens (JWTs) before they expire",
+     "WHOSE: the id of the account itself, or of a client, a user or a customer of it: all that "
+     "were signed "
+     "for it before now.\n"
+     "Or the jti of one token, as `jeton log` shows it. API tokens are not concerned: delete them.",
+     "jeton token revoke-jwts --account ACC-0123-4567 CLI-0123-4567\n"
+     "jeton token revoke-jwts --account ACC-0123-4567 q83vEjRWeJCrze8SNFZ4kA\n"},
     {"token", "rotate", "TKN-…", 1, 1, token_rotate_options, token_rotate,
      "Give it a new value, shown this once; the one before is accepted for 24 hours",
      "A value that is still accepted from a rotation before is refused from now on.",

@@ -78,6 +78,10 @@ int token_rotate (struct cli *cli);
 int token_reveal (struct cli *cli);
 extern const struct option_row token_reveal_options[];
 
+// token_revoke.c
+int token_revoke_jwts (struct cli *cli);
+extern const struct option_row token_revoke_options[];
+
 // token_reseal.c
 int token_reseal (struct cli *cli);
 

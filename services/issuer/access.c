@@ -1,5 +1,6 @@
 #include "services/issuer/access.h"
 
+#include "common/caller/revoked.h"
 #include "common/token/id.h"
 #include "common/token/jwt.h"
 #include "services/issuer/signing.h"
@@ -53,6 +54,9 @@ claims_make (const struct issuer *issuer, const struct access *access, int64_t n
         (json_int_t) now, "exp", expires_at, "jti", jti, "account", account, "client_kind",
         kind_name (access->client->kind), "scope", access->scope->text, "environment",
         access->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST ? "test" : "live");
+    if (claims && access->client->generation > 0)
+        json_object_set_new (claims, JWT_GENERATION_CLAIM,
+                             json_integer (access->client->generation));
     if (claims && access->scope->restricted) {
         json_object_set_new (claims, "markets",
                              numbers_of (&access->scope->resources, SCOPE_MARKET));

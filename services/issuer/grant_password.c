@@ -107,6 +107,7 @@ entrance_found (void *context, enum store_outcome outcome, const struct store_cu
     const char *hash = customer ? customer->password_hash : NULL;
     if (customer) {
         entrance->number = customer->number;
+        asking->client.generation += customer->generation; // the sum is the token's
         entrance->group = customer->group;
         entrance->revision = customer->revision;
         entrance->active = customer->active && hash;

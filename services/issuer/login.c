@@ -1,5 +1,6 @@
 // Login (R23): user name and password for a signed token of 60 minutes.
 #include "common/audit/record.h"
+#include "common/caller/revoked.h"
 #include "common/log/log.h"
 #include "common/token/id.h"
 #include "common/token/jwt.h"
@@ -33,6 +34,7 @@ struct login {
     bool known, active; // there is such a user; it may sign in
     int64_t user, account;
     char *username, *name;
+    int64_t generation;
     int64_t revision;
     bool right; // set by the worker
 };
@@ -168,6 +170,7 @@ issuer_login_found (void *context, enum store_outcome outcome, const struct stor
         login->user = user->number;
         login->account = user->account;
         login->revision = user->revision;
+        login->generation = user->generation;
         login->username = arena_strdup (arena, user->username);
         login->name = arena_strdup (arena, user->name);
     }
@@ -200,12 +203,15 @@ login_claims (const struct issuer *issuer, const struct login *login, int64_t no
     id_format ("USR", login->user, subject);
     id_format ("ACC", login->account, account);
     access_jti (jti_r);
-    return json_pack ("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "iss",
-                      issuer->settings.issuer, "aud", issuer->settings.audience, "sub", subject,
-                      "iat", (json_int_t) now, "exp", (json_int_t) expires_at, "jti", jti_r,
-                      "client_id", "login", "account", account, "environment",
-                      login->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST ? "test"
-                                                                                     : "live");
+    json_t *claims = json_pack (
+        "{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "iss", issuer->settings.issuer, "aud",
+        issuer->settings.audience, "sub", subject, "iat", (json_int_t) now, "exp",
+        (json_int_t) expires_at, "jti", jti_r, "client_id", "login", "account", account,
+        "environment",
+        login->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST ? "test" : "live");
+    if (claims && login->generation > 0)
+        json_object_set_new (claims, JWT_GENERATION_CLAIM, json_integer (login->generation));
+    return claims;
 }
 
 static void

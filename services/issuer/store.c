@@ -1,6 +1,7 @@
 #include "services/issuer/store.h"
 
 #include "common/caller/keys.h"
+#include "common/caller/revoked.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include "common/token/id.h"
@@ -32,7 +33,7 @@ FEED_STATEMENTS (STORE_FEED),
 // One row always: how the database writes the name counts, whether or not there is such a user. A deleted one is none.
 [USER_BY_NAME] = {"user_by_name",
     "SELECT u.number, u.account, u.username, u.name, u.password_hash, u.role, u.revision,"
-    " u.status = 1 AND a.status = 1, lower($1)"
+    " u.status = 1 AND a.status = 1, lower($1), " JWT_GENERATION_SQL ("u.account", "(1, u.account), (3, u.number)")
     " FROM (VALUES (1)) one LEFT JOIN (users u JOIN accounts a ON a.number = u.account)"
     " ON lower(u.username) = lower($1) AND u.status <> 3", false},
 
@@ -40,7 +41,8 @@ FEED_STATEMENTS (STORE_FEED),
 [CLIENT_BY_NUMBER] = {"client_by_number",
     "SELECT c.number, c.account, c.name, c.kind, coalesce(c.market, 0), c.access_token_life_s, c.token_format, c.revision,"
     " c.status = 1 AND a.status = 1, array_to_string(c.scopes, ' '), c.secret_digest,"
-    " CASE WHEN c.secret_grace_until > now() THEN c.old_secret_digest END, coalesce(c.jwks, '')"
+    " CASE WHEN c.secret_grace_until > now() THEN c.old_secret_digest END, coalesce(c.jwks, ''),"
+    " " JWT_GENERATION_SQL ("c.account", "(1, c.account), (2, c.number)")
     " FROM (VALUES (1)) one LEFT JOIN (clients c JOIN accounts a ON a.number = c.account)"
     " ON c.number = $1::bigint AND c.status <> 3", false},
 
@@ -51,7 +53,8 @@ FEED_STATEMENTS (STORE_FEED),
     " INSERT INTO client_assertions (client, digest, expires_at) VALUES ($1::bigint, $2, to_timestamp($3))", true},
 
 [CUSTOMER_BY_EMAIL] = {"customer_by_email",
-    "SELECT c.number, coalesce(c.customer_group, 0), c.email, c.password_hash, c.revision, c.status = 1"
+    "SELECT c.number, coalesce(c.customer_group, 0), c.email, c.password_hash, c.revision, c.status = 1, "
+    JWT_GENERATION_SQL ("c.account", "(4, c.number)")
     " FROM (VALUES (1)) one LEFT JOIN customers c"
     " ON c.account = $1::bigint AND lower(c.email) = lower($2::text COLLATE \"C\") AND c.status <> 3", false},
 
@@ -152,7 +155,8 @@ user_from_row (const PGresult *result, struct store_user *user_r)
            (PQgetisnull (result, 0, 4) || db_get_text (result, 0, 4, &user_r->password_hash)) &&
            db_get_int (result, 0, 5, &user_r->role) &&
            db_get_int (result, 0, 6, &user_r->revision) &&
-           db_get_bool (result, 0, 7, &user_r->active);
+           db_get_bool (result, 0, 7, &user_r->active) &&
+           db_get_int (result, 0, 9, &user_r->generation);
 }
 
 static void
@@ -214,7 +218,8 @@ client_from_row (const PGresult *result, struct store_client *client_r)
            db_get_text (result, 0, 9, &client_r->scopes) &&
            get_digest (result, 10, &client_r->has_secret, client_r->secret) &&
            get_digest (result, 11, &client_r->has_old_secret, client_r->old_secret) &&
-           db_get_text (result, 0, 12, &client_r->jwks);
+           db_get_text (result, 0, 12, &client_r->jwks) &&
+           db_get_int (result, 0, 13, &client_r->generation);
 }
 
 static void
@@ -254,7 +259,8 @@ customer_from_row (const PGresult *result, struct store_customer *customer_r)
            db_get_text (result, 0, 2, &customer_r->email) &&
            (PQgetisnull (result, 0, 3) || db_get_text (result, 0, 3, &customer_r->password_hash)) &&
            db_get_int (result, 0, 4, &customer_r->revision) &&
-           db_get_bool (result, 0, 5, &customer_r->active);
+           db_get_bool (result, 0, 5, &customer_r->active) &&
+           db_get_int (result, 0, 6, &customer_r->generation);
 }
 
 static void

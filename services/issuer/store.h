@@ -33,7 +33,8 @@ struct store_user {
     const char *username, *name;
     const char *password_hash; // NULL: cannot sign in
     int64_t role, revision;
-    bool active; // the user is, and the account
+    int64_t generation; // that its tokens say (common/caller/revoked.h)
+    bool active;        // the user is, and the account
 };
 typedef void store_user_callback (void *context, enum store_outcome outcome,
                                   const struct store_user *user);
@@ -46,10 +47,11 @@ void store_user_by_name (struct db *db, const char *username, store_user_callbac
 struct store_client {
     int64_t number, account;
     const char *name;
-    int64_t kind;   // Jeton__V1__ClientKind
-    int64_t market; // that it is bound to; 0: none
-    int64_t life_s; // of its access tokens
-    int64_t format; // Jeton__V1__TokenFormat
+    int64_t kind;       // Jeton__V1__ClientKind
+    int64_t market;     // that it is bound to; 0: none
+    int64_t life_s;     // of its access tokens
+    int64_t format;     // Jeton__V1__TokenFormat
+    int64_t generation; // that its tokens say (common/caller/revoked.h)
     int64_t revision;
     bool active;        // the client is, and the account
     const char *scopes; // that it may have, separated by spaces
@@ -70,6 +72,7 @@ struct store_customer {
     const char *password_hash; // NULL: cannot sign in
     int64_t revision;
     bool active;
+    int64_t generation; // its part of what its tokens say
 };
 typedef void store_customer_callback (void *context, enum store_outcome outcome,
                                       const struct store_customer *customer);

@@ -1,5 +1,6 @@
 // What a JWT says, and what is known of whom it stands for.
 #include "common/caller/keys.h"
+#include "common/caller/revoked.h"
 #include "common/scope/module.h"
 #include "common/token/id.h"
 #include "common/token/jwt.h"
@@ -108,6 +109,9 @@ jwt_claims_read (struct check *check, const json_t *claims)
         check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST;
     else
         return false;
+    if (json_object_get (claims, JWT_GENERATION_CLAIM) &&
+        !jwt_time (claims, JWT_GENERATION_CLAIM, &check->client.generation))
+        return false;
     check->jti = arena_strdup (request_arena (check->batch->request), jti);
     check->client.jti = check->jti;
     check->reply->token = check_text (check->jti);
@@ -136,7 +140,7 @@ check_subject (struct check *check)
         (!of_user && (!client->modules || !client->markets || !client->locations))) // no room
         check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
     else if (of_user)
-        lookup_user (lookup, check->user, check->jti, check_jwt_done, check);
+        lookup_user (lookup, check->user, check->jti, client->generation, check_jwt_done, check);
     else
         lookup_client (lookup, client, check_jwt_done, check);
 }

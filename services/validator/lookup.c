@@ -32,7 +32,7 @@ struct flight {
     struct lookup_key key;
     int64_t user; // of LOOKUP_USER
     struct store_client_token
-        client;      // of LOOKUP_CLIENT, and of LOOKUP_USER the jti; its texts are owned
+        client;      // of LOOKUP_CLIENT, and of LOOKUP_USER jti and generation; its texts are owned
     uint64_t stamp;  // of the cache, when the query was sent
     int64_t sent_at; // truth_now
     struct waiters waiters, later;
@@ -114,7 +114,7 @@ flight_start (struct flight *flight)
         return;
     case LOOKUP_USER:
         store_user_facts (validator->process.db, validator->policies, flight->user,
-                          flight->client.jti, flight_done, flight);
+                          flight->client.jti, flight->client.generation, flight_done, flight);
         return;
     case LOOKUP_CLIENT:
         store_client_facts (validator->process.db, validator->policies, &flight->client,
@@ -204,15 +204,17 @@ key_of (enum lookup_kind kind, const int64_t *numbers, size_t nnumbers, const ch
 }
 
 void
-lookup_user (struct lookup *lookup, int64_t user, const char *jti, lookup_callback *callback,
-             void *context)
+lookup_user (struct lookup *lookup, int64_t user, const char *jti, int64_t generation,
+             lookup_callback *callback, void *context)
 {
-    struct lookup_key key = key_of (LOOKUP_USER, &user, 1, &jti, 1);
+    const int64_t numbers[] = {user, generation};
+    struct lookup_key key = key_of (LOOKUP_USER, numbers, 2, &jti, 1);
     struct flight *flight = flight_new (lookup, &key, callback, context);
     if (!flight)
         return;
     flight->user = user;
     flight->client.jti = xstrdup (jti);
+    flight->client.generation = generation;
     flight_start (flight);
 }
 
@@ -220,9 +222,9 @@ void
 lookup_client (struct lookup *lookup, const struct store_client_token *token,
                lookup_callback *callback, void *context)
 {
-    const int64_t numbers[] = {token->client, token->customer};
+    const int64_t numbers[] = {token->client, token->customer, token->generation};
     const char *const texts[] = {token->modules, token->markets, token->locations, token->jti};
-    struct lookup_key key = key_of (LOOKUP_CLIENT, numbers, 2, texts, 4);
+    struct lookup_key key = key_of (LOOKUP_CLIENT, numbers, 3, texts, 4);
     struct flight *flight = flight_new (lookup, &key, callback, context);
     if (!flight)
         return;
@@ -233,6 +235,7 @@ lookup_client (struct lookup *lookup, const struct store_client_token *token,
         .markets = xstrdup (token->markets),
         .locations = xstrdup (token->locations),
         .jti = xstrdup (token->jti),
+        .generation = token->generation,
     };
     flight_start (flight);
 }

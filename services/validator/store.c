@@ -1,6 +1,7 @@
 #include "services/validator/store.h"
 
 #include "common/caller/keys.h"
+#include "common/caller/revoked.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include "services/validator/foreign.h"
@@ -30,8 +31,7 @@ enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS };
     " coalesce(t.rate_per_minute, CASE t.kind WHEN 3 THEN a.base_rate_per_minute END, 0),"         \
     " coalesce(t.rate_burst, CASE t.kind WHEN 3 THEN a.base_rate_burst END, 0), " ACCOUNT_RATE
 // A JWT that was revoked stands for nobody.
-#define NOT_REVOKED(account)                                                                       \
-    "NOT EXISTS (SELECT FROM revoked_jwts WHERE account = " account " AND jti = i.jti)"
+#define STANDS(account, owners) JWT_STANDS_SQL (account, owners, "i.jti", "i.generation")
 // A look at the token's account and user, kept apart from the rest by OFFSET 0, so that PostgreSQL remembers what it found for the token before.
 #define OF_ACCOUNT(more)                                                                           \
     " JOIN LATERAL (SELECT status, rate_per_minute, rate_burst, base_rate_per_minute, base_rate_burst" more \
@@ -59,9 +59,9 @@ const struct db_statement store_statements[] = {
 
 [USER_FACTS] = {"user_facts",
     "SELECT i.n, 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
-    " ''::text, 0, 0, 0, " ACCOUNT_RATE " FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS i (number, jti, n)"
+    " ''::text, 0, 0, 0, " ACCOUNT_RATE " FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS i (number, jti, generation, n)"
     " JOIN users u ON u.number = i.number AND u.status <> 3 JOIN accounts a ON a.number = u.account"
-    " WHERE " NOT_REVOKED ("u.account"), DB_READ_MANY},
+    " WHERE " STANDS ("u.account", "(1, u.account), (3, u.number)"), DB_READ_MANY},
 
 // The modules are those that both the token says and the client may have, with the lesser access. The markets are what is left of the token's (R14): active, public or for
 // the customer's group (R15), and not another than the client is bound to; the locations are active, and of these markets. No market: the token is not restricted.
@@ -78,8 +78,8 @@ const struct db_statement store_statements[] = {
     "  (SELECT string_agg('stock_location:' || l.number, ' ' ORDER BY l.number) FROM stock_locations l"
     "   WHERE l.account = c.account AND l.number = ANY (string_to_array(i.locations, ',')::bigint[])"
     "   AND l.status = 1 AND l.market = ANY (r.markets))), '') END"
-    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])"
-    "  WITH ORDINALITY AS i (number, modules, markets, locations, customer, jti, n)"
+    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])"
+    "  WITH ORDINALITY AS i (number, modules, markets, locations, customer, jti, generation, n)"
     " JOIN clients c ON c.number = i.number AND c.status <> 3 JOIN accounts a ON a.number = c.account"
     " LEFT JOIN customers u ON u.account = c.account AND u.number = i.customer AND u.status <> 3"
     " CROSS JOIN LATERAL (SELECT array_agg(k.number) AS markets FROM markets k"
@@ -87,7 +87,7 @@ const struct db_statement store_statements[] = {
     "  AND k.status = 1 AND (c.market IS NULL OR k.number = c.market)"
     "  AND (k.customer_group IS NULL OR (k.customer_group = u.customer_group AND EXISTS (SELECT FROM customer_groups g"
     "   WHERE g.account = k.account AND g.number = k.customer_group AND g.status = 1)))) r"
-    " WHERE (i.customer = 0 OR u.number IS NOT NULL) AND " NOT_REVOKED ("c.account"), DB_READ_MANY},
+    " WHERE (i.customer = 0 OR u.number IS NOT NULL) AND " STANDS ("c.account", "(1, c.account), (2, c.number), (4, i.customer)"), DB_READ_MANY},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 [STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
@@ -189,11 +189,12 @@ store_token_facts (struct db *db, struct policies *policies,
 
 void
 store_user_facts (struct db *db, struct policies *policies, int64_t user, const char *jti,
-                  store_facts_callback *callback, void *context)
+                  int64_t generation, store_facts_callback *callback, void *context)
 {
     struct db_params params = {0};
     db_param_int (&params, user);
     db_param_text (&params, jti);
+    db_param_int (&params, generation);
     store_facts (db, policies, USER_FACTS, &params, callback, context);
 }
 
@@ -209,5 +210,6 @@ store_client_facts (struct db *db, struct policies *policies,
     db_param_text (&params, token->locations);
     db_param_int (&params, token->customer);
     db_param_text (&params, token->jti);
+    db_param_int (&params, token->generation);
     store_facts (db, policies, CLIENT_FACTS, &params, callback, context);
 }

@@ -34,16 +34,17 @@ typedef void store_facts_callback (void *context, enum store_outcome outcome,
 void store_token_facts (struct db *db, struct policies *policies,
                         const uint8_t digest[TOKEN_DIGEST_SIZE], store_facts_callback *callback,
                         void *context);
-// store_user_facts (db, policies, user, jti, callback, context): Of what a user may do with a login token of this id. STORE_NOT_FOUND, here and below: there is no such user or client, or
+// store_user_facts (db, policies, user, jti, generation, callback, context): Of what a user may do with a login token of this id and generation (common/caller/revoked.h). STORE_NOT_FOUND, here and below: there is no such user or client, or
 // the token was revoked.
 void store_user_facts (struct db *db, struct policies *policies, int64_t user, const char *jti,
-                       store_facts_callback *callback, void *context);
+                       int64_t generation, store_facts_callback *callback, void *context);
 
 // What a client's token says of itself, in canonical form: "module:orders:read module:stock:write", and numbers with commas between them. markets "": it is not restricted to any.
 struct store_client_token {
     int64_t client, customer; // customer 0: it stands for the client itself
     const char *modules, *markets, *locations;
     const char *jti;
+    int64_t generation;
 };
 // store_client_facts (db, policies, token, callback, context): Of what a client may do with a token that says this.
 void store_client_facts (struct db *db, struct policies *policies,

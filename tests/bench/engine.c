@@ -95,9 +95,10 @@ lookup_token (struct lookup *lookup, const uint8_t digest[TOKEN_DIGEST_SIZE],
 }
 
 void
-lookup_user (struct lookup *lookup, int64_t user, const char *jti, lookup_callback *callback,
-             void *context)
+lookup_user (struct lookup *lookup, int64_t user, const char *jti, int64_t generation,
+             lookup_callback *callback, void *context)
 {
+    (void) generation;
     (void) lookup;
     (void) user;
     (void) jti;

@@ -123,7 +123,7 @@ def methods(system):
               ("DeactivateCustomer", {"id": "Customer"}), ("ActivateCustomer", {"id": "Customer"}),
               ("EditCustomer", {"id": "Customer", "revision": 3, "fields": ["password"], "password": "another horse"}), ("DeleteCustomer", {"id": "Customer"})]
     confidential = a.ok("CreateClient", account_id=system.account, name="ERP", kind=types.CLIENT_KIND_INTEGRATION).client
-    calls += [("RotateClientSecret", {"id": confidential.id})]
+    calls += [("RotateClientSecret", {"id": confidential.id}), ("RevokeAccessTokens", {"account_id": system.account, "jti": "x"})]
     calls += [(f"Delete{noun}", {"id": noun}) for noun in reversed(references)]
     # Revealing is a read that is written down each time; resealing and importing are the same however often they are done. Prefixes: s29_import.
     reads = ("Get", "List", "Resolve", "Reveal", "Reseal", "Import", "Export", "Remove")

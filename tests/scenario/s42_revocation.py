@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Signed tokens are revoked before they expire (R6, R25, R36, R37, R42, R44): by the client that was given them (RFC 7009), whoever is killed meanwhile."""
+"""Signed tokens are revoked before they expire (R6, R25, R34, R36, R37, R42, R44): by the client that was given them (RFC 7009), or by who manages the account, whoever is killed meanwhile."""
 import base64
 import json
 import subprocess
@@ -209,6 +209,75 @@ class Lock:
         self.psql.stdin.close()
         self.psql.wait()
         self.psql.stdout.close()
+
+
+def by_admin(system, refused, good, **fields):
+    """The account's manager revokes; these are refused, and those are not; a token that is made at once afterwards is good."""
+    for token in refused + good:
+        all_say(system, token, "OK")
+    system.admin.ok("RevokeAccessTokens", account_id=system.account, **fields)
+    for token in refused:
+        become(system, token, "REVOKED", f"revoked by {fields}")
+        all_say(system, token, "REVOKED")
+    for token in good:
+        all_say(system, token, "OK")
+
+
+@test("an administrator revokes one token, all of a client, of a user, of a customer and of the account; API tokens stay, and new tokens are good at once (R25, R34, R36)")
+def administrator(system):
+    a = system.admin
+    customer = a.ok("CreateCustomer", account_id=system.account, email="c@shop.example", password=PASSWORD).customer.id
+    api = system.cli("token", "create", "--account", system.account, "--name", "api", "--kind", "service", "--module", "orders:read")["value"]
+
+    def of_customer():
+        reply = issuer.TokenReply.FromString(call(system, "Token", issuer.TokenRequest(grant_type="password", username="c@shop.example", password=PASSWORD,
+                                                                                       client_id=system.clients["shop"]["client_id"])))
+        expect_equal((reply.status, reply.error_description), (200, ""))
+        return reply.access_token
+
+    erp, erp2, crm, ada, of_shop, cus = given(system), given(system), given(system, "crm"), login(system), given(system, "shop"), of_customer()
+    by_admin(system, [erp], [erp2, crm, ada, of_shop, cus, api], jti=jti_of(erp))
+    by_admin(system, [ada], [erp2, crm, of_shop, cus, api], id=system.user)
+    by_admin(system, [cus], [erp2, crm, of_shop, login(system), api], id=customer)
+    for _ in range(3):
+        erp3 = given(system)
+        by_admin(system, [erp3], [crm, of_shop, api], id=system.clients["erp"]["client_id"])
+    all_say(system, erp2, "REVOKED")
+    erp, ada, cus = given(system), login(system), of_customer()
+    by_admin(system, [erp, ada, cus, crm, of_shop], [api], id=system.account)
+    erp, ada, cus = given(system), login(system), of_customer()
+    for token in (erp, ada, cus):
+        all_say(system, token, "OK")
+    by_admin(system, [cus, *[given(system, "shop")]], [erp, ada], id=system.clients["shop"]["client_id"])
+    # A login token that was revoked manages nothing any more either.
+    a.ok("EditUser", id=system.user, revision=1, fields=["role"], role=types.USER_ROLE_ADMINISTRATOR)
+    ada = login(system)
+    mine = Admin(system, "gateway").given(authorization=f"Bearer {ada}")
+    mine.ok("RevokeAccessTokens", account_id=system.account, id=system.clients["crm"]["client_id"])
+    mine.ok("RevokeAccessTokens", account_id=system.account, jti=jti_of(ada))
+    mine.refused("UNAUTHENTICATED", "GetUser", id=system.user, says="revoked")
+    mine = Admin(system, "gateway").given(authorization=f"Bearer {login(system)}")
+    mine.ok("RevokeAccessTokens", account_id=system.account, id=system.user)
+    mine.refused("UNAUTHENTICATED", "GetUser", id=system.user, says="revoked")
+    # Not another account's.
+    other = a.ok("CreateAccount", name="Third", modules=["orders"]).account.id
+    mine = Admin(system, "gateway").given(authorization=f"Bearer {login(system)}")
+    mine.refused("NOT_FOUND", "RevokeAccessTokens", account_id=other, jti="x")
+    a.refused("NOT_FOUND", "RevokeAccessTokens", account_id=other, id=system.clients["erp"]["client_id"])
+    a.refused("NOT_FOUND", "RevokeAccessTokens", account_id=other, id=system.account)
+    a.refused("NOT_FOUND", "RevokeAccessTokens", account_id="ACC-0000-0000", jti="x")
+    a.ok("RevokeAccessTokens", account_id=other, jti=jti_of(erp))
+    for field, fields in (("account_id", {"account_id": "x"}), ("id", {}), ("id", {"id": "x"}), ("id", {"id": system.user, "jti": "x"}), ("jti", {"jti": "x" * 257}),
+                          ("id", {"id": "TKN-0000-0000"})):
+        a.refused("INVALID_ARGUMENT", "RevokeAccessTokens", field=field, **{"account_id": system.account, **fields})
+    all_say(system, erp, "OK")
+    system.jeton("token", "revoke-jwts", "--account", system.account, "--", jti_of(erp), check=0)
+    become(system, erp, "REVOKED", "by the command line")
+    erp = given(system)
+    system.jeton("token", "revoke-jwts", "--account", system.account, system.clients["erp"]["client_id"], check=0)
+    become(system, erp, "REVOKED", "by the command line")
+    wait_for(lambda: set(system.sql("select distinct event from trail where event like '%revoked'").split()) ==
+             {"platform.tokens.jwt.revoked", *(f"platform.{k}s.{k}.tokens_revoked" for k in ("account", "client", "user", "customer"))}, 10, "records")
 
 
 @test("an issuer that is killed between the commit and telling of it: validators hear it from the table, and so does one that is started later (R42, R44)")

@@ -17,7 +17,7 @@ RIGHTS = {
     "CreateToken": MANAGERS, "GetToken": EVERYONE, "ListTokens": EVERYONE, "EditToken": MANAGERS, "RotateToken": MANAGERS,
     "RevealToken": MANAGERS, "ResealTokens": OPERATORS, "DisableToken": MANAGERS, "EnableToken": MANAGERS, "DeleteToken": MANAGERS,
     "SetTokenLogo": MANAGERS, "GetTokenLogo": EVERYONE, "ImportTokens": OPERATORS, "ExportTokens": OPERATORS, "ResolveScope": EVERYONE,
-    "RotateClientSecret": MANAGERS, "ListForeignPrefixes": OPERATORS, "RemoveForeignPrefix": OPERATORS,
+    "RotateClientSecret": MANAGERS, "RevokeAccessTokens": MANAGERS, "ListForeignPrefixes": OPERATORS, "RemoveForeignPrefix": OPERATORS,
     **{f"{verb}{noun}": MANAGERS for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer")
        for verb in ("Create", "Edit", "Activate", "Deactivate", "Delete")},
     **{f"{verb}{noun}": EVERYONE for noun in ("CustomerGroup", "Market", "StockLocation", "Client", "Customer") for verb in ("Get",)},

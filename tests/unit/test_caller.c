@@ -37,10 +37,10 @@ sign (const char *name, json_t *value)
     char user[ID_SIZE], account[ID_SIZE];
     id_format ("USR", 7, user);
     id_format ("ACC", 3, account);
-    json_t *claims =
-        json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "iss", issuer_name, "aud", audience,
-                   "sub", user, "account", account, "client_id", "login", "environment", "live",
-                   "iat", (json_int_t) time (NULL), "exp", (json_int_t) time (NULL) + 600);
+    json_t *claims = json_pack ("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "jti", "j", "iss",
+                                issuer_name, "aud", audience, "sub", user, "account", account,
+                                "client_id", "login", "environment", "live", "iat",
+                                (json_int_t) time (NULL), "exp", (json_int_t) time (NULL) + 600);
     if (name)
         json_object_set_new (claims, name, value);
     cleanup_free char *token = jwt_sign (pair.key, "at+jwt", claims, &error);

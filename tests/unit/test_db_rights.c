@@ -168,6 +168,23 @@ static const struct right rights[] = {
     {"issuer", "DELETE FROM revoked_jwts", false},
     {"validator", "SELECT account, jti FROM revoked_jwts", true},
     {"validator", "DELETE FROM revoked_jwts", false},
+    {"admin",
+     "INSERT INTO revoked_jwts (account, jti, expires_at) VALUES (1, 'a', now ())"
+     " ON CONFLICT (account, jti) DO UPDATE SET expires_at = excluded.expires_at",
+     true},
+    {"admin", "DELETE FROM revoked_jwts", false},
+    {"admin",
+     "INSERT INTO jwt_generations AS g (account, kind, number) VALUES (1, 2, 1)"
+     " ON CONFLICT (account, kind, number) DO UPDATE SET generation = g.generation + 1,"
+     " revoked_at = now ()",
+     true},
+    {"admin", "DELETE FROM jwt_generations", false},
+    {"issuer", "SELECT account, kind, number, generation FROM jwt_generations", true},
+    {"issuer", "INSERT INTO jwt_generations (account, kind, number) VALUES (1, 2, 2)", false},
+    {"validator", "SELECT account, kind, number, generation FROM jwt_generations", true},
+    {"validator", "UPDATE jwt_generations SET generation = 9", false},
+    {"auditor", "SELECT account, kind, number, generation FROM jwt_generations", true},
+    {"auditor", "UPDATE jwt_generations SET generation = 9", false},
     {"auditor", "DELETE FROM revoked_jwts WHERE expires_at < now ()", true},
     {"auditor", "INSERT INTO revoked_jwts (account, jti, expires_at) VALUES (1, 'b', now ())",
      false},
