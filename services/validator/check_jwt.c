@@ -175,8 +175,11 @@ check_jwt (struct check *check, size_t length)
     bool good = jwt_claims_read (check, claims);
     enum jwt_times times = jwt_times (claims, time (NULL), &check->expires_at);
     json_decref (claims);
-    if (!good || times == JWT_TIMES_BAD || times == JWT_TIMES_FUTURE)
+    if (!good || times == JWT_TIMES_BAD)
         check_end (check, JETON__V1__REASON__REASON_MALFORMED);
+    else if (times == JWT_TIMES_FUTURE)
+        // A clock is wrong, the issuer's or ours, and nobody can tell which: that is no fault of the token's.
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
     else if (times == JWT_TIMES_EXPIRED)
         check_end (check, JETON__V1__REASON__REASON_EXPIRED);
     else

@@ -234,7 +234,7 @@ def step_validator(system, oracle, seconds):
         oracle.revoke()
         system.step(victim, step)
         # The proof that it was stepped: a login token lives for an hour, and none is of the future.
-        for service, said in ((victim, "expired" if step > 0 else "malformed"), (other, "ok")):
+        for service, said in ((victim, "expired" if step > 0 else "undecided"), (other, "ok")):
             wait_for(lambda: reason(system, service, system.login) == said, 10, f"{service.name} saying {said}")  # pylint: disable=cell-var-from-loop
         oracle.revoke()
         allow_to_the_end(oracle, system.validators, seconds)
