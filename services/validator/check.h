@@ -24,11 +24,11 @@ struct check {
         customer_id[ID_SIZE]; // of the reply
     // Of a JWT: what it says of itself.
     int64_t user, account, expires_at;
-    struct store_client_token client; // of a client's: instead of the user; texts in the arena
-    char *jti;                        // NULL: there was no room for it
-    uint64_t verified;                // the cache's stamp of when its signature was checked
-    Jeton__V1__Environment environment;
-    bool refreshed; // its key was not known, and the keys have been read again
+    struct store_client_token client;   // of a client's: instead of the user; texts in the arena
+    char *jti;                          // NULL: there was no room for it
+    uint64_t verified;                  // the cache's stamp of when its signature was checked
+    Jeton__V1__Environment environment; // of an API token too, once it is known
+    bool refreshed;                     // its key was not known, and the keys have been read again
 };
 
 // What one frame asked for: one validation or several.
@@ -36,8 +36,10 @@ struct batch {
     struct validator *validator;
     struct request *request;
     bool single;
-    bool only_known; // what would have to be looked up is left unanswered
-    bool sure;       // what is in memory may be believed
+    void (*answer) (
+        struct check *check); // of an introspection, with its reply set; NULL: validations
+    bool only_known;          // what would have to be looked up is left unanswered
+    bool sure;                // what is in memory may be believed
     int64_t now_ms;
     char *challenge; // the last WWW-Authenticate; NULL: none yet
     Jeton__V1__Reason challenged;
@@ -54,6 +56,11 @@ void check_refuse (struct check *check);
 
 // check_decide (check, facts): What follows of what is known of the token; ends it, now or when other validators have said how often it was used.
 void check_decide (struct check *check, const struct facts *facts);
+
+// check_run (request, message, answer): Find out what the token of the message is, whatever it is wanted for: `answer` ends the request. No use of it: it is neither counted
+// nor limited. The message lives as long as the request.
+void check_run (struct request *request, Jeton__V1__ValidateRequest *message,
+                void (*answer) (struct check *check));
 
 // check_text (text): The text, or "" for NULL: where the arena is full, the decision stands without a text.
 char *check_text (char *text);

@@ -12,13 +12,8 @@ address_allowed (const struct policy *policy, const struct cidr *address)
 }
 
 Jeton__V1__Reason
-decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
-        Jeton__V1__Access *granted_r)
+decide_active (const struct facts *facts, int64_t now)
 {
-    const struct policy_grant *grant = policy_grant (facts->policy, wanted->module);
-    *granted_r = grant && grant->enabled ? (Jeton__V1__Access) grant->access
-                                         : JETON__V1__ACCESS__ACCESS_UNSPECIFIED;
-
     if (facts->token_status == JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DELETED)
         return JETON__V1__REASON__REASON_DELETED;
     // Whatever is not known to be active is not: a state that a later version adds must not pass here.
@@ -29,9 +24,22 @@ decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
         return JETON__V1__REASON__REASON_ROTATED_OUT;
     if (facts->expires_at != 0 && facts->expires_at <= now)
         return JETON__V1__REASON__REASON_EXPIRED;
-
     if (facts->account_status != JETON__V1__ACCOUNT_STATUS__ACCOUNT_STATUS_ACTIVE)
         return JETON__V1__REASON__REASON_ACCOUNT_SUSPENDED;
+    return JETON__V1__REASON__REASON_OK;
+}
+
+Jeton__V1__Reason
+decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
+        Jeton__V1__Access *granted_r)
+{
+    const struct policy_grant *grant = policy_grant (facts->policy, wanted->module);
+    *granted_r = grant && grant->enabled ? (Jeton__V1__Access) grant->access
+                                         : JETON__V1__ACCESS__ACCESS_UNSPECIFIED;
+
+    Jeton__V1__Reason active = decide_active (facts, now);
+    if (active != JETON__V1__REASON__REASON_OK)
+        return active;
     if (facts->environment != wanted->environment)
         return JETON__V1__REASON__REASON_WRONG_ENVIRONMENT;
     if (!address_allowed (facts->policy, &wanted->address))

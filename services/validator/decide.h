@@ -19,6 +19,9 @@ struct wanted {
 Jeton__V1__Reason decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
                           Jeton__V1__Access *granted_r);
 
+// decide_active (facts, now): The part of it that asks for nothing wanted: is it a credential at all, of an account that may use one?
+Jeton__V1__Reason decide_active (const struct facts *facts, int64_t now);
+
 // decide_status (reason): The HTTP status of R28.
 int decide_status (Jeton__V1__Reason reason);
 

@@ -6,6 +6,7 @@ enum { VALIDATE_ROLES = ROLE_CALLER | ROLE_GATEWAY | ROLE_OPERATOR };
 const struct rpc_method validator_methods[] = {
     {"Validate", validator_validate, VALIDATE_ROLES, RPC_IDEMPOTENT, 2000, 0},
     {"ValidateBatch", validator_validate_batch, VALIDATE_ROLES, RPC_IDEMPOTENT, 2000, 1 << 20},
+    {"Introspect", validator_introspect, VALIDATE_ROLES, RPC_IDEMPOTENT, 2000, 0},
     {NULL, NULL, 0, 0, 0, 0},
 };
 

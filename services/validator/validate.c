@@ -24,6 +24,10 @@ enum {
 static void
 batch_reply (struct batch *batch)
 {
+    if (batch->answer) {
+        batch->answer (&batch->checks[0]);
+        return;
+    }
     if (batch->single) {
         request_reply (batch->request, &batch->replies[0].base);
         return;
@@ -84,6 +88,10 @@ check_end (struct check *check, Jeton__V1__Reason reason)
     Jeton__V1__ValidateReply *reply = check->reply;
 
     reply_set (reply, reason);
+    if (batch->answer) {
+        batch_ended (batch);
+        return;
+    }
     // What cannot be counted is not decided.
     if (!use_count (batch->validator, request_peer (batch->request)->name, check->request->module,
                     &check->wanted, &check->subject, reply)) {
@@ -170,6 +178,11 @@ check_decide (struct check *check, const struct facts *facts)
     }
     reply->kind = facts->kind;
     reply->expires_at = facts->expires_at;
+    check->environment = (Jeton__V1__Environment) facts->environment;
+    if (check->batch->answer) {
+        check_end (check, decide_active (facts, time (NULL)));
+        return;
+    }
     check->wanted.module = modules_find (check->batch->validator->modules, check->request->module);
     Jeton__V1__Reason reason = decide (facts, &check->wanted, time (NULL), &reply->granted_access);
     if (reason == JETON__V1__REASON__REASON_OK && policy_limited (facts->policy))
@@ -363,7 +376,7 @@ batch_new (struct request *request, size_t n, bool single)
 
 static void
 batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests, size_t n,
-           bool single, bool only_known)
+           bool single, bool only_known, void (*answer) (struct check *check))
 {
     struct batch *batch = batch_new (request, n, single);
     if (!batch) {
@@ -372,13 +385,14 @@ batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests,
         return;
     }
     batch->only_known = only_known;
+    batch->answer = answer;
     for (size_t i = 0; i < n; i++) {
         struct check *check = &batch->checks[i];
         check->batch = batch;
         check->request = requests[i];
         check->reply = batch->pointers[i] = &batch->replies[i];
         jeton__v1__validate_reply__init (check->reply);
-        const char *why, *field = check_prepare (check, &why);
+        const char *why, *field = answer ? NULL : check_prepare (check, &why);
         if (field) {
             char path[64];
             if (single)
@@ -402,7 +416,14 @@ validator_validate (struct request *request)
 {
     // The message stays unchanged; protobuf-c has no const in its arrays of messages.
     Jeton__V1__ValidateRequest *message = (Jeton__V1__ValidateRequest *) request_message (request);
-    batch_run (request, &message, 1, true, false);
+    batch_run (request, &message, 1, true, false, NULL);
+}
+
+void
+check_run (struct request *request, Jeton__V1__ValidateRequest *message,
+           void (*answer) (struct check *check))
+{
+    batch_run (request, &message, 1, true, false, answer);
 }
 
 void
@@ -414,5 +435,6 @@ validator_validate_batch (struct request *request)
                             "%zu requests are too many for one batch: send %d at most",
                             message->n_requests, BATCH_MAX);
     else
-        batch_run (request, message->requests, message->n_requests, false, message->only_known);
+        batch_run (request, message->requests, message->n_requests, false, message->only_known,
+                   NULL);
 }

@@ -80,6 +80,7 @@ void validator_codecs (struct rpc_server *server);
 
 void validator_validate (struct request *request);
 void validator_validate_batch (struct request *request);
+void validator_introspect (struct request *request);
 void validator_lease (struct request *request);
 
 #endif

@@ -76,9 +76,13 @@ def become(system, token, wanted, what):
     wait_for(lambda: {reason(v, token) for v in system.validators} == {wanted}, 5, what)
 
 
-def jti_of(token):
+def claims_of(token):
     payload = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["jti"]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+def jti_of(token):
+    return claims_of(token)["jti"]
 
 
 def rows(system):
@@ -280,6 +284,47 @@ def administrator(system):
              {"platform.tokens.jwt.revoked", *(f"platform.{k}s.{k}.tokens_revoked" for k in ("account", "client", "user", "customer"))}, 10, "records")
 
 
+def introspect(system, token, which=0, **fields):
+    reply = system.validators[which].call("jeton.v1.Validator/Introspect", validator.IntrospectRequest(token=token, **fields), timeout=20)
+    expect(reply is not None and reply.code == envelope.CODE_OK, f"{reply}")
+    return validator.IntrospectReply.FromString(reply.body)
+
+
+@test("introspection says what a token is while Validate would take it for one, and nothing of one that is not active (R25, RFC 7662)")
+def introspection(system):
+    erp, ada = given(system), login(system)
+    made = system.cli("token", "create", "--account", system.account, "--name", "intro", "--kind", "service", "--module", "orders:read", "--owner", system.user)
+    limited = system.cli("token", "create", "--account", system.account, "--name", "one", "--kind", "service", "--module", "orders:read", "--rate-limit", "1:1")["value"]
+    client = system.clients["erp"]["client_id"]
+    inactive = validator.IntrospectReply()
+    for _ in range(2):  # looked up, and from memory
+        said = introspect(system, erp, token_type_hint="refresh_token")
+        claims = claims_of(erp)
+        expect_equal(said, validator.IntrospectReply(active=True, scope="module:orders:write", client_id=client, token_type="Bearer", exp=claims["exp"], iat=claims["iat"],
+                                                     sub=client, aud="jeton", iss="https://jeton.localhost", jti=claims["jti"], account=system.account, environment="live"))
+        said = introspect(system, ada)
+        expect_equal((said.active, said.sub, said.client_id, said.exp - said.iat), (True, system.user, "login", 3600))
+        said = introspect(system, made["value"])
+        expect_equal(said, validator.IntrospectReply(active=True, token_type="Bearer", sub=system.user, jti=made["id"], account=system.account,
+                                                     kind=types.TOKEN_KIND_SERVICE, environment="live"))
+        for token in ("x", "jtn_live_made_up", "a.b.c", erp[:-4] + "AAAA", "x" * 20000, made["value"][:-1] + "_"):
+            expect_equal(introspect(system, token), inactive, token[:40])
+    for _ in range(5):  # no limit counts it
+        expect(introspect(system, limited).active, "a limited token")
+    expect_equal(system.validators[0].call("jeton.v1.Validator/Introspect", validator.IntrospectRequest(), timeout=20).code, envelope.CODE_INVALID_ARGUMENT)
+    all_of = lambda token: [introspect(system, token, which) for which in (0, 1)]
+    expect_equal(revoke(system, erp), (200, ""))
+    system.cli("token", "disable", made["id"])
+    system.cli("account", "suspend", system.account)
+    for token in (erp, made["value"], ada):
+        wait_for(lambda token=token: all_of(token) == [inactive] * 2, 5, "inactive")
+    system.cli("account", "resume", system.account)
+    wait_for(lambda: [r.active for r in all_of(ada)] == [True] * 2, 5, "active again")
+    expect_equal(all_of(erp) + all_of(made["value"]), [inactive] * 4)
+    intro = system.sql("select number from tokens where name = 'intro'")
+    expect_equal(system.sql(f"select count(*) from use_log where token = {intro}"), "0", "introspections in the access log")
+
+
 @test("an issuer that is killed between the commit and telling of it: validators hear it from the table, and so does one that is started later (R42, R44)")
 def killed(system):
     token, other = given(system), given(system)
@@ -307,13 +352,16 @@ def killed(system):
 
 @test("nobody can tell: without a database it is 503, neither done nor refused")
 def unavailable(system):
-    token = given(system)
+    token, unread = given(system), given(system)
     all_say(system, token, "OK")
     system.postgres.stop()
     try:
         reply = system.issuers[0].call("jeton.v1.Issuer/Revoke", issuer.RevokeRequest(token=token, **system.clients["erp"]), timeout=25, timeout_ms=int(20000 * SLOW))
         said = issuer.RevokeReply.FromString(reply.body)
         expect(reply.code == envelope.CODE_UNAVAILABLE or (said.status, said.error) == (503, "temporarily_unavailable"), f"{reply}")
+        # Introspection of what is not in memory: neither active nor inactive.
+        reply = system.validators[0].call("jeton.v1.Validator/Introspect", validator.IntrospectRequest(token=unread), timeout=20)
+        expect_equal(reply.code, envelope.CODE_UNAVAILABLE)
     finally:
         system.postgres.start()
     wait_for(lambda: system.health() and all(row.get("state") in ("serving", "standby") for row in system.health()), 20, "the database is back")

@@ -157,6 +157,7 @@ unused (struct request *request)
 static const struct rpc_method validator_rows[] = {
     {.name = "Validate", .handler = validate, .roles = ROLE_CALLER | ROLE_SERVICE},
     {.name = "ValidateBatch", .handler = validate_batch, .roles = ROLE_CALLER | ROLE_SERVICE},
+    {.name = "Introspect", .handler = unused, .roles = ROLE_CALLER},
     {.name = NULL},
 };
 
