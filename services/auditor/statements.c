@@ -192,6 +192,15 @@ const struct db_statement store_statements[] = {
          " expired AS (DELETE FROM revoked_jwts WHERE (account, jti) IN"
          " (SELECT account, jti FROM revoked_jwts"
          "  WHERE expires_at < now() - interval '1 hour' ORDER BY expires_at"
+         "  LIMIT $2::bigint)),"
+         // Refresh tokens and their families, likewise: what is unknown is as little good as what has expired.
+         " used AS (DELETE FROM refresh_tokens WHERE digest IN"
+         " (SELECT digest FROM refresh_tokens"
+         "  WHERE expires_at < now() - interval '1 hour' ORDER BY expires_at"
+         "  LIMIT $2::bigint)),"
+         " families AS (DELETE FROM refresh_families WHERE number IN"
+         " (SELECT number FROM refresh_families"
+         "  WHERE expires_at < now() - interval '2 hours' ORDER BY expires_at"
          "  LIMIT $2::bigint)) SELECT count(*) FROM gone",
          true},
     // $1 source, $2 sequence, $3 rows, then a column each: unnested side by side, which costs less than unnest of many, that keeps each in a store of its own. An array may be empty where a column was left out. Who inserts holds use_head until the commit: numbers are given in the order of commits.

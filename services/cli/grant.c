@@ -99,6 +99,12 @@ grant_call (struct cli *cli, Jeton__V1__TokenRequest *request)
             fputs (option_given (cli, "token-only") ? "" : "\n", stdout);
             print_text (stdout, json_string_value (json_object_get (reply, "access_token")));
             fputs ("\n", stdout);
+            const char *next = json_string_value (json_object_get (reply, "refresh_token"));
+            if (next != NULL && *next != '\0' && !option_given (cli, "token-only")) {
+                fputs ("\nfor the next, within two weeks:\n", stdout);
+                print_text (stdout, next);
+                fputs ("\n", stdout);
+            }
         }
     }
     json_decref (reply);
@@ -139,6 +145,32 @@ password (struct cli *cli)
     request.password = given;
     status = grant_call (cli, &request);
     input_forget (&given);
+    return status;
+}
+
+// Without a file a sales channel's: it has no secret.
+static int
+refresh (struct cli *cli)
+{
+    Jeton__V1__TokenRequest request = JETON__V1__TOKEN_REQUEST__INIT;
+    char *secret = NULL, *token = NULL;
+    int status = EX_OK;
+
+    if (option_given (cli, "secret-file")) {
+        status = read_secret (cli, &secret);
+    }
+    if (status == EX_OK) {
+        status = input_secret (cli, "JETON_REFRESH_TOKEN", "Refresh token", false, &token);
+    }
+    if (status == EX_OK) {
+        request.grant_type = (char *) "refresh_token";
+        request.client_id = cli->arguments[0];
+        request.client_secret = secret != NULL ? secret : (char *) "";
+        request.refresh_token = token;
+        status = grant_call (cli, &request);
+    }
+    input_forget (&secret);
+    input_forget (&token);
     return status;
 }
 
@@ -189,6 +221,15 @@ give_back (struct cli *cli)
     return status;
 }
 
+static const struct option_row refresh_options[] = {
+    {.name = "scope",
+     .value = "SCOPE",
+     .help = "less than was granted first: \"module:orders:read\" (all of it)"},
+    {.name = "environment", .value = "live|test", .help = "where it has to be good (wherever)"},
+    {.name = "secret-file", .value = "FILE", .help = "the client's secret is its first line"},
+    {.name = "token-only", .help = "print the access token and nothing else"},
+    {.name = NULL},
+};
 static const struct option_row revoke_options[] = {
     {.name = "secret-file", .value = "FILE", .help = "the client's secret is its first line"},
     {.name = "public", .help = "a sales channel: it has no secret"},
@@ -219,6 +260,13 @@ const struct command grant_commands[] = {
      "The customer's password is read from standard input or from $JETON_PASSWORD.\n"
      "Exit status: 77 refused, 75 nobody can tell now, or too many requests.",
      "jeton grant password CLI-0123-4567 --username ada@shop.example < password\n"},
+    {"grant", "refresh", "CLI-…", 1, 1, refresh_options, refresh,
+     "The next tokens for a refresh token",
+     "The refresh token is read from standard input or from $JETON_REFRESH_TOKEN. It is used once: "
+     "the answer has the next one. Using an old one revokes all of them.\n"
+     "Exit status: 77 refused, 75 nobody can tell now, or too many requests: repeat it at once.",
+     "jeton grant refresh CLI-0123-4567 < refresh-token\n"
+     "jeton grant refresh CLI-0123-4567 --scope module:orders:read --json < refresh-token\n"},
     {"grant", "revoke", "CLI-…", 1, 1, revoke_options, give_back,
      "Give back a token that a client was given",
      "The token is read from standard input or from $JETON_TOKEN. The answer is the same whatever "

@@ -135,7 +135,7 @@ input_confirm (const struct cli *cli, const char *format, ...)
 bool
 input_looks_secret (const char *text)
 {
-    static const char *const prefixes[] = {"jtn_live_", "jtn_test_", "jtn_client_"};
+    static const char *const prefixes[] = {"jtn_live_", "jtn_test_", "jtn_client_", "jtn_refresh_"};
     const char *jwt = strstr (text, "eyJ"), *user;
 
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {

@@ -5,6 +5,7 @@
 #include "common/token/jwt.h"
 #include "services/issuer/signing.h"
 
+#include <sodium.h>
 #include <string.h>
 #include <time.h>
 

@@ -4,9 +4,6 @@
 
 #include "common/error/error.h"
 #include "services/issuer/asking_scope.h"
-#include <sodium.h>
-
-enum { ACCESS_JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_URLSAFE_NO_PADDING) };
 
 // What a token says.
 struct access {

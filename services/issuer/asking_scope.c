@@ -11,6 +11,9 @@ struct resolving {
     void (*done) (struct asking *asking);
     struct scope_modules may; // have, as the client is set
     struct scope resources;   // as they were asked for
+    // Of a refresh token: what was granted first. resources.n == 0: it was not restricted.
+    struct scope_modules granted;
+    struct scope granted_resources;
     struct asking_scope scope;
     char rest[SCOPE_TEXT_MAX + 1], text[SCOPE_FORMAT_SIZE];
     char modules[SCOPE_MODULES_FORMAT_SIZE];
@@ -30,16 +33,21 @@ static bool
 modules_allowed (struct resolving *resolving)
 {
     struct scope_modules *asked = &resolving->scope.modules;
-    if (asked->n == 0)
+    if (asked->n == 0 && !resolving->asking->granted)
         *asked = resolving->may;
     for (size_t i = 0; i < asked->n; i++) {
         const struct scope_module *module = &asked->modules[i];
         const struct scope_module *may = scope_modules_find (&resolving->may, module->name);
-        if (may && module->access <= may->access)
+        const struct scope_module *granted =
+            resolving->asking->granted ? scope_modules_find (&resolving->granted, module->name)
+                                       : may;
+        if (may && module->access <= may->access && granted && module->access <= granted->access)
             continue;
         char text[160];
-        snprintf (text, sizeof text, "\"module:%s:%s\" is more than the client may have",
-                  module->name, module->access == 1 ? "read" : "write");
+        snprintf (text, sizeof text, "\"module:%s:%s\" is more than %s", module->name,
+                  module->access == 1 ? "read" : "write",
+                  !may || module->access > may->access ? "the client may have"
+                                                       : "the refresh token was given for");
         refuse (resolving->asking, text);
         return false;
     }
@@ -61,6 +69,26 @@ resolving_end (struct resolving *resolving)
     }
     resolving->asking->scope = scope;
     resolving->done (resolving->asking);
+}
+
+// What a refresh token was given for is the most (RFC 6749 section 6), and what is meant where nothing is asked for: of modules, and of resources. False: it makes no sense.
+static bool
+granted_read (struct resolving *resolving)
+{
+    const char *granted = resolving->asking->granted;
+    struct error error;
+    if (!granted)
+        return true;
+    if (!scope_modules_parse (granted, strlen (granted), &resolving->granted, resolving->rest,
+                              &error) ||
+        !scope_parse (resolving->rest, strlen (resolving->rest), &resolving->granted_resources,
+                      &error))
+        return false;
+    if (resolving->scope.modules.n == 0)
+        resolving->scope.modules = resolving->granted;
+    if (resolving->resources.n == 0)
+        resolving->resources = resolving->granted_resources;
+    return true;
 }
 
 void
@@ -86,6 +114,12 @@ asking_scope_resolve (struct asking *asking, void (*done) (struct asking *asking
     if (!scope_modules_parse (text, strlen (text), &scope->modules, resolving->rest, &error) ||
         !scope_parse (resolving->rest, strlen (resolving->rest), &resolving->resources, &error)) {
         refuse (asking, error.text);
+        return;
+    }
+    if (!granted_read (resolving)) {
+        log_error ("a refresh token's scope makes no sense", "client", asking->message->client_id,
+                   NULL);
+        token_refuse (asking, TOKEN_UNAVAILABLE, "what the refresh token is for cannot be told");
         return;
     }
     if (!modules_allowed (resolving))
@@ -118,6 +152,23 @@ other_market (const struct resolving *resolving)
     return NULL;
 }
 
+// NULL: all that is asked for was granted; otherwise what was not. What was granted is written by number.
+static const struct scope_resource *
+not_granted (const struct resolving *resolving)
+{
+    const struct scope *granted = &resolving->granted_resources;
+    const struct scope_resources *resources = &resolving->scope.resources;
+    for (size_t i = 0; granted->n > 0 && i < resources->n; i++) {
+        size_t j = 0;
+        while (j < granted->n && (granted->entries[j].kind != resources->resources[i].kind ||
+                                  granted->entries[j].number != resources->resources[i].number))
+            j++;
+        if (j == granted->n)
+            return &resources->resources[i];
+    }
+    return NULL;
+}
+
 static void
 resolving_found (void *context, enum store_outcome outcome, const PGresult *rows)
 {
@@ -147,6 +198,15 @@ resolving_found (void *context, enum store_outcome outcome, const PGresult *rows
     if (other) {
         char text[96];
         snprintf (text, sizeof text, "\"market:%lld\" is not the client's market",
+                  (long long) other->number);
+        refuse (asking, text);
+        return;
+    }
+    other = not_granted (resolving);
+    if (other) {
+        char text[128];
+        snprintf (text, sizeof text, "\"%s:%lld\" is more than the refresh token was given for",
+                  other->kind == SCOPE_MARKET ? "market" : "stock_location",
                   (long long) other->number);
         refuse (asking, text);
         return;

@@ -4,6 +4,7 @@
 #include "common/crypto/crypto.h"
 #include "common/token/id.h"
 #include "services/issuer/asking_scope.h"
+#include "services/issuer/refresh.h"
 #include "services/issuer/throttle.h"
 #include "services/issuer/token.h"
 
@@ -178,7 +179,7 @@ entrance_verified (void *job)
     }
     give_back (entrance);
     asking->customer_group = entrance->group;
-    asking_scope_resolve (asking, token_give);
+    asking_scope_resolve (asking, refresh_begin);
 }
 
 static void

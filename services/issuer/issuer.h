@@ -28,6 +28,7 @@ struct issuer_settings {
     int64_t login_lifetime_s; // of a login token
     int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
     int64_t token_client_per_minute; // requests of a client and address (R20)
+    int64_t refresh_replay_s;        // how long the use of a refresh token is answered again (R19)
     int64_t worker_threads, worker_queue;
     struct feed_settings feed;
     struct counting_settings counting;
@@ -35,8 +36,9 @@ struct issuer_settings {
 
 struct issuer_stats {
     uint64_t logins, logins_refused, logins_throttled;
-    uint64_t grants, grants_refused, grants_limited; // by Token
-    uint64_t revocations;                            // of tokens, by Revoke
+    uint64_t grants, grants_refused, grants_limited;     // by Token
+    uint64_t revocations;                                // of tokens, by Revoke
+    uint64_t refreshes, refresh_replays, refresh_reuses; // of refresh tokens
 };
 
 struct issuer {
@@ -53,6 +55,7 @@ struct issuer {
     struct worker_pool *workers;
     struct jwt_key *nobody[2]; // keys that nobody has: what proves nothing is verified with these
     struct counting counting;  // of grants
+    struct refresh_eraser *eraser;
 };
 
 // The methods of jeton.v1.Issuer, with one row each.

@@ -5,6 +5,7 @@
 #include "issuer.pb-c.h"
 #include "services/issuer/assertion.h"
 #include "services/issuer/issuer.h"
+#include "services/issuer/refresh.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/store.h"
 #include "services/issuer/throttle.h"
@@ -39,6 +40,9 @@ static const struct config_row issuer_settings_table[] = {
      "entry)"},
     {"token_client_per_minute", CONFIG_NUMBER, FIELD (token_client_per_minute), "30", 1, 60000,
      false, "requests for tokens per minute of one client from one address"},
+    {"refresh_replay_s", CONFIG_NUMBER, FIELD (refresh_replay_s), "10", 1, 60, true,
+     "how long the use of a refresh token, when it is repeated, is answered as before, in seconds; "
+     "later it revokes the family; the same at all issuers"},
     {"worker_threads", CONFIG_NUMBER, FIELD (worker_threads), "2", 1, 64, false,
      "threads that verify passwords (64 MiB each)"},
     {"worker_queue", CONFIG_NUMBER, FIELD (worker_queue), "256", 1, 65536, false,
@@ -106,6 +110,9 @@ issuer_stats_show (struct issuer *issuer)
     rpc_server_stat (server, "issuer.grants_refused", &issuer->stats.grants_refused);
     rpc_server_stat (server, "issuer.grants_limited", &issuer->stats.grants_limited);
     rpc_server_stat (server, "issuer.revocations", &issuer->stats.revocations);
+    rpc_server_stat (server, "issuer.refreshes", &issuer->stats.refreshes);
+    rpc_server_stat (server, "issuer.refresh_replays", &issuer->stats.refresh_replays);
+    rpc_server_stat (server, "issuer.refresh_reuses", &issuer->stats.refresh_reuses);
 }
 
 int
@@ -155,6 +162,7 @@ main (int argc, char **argv)
     issuer_stats_show (&issuer);
     issuer.feed = feed_new (process, &settings->feed, STORE_FEED, issuer_admitted);
     issuer.signing = signing_new (&issuer);
+    issuer.eraser = refresh_eraser_new (&issuer);
     issuer.keys =
         keys_new (process->loop, process->db, STORE_PUBLIC_KEYS, &settings->keys_interval_ms);
 
@@ -164,10 +172,12 @@ main (int argc, char **argv)
     counting_stop (&issuer.counting);
 
     worker_pool_destroy (&issuer.workers);
+    refresh_eraser_stop (issuer.eraser);
     feed_stop (issuer.feed);
     process_end (process);
     counting_end (&issuer.counting);
     feed_destroy (&issuer.feed);
+    refresh_eraser_destroy (&issuer.eraser);
     signing_destroy (&issuer.signing);
     keys_destroy (&issuer.keys);
     assertion_end (&issuer);

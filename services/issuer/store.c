@@ -6,22 +6,11 @@
 #include "common/memory/memory.h"
 #include "common/token/id.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/refresh_statements.h"
+#include "services/issuer/statements.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    USER_BY_NAME = STORE_PUBLIC_KEYS + 1,
-    CLIENT_BY_NUMBER,
-    CUSTOMER_BY_EMAIL,
-    ASSERTION_ADD,
-    SCOPE_FIND,
-    SIGNING_KEYS,
-    SIGNING_KEY_ADD,
-    SIGNING_KEY_ROTATE,
-    RECORD_ADD,
-    JWT_REVOKE,
-};
 
 #define EPOCH(column) "coalesce(extract(epoch FROM " column ")::bigint, 0)"
 
@@ -95,11 +84,12 @@ FEED_STATEMENTS (STORE_FEED),
     " c AS (INSERT INTO changes (kind, object, account, revision) SELECT 'token', $4::bigint, account, 1 FROM r)"
     " INSERT INTO outbox (record) SELECT $5 FROM r", true},
 
+REFRESH_STATEMENTS
 {NULL, NULL, false}};
 // clang-format on
 
-static enum store_outcome
-outcome_of (enum db_outcome outcome)
+enum store_outcome
+store_outcome_of (enum db_outcome outcome)
 {
     switch (outcome) {
     case DB_OK:
@@ -167,7 +157,7 @@ store_user_done (void *context, enum db_outcome outcome, PGresult *const *result
     struct store_user user = {0};
     (void) error;
     if (outcome != DB_OK) {
-        call->callback.user (call->context, outcome_of (outcome), NULL);
+        call->callback.user (call->context, store_outcome_of (outcome), NULL);
     } else if (!db_get_text (results[0], 0, 8, &user.asked)) {
         call->callback.user (call->context, STORE_FAILED, NULL); // cannot be: it is what was asked
     } else if (PQgetisnull (results[0], 0, 0)) {
@@ -230,7 +220,7 @@ store_client_done (void *context, enum db_outcome outcome, PGresult *const *resu
     struct store_client client = {0};
     (void) error;
     if (outcome != DB_OK) {
-        call->callback.client (call->context, outcome_of (outcome), NULL);
+        call->callback.client (call->context, store_outcome_of (outcome), NULL);
     } else if (PQgetisnull (results[0], 0, 0)) {
         call->callback.client (call->context, STORE_NOT_FOUND, NULL);
     } else if (!client_from_row (results[0], &client)) {
@@ -271,7 +261,7 @@ store_customer_done (void *context, enum db_outcome outcome, PGresult *const *re
     struct store_customer customer = {0};
     (void) error;
     if (outcome != DB_OK) {
-        call->callback.customer (call->context, outcome_of (outcome), NULL);
+        call->callback.customer (call->context, store_outcome_of (outcome), NULL);
     } else if (PQgetisnull (results[0], 0, 0)) {
         call->callback.customer (call->context, STORE_NOT_FOUND, NULL);
     } else if (!customer_from_row (results[0], &customer)) {
@@ -301,7 +291,7 @@ store_scope_done (void *context, enum db_outcome outcome, PGresult *const *resul
 {
     cleanup_free struct call *call = context;
     (void) error;
-    call->callback.scope (call->context, outcome_of (outcome),
+    call->callback.scope (call->context, store_outcome_of (outcome),
                           outcome == DB_OK ? results[0] : NULL);
 }
 
@@ -345,7 +335,7 @@ store_signing_keys_done (void *context, enum db_outcome outcome, PGresult *const
     cleanup_free struct call *call = context;
     (void) error;
     if (outcome != DB_OK) {
-        call->callback.keys (call->context, outcome_of (outcome), NULL, 0);
+        call->callback.keys (call->context, store_outcome_of (outcome), NULL, 0);
         return;
     }
     int rows = PQntuples (results[0]);
@@ -378,7 +368,7 @@ store_done (void *context, enum db_outcome outcome, PGresult *const *results,
     cleanup_free struct call *call = context;
     (void) results;
     (void) error;
-    call->callback.done (call->context, outcome_of (outcome));
+    call->callback.done (call->context, store_outcome_of (outcome));
 }
 
 void

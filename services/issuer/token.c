@@ -23,7 +23,7 @@ static const struct grant_type grant_types[] = {
     {"authorization_code", JETON__V1__GRANT_TYPE__GRANT_TYPE_AUTHORIZATION_CODE, KIND (WEBAPP),
      NULL},
     {"refresh_token", JETON__V1__GRANT_TYPE__GRANT_TYPE_REFRESH_TOKEN,
-     KIND (SALES_CHANNEL) | KIND (WEBAPP), NULL},
+     KIND (SALES_CHANNEL) | KIND (WEBAPP), grant_refresh},
 };
 
 // ---- answers -------------------------------------------------------------------------------------------------------
@@ -117,8 +117,8 @@ token_deny (struct asking *asking, Jeton__V1__GrantReason reason, enum token_err
     reply_error (asking, error, retry_ms, text);
 }
 
-void
-token_give (struct asking *asking)
+bool
+token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__TokenReply *reply_r)
 {
     struct issuer *issuer = request_owner (asking->request);
     struct access access = {
@@ -129,26 +129,43 @@ token_give (struct asking *asking)
         .life_s = asking->client.life_s,
     };
     struct error error;
-    char jti[ACCESS_JTI_SIZE];
-    char *jwt = access_sign (issuer, &access, jti, &error);
+    char *jwt = access_sign (issuer, &access, jti_r, &error);
     if (!jwt) {
         log_error ("a token could not be signed", "request", request_correlation (asking->request),
                    "error", error.text, NULL);
         token_refuse (asking, TOKEN_UNAVAILABLE, "the token could not be signed");
-        return;
+        return false;
     }
-    if (token_counted (asking, JETON__V1__GRANT_REASON__GRANT_REASON_OK, jti)) {
-        Jeton__V1__TokenReply reply = JETON__V1__TOKEN_REPLY__INIT;
-        issuer->stats.grants++;
-        reply.status = 200;
-        reply.access_token = jwt;
-        reply.token_type = (char *) "Bearer";
-        reply.expires_in = access.life_s;
-        reply.scope = (char *) asking->scope->text;
-        request_reply (asking->request, &reply.base);
-    }
+    *reply_r = (Jeton__V1__TokenReply) JETON__V1__TOKEN_REPLY__INIT;
+    reply_r->status = 200;
+    reply_r->access_token = arena_strdup (request_arena (asking->request), jwt);
+    reply_r->token_type = (char *) "Bearer";
+    reply_r->expires_in = access.life_s;
+    reply_r->scope = (char *) asking->scope->text;
     sodium_memzero (jwt, strlen (jwt));
     free (jwt);
+    if (!reply_r->access_token)
+        token_no_memory (asking);
+    return reply_r->access_token != NULL;
+}
+
+void
+token_answer (struct asking *asking, const char *jti, const Jeton__V1__TokenReply *reply)
+{
+    struct issuer *issuer = request_owner (asking->request);
+    if (!token_counted (asking, JETON__V1__GRANT_REASON__GRANT_REASON_OK, jti))
+        return;
+    issuer->stats.grants++;
+    request_reply (asking->request, &reply->base);
+}
+
+void
+token_give (struct asking *asking)
+{
+    char jti[ACCESS_JTI_SIZE];
+    Jeton__V1__TokenReply reply;
+    if (token_sign (asking, jti, &reply))
+        token_answer (asking, jti, &reply);
 }
 
 // ---- what comes before the grant -----------------------------------------------------------------------------------
@@ -221,7 +238,8 @@ token_check (struct asking *asking)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "grant_type is required");
     else if (!asking->type || !asking->type->run)
         token_refuse (asking, TOKEN_UNSUPPORTED_GRANT_TYPE,
-                      "this grant_type is not given: it must be client_credentials or password");
+                      "this grant_type is not given: it must be client_credentials, "
+                      "password or refresh_token");
     else if ((unsigned) message->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "environment must be live or test");
     else

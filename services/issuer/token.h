@@ -8,6 +8,9 @@
 #include "services/issuer/grant.h"
 #include "services/issuer/issuer.h"
 #include "services/issuer/store.h"
+#include <sodium.h>
+
+enum { ACCESS_JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_URLSAFE_NO_PADDING) };
 
 struct asking;
 
@@ -33,7 +36,8 @@ struct asking {
     struct store_client client;         // texts in the arena
     bool right;                         // it proved itself, as far as its kind can
     int64_t customer, customer_group;   // whom the token stands for; 0: the client itself, no group
-    const struct asking_scope *scope;   // asking_scope.h: what is granted
+    const char *granted; // by a refresh token: the scope is of that at most; NULL: it is none
+    const struct asking_scope *scope; // asking_scope.h: what is granted
 };
 
 // One grant, by its grant_type.
@@ -64,7 +68,12 @@ void token_refuse (struct asking *asking, enum token_error error, const char *fo
 // token_deny (asking, reason, error, retry_ms, format, …): Counts the refusal, then ends the request with it; with 503, if it cannot be counted (R39).
 void token_deny (struct asking *asking, Jeton__V1__GrantReason reason, enum token_error error,
                  int64_t retry_ms, const char *format, ...) __attribute__ ((format (printf, 5, 6)));
-// token_give (asking): Signs an access token of the asking's client and scope, counts it, and ends the request with it.
+// token_sign (asking, jti_r, reply_r): Signs an access token of the asking's client and scope; reply_r has it, and what is said of it: texts in the arena. False: the request has been answered.
+bool token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__TokenReply *reply_r)
+    __attribute__ ((warn_unused_result));
+// token_answer (asking, jti, reply): Counts what is given, then ends the request with it; with 503, if it cannot be counted (R39).
+void token_answer (struct asking *asking, const char *jti, const Jeton__V1__TokenReply *reply);
+// token_give (asking): Both.
 void token_give (struct asking *asking);
 // token_no_memory (asking): Ends the request: it needs more than its arena has.
 void token_no_memory (struct asking *asking);
@@ -75,7 +84,9 @@ bool token_client_check (struct asking *asking) __attribute__ ((warn_unused_resu
 void client_authenticate (struct asking *asking);
 
 // The grants. grant_client_credentials (asking): for the client itself (grant_client.c). grant_password (asking): for a customer (grant_password.c).
+// grant_refresh (asking): for whom a refresh token was given (grant_refresh.c).
 void grant_client_credentials (struct asking *asking);
 void grant_password (struct asking *asking);
+void grant_refresh (struct asking *asking);
 
 #endif

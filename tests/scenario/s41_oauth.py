@@ -136,7 +136,10 @@ def table(system):
     refused(system, 400, "unauthorized_client", "client_credentials", **credentials(system, "desk"))
     for name in ("erp", "desk"):
         refused(system, 400, "unauthorized_client", "password", **credentials(system, name, grant_type="password", username="a@b", password="x"))
-    for grant in ("authorization_code", "refresh_token", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Client_Credentials", "x"):
+    refused(system, 400, "unauthorized_client", "refresh_token", **credentials(system, "erp", grant_type="refresh_token", refresh_token="x"))
+    for name in ("shop", "desk"):
+        refused(system, 400, "invalid_grant", **credentials(system, name, grant_type="refresh_token", refresh_token="x"))
+    for grant in ("authorization_code", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Client_Credentials", "x"):
         for name in ("shop", "erp", "desk"):
             refused(system, 400, "unsupported_grant_type", **credentials(system, name, grant_type=grant))
     refused(system, 400, "invalid_request", "grant_type", **credentials(system, "erp", grant_type=""))
@@ -363,7 +366,7 @@ def password(system):
     trade = a.ok("CreateClient", account_id=system.account, name="trade", kind=SALES_CHANNEL, market_id=system.markets["b2b"].id, scopes=["module:orders:write"])
     system.clients["trade"], system.secrets["trade"] = trade.client.id, ""
     reply = ask(system, **by_password(system, "shop", username=BUYER.upper()))
-    expect_equal((reply.status, reply.expires_in, reply.refresh_token), (200, 14400, ""), reply.error_description)
+    expect_equal((reply.status, reply.expires_in, reply.refresh_token[:12]), (200, 14400, "jtn_refresh_"), reply.error_description)
     claims = decode(reply.access_token.split(".")[1])
     expect_equal((claims["sub"], claims["client_id"], claims["client_kind"], claims["markets"]),
                  (buyer, system.clients["shop"], "sales_channel", [system.markets["eu"].number]))

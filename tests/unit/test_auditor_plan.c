@@ -168,6 +168,34 @@ START_TEST (test_revocations_expire)
 }
 END_TEST
 
+// And refresh tokens, an hour after they have expired; their families an hour later (R18, R42).
+START_TEST (test_refresh_tokens_expire)
+{
+    const struct db_statement *row = store_statements;
+    while (strcmp (row->name, "auditor_changes_trim") != 0)
+        row++;
+    postgres_run (
+        pg,
+        "INSERT INTO accounts (number, name) VALUES (77, 'a');"
+        "INSERT INTO clients (number, account, name, kind, access_token_life_s)"
+        " VALUES (77, 77, 'c', 2, 7200);"
+        "INSERT INTO customers (number, account, email) VALUES (77, 77, 'c@x');"
+        "INSERT INTO refresh_families (account, client, customer, environment, scope, generation, "
+        "live,"
+        " expires_at, jti, access_expires_at) SELECT 77, 77, 77, 1, '', 0, sha256 (n::text::bytea),"
+        " now () - make_interval (mins => n), n, now () FROM generate_series (-60, 179) n;"
+        "INSERT INTO refresh_tokens (digest, family, jti, access_expires_at, expires_at)"
+        " SELECT live, number, jti, access_expires_at, expires_at FROM refresh_families");
+    for (int i = 0; i < 3; i++)
+        PQclear (plan_result (pg, row, "0, 50"));
+    PGresult *left = PQexec (pg, "SELECT (SELECT count (*) FROM refresh_tokens),"
+                                 " (SELECT count (*) FROM refresh_families)");
+    ck_assert_str_eq (PQgetvalue (left, 0, 0), "120");
+    ck_assert_str_eq (PQgetvalue (left, 0, 1), "180");
+    PQclear (left);
+}
+END_TEST
+
 static void
 fill_use (void)
 {
@@ -218,6 +246,7 @@ add (Suite *suite)
     tcase_add_test (tcase, test_prefix);
     tcase_add_test (tcase, test_use);
     tcase_add_test (tcase, test_revocations_expire);
+    tcase_add_test (tcase, test_refresh_tokens_expire);
     suite_add_tcase (suite, tcase);
 }
 

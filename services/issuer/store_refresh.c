@@ -1,0 +1,179 @@
+#include "services/issuer/store_refresh.h"
+
+#include "common/log/log.h"
+#include "common/memory/memory.h"
+#include "common/token/id.h"
+#include "services/issuer/statements.h"
+
+#include <stdlib.h>
+
+// What a statement's answer goes back to.
+struct call {
+    union {
+        store_refresh_callback *found;
+        store_done_callback *done;
+        store_refresh_erase_callback *erased;
+    } callback;
+    void *context;
+};
+
+static struct call *
+call_new (void *context)
+{
+    struct call *call = xcalloc (1, sizeof *call);
+    call->context = context;
+    return call;
+}
+
+static void
+call_done (void *context, enum db_outcome outcome, PGresult *const *results,
+           const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    (void) results;
+    (void) error;
+    call->callback.done (call->context, store_outcome_of (outcome));
+}
+
+void
+store_refresh_begin (struct db *db, const struct store_client *client,
+                     const struct store_refresh *family, const struct store_refresh_pair *pair,
+                     store_done_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, client->account);
+    db_param_int (&params, client->number);
+    db_param_int (&params, family->customer);
+    db_param_int (&params, family->environment);
+    db_param_text (&params, family->scope);
+    db_param_bytes (&params, pair->digest, sizeof pair->digest);
+    db_param_text (&params, pair->jti);
+    db_param_int (&params, pair->access_expires_at);
+    db_param_int (&params, family->generation);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, REFRESH_BEGIN, &params, call_done, call);
+}
+
+// A number that has a display id.
+static bool
+get_number (const PGresult *result, int column, int64_t *number_r)
+{
+    return db_get_int (result, 0, column, number_r) && *number_r >= 1 && *number_r <= ID_NUMBER_MAX;
+}
+
+static bool
+refresh_from_row (const PGresult *result, struct store_refresh *refresh_r)
+{
+    return db_get_int (result, 0, 0, &refresh_r->family) &&
+           get_number (result, 1, &refresh_r->client) &&
+           get_number (result, 2, &refresh_r->customer) &&
+           db_get_int (result, 0, 3, &refresh_r->customer_group) &&
+           db_get_text (result, 0, 4, &refresh_r->email) &&
+           db_get_int (result, 0, 5, &refresh_r->revision) &&
+           db_get_bool (result, 0, 6, &refresh_r->active) &&
+           db_get_int (result, 0, 7, &refresh_r->environment) && refresh_r->environment >= 1 &&
+           refresh_r->environment <= 2 && db_get_text (result, 0, 8, &refresh_r->scope) &&
+           db_get_int (result, 0, 9, &refresh_r->generation) &&
+           db_get_bool (result, 0, 10, &refresh_r->ended) &&
+           db_get_bool (result, 0, 11, &refresh_r->used) &&
+           (PQgetisnull (result, 0, 12) ||
+            db_get_bytes (result, 0, 12, refresh_r->reply, sizeof refresh_r->reply,
+                          &refresh_r->reply_size));
+}
+
+static void
+refresh_found (void *context, enum db_outcome outcome, PGresult *const *results,
+               const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    cleanup_free struct store_refresh *refresh = xcalloc (1, sizeof *refresh);
+    (void) error;
+    if (outcome != DB_OK) {
+        call->callback.found (call->context, store_outcome_of (outcome), NULL);
+    } else if (PQgetisnull (results[0], 0, 0)) {
+        call->callback.found (call->context, STORE_NOT_FOUND, NULL);
+    } else if (!refresh_from_row (results[0], refresh)) {
+        log_error ("a refresh token's row makes no sense", "family", PQgetvalue (results[0], 0, 0),
+                   NULL);
+        call->callback.found (call->context, STORE_FAILED, NULL);
+    } else {
+        call->callback.found (call->context, STORE_OK, refresh);
+    }
+}
+
+void
+store_refresh_find (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE], int64_t replay_s,
+                    store_refresh_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
+    db_param_int (&params, replay_s);
+    struct call *call = call_new (context);
+    call->callback.found = callback;
+    db_call (db, REFRESH_FIND, &params, refresh_found, call);
+}
+
+static void
+refresh_rotated (void *context, enum db_outcome outcome, PGresult *const *results,
+                 const struct db_error *error)
+{
+    int64_t n = 0;
+    if (outcome == DB_OK && (!db_get_int (results[0], 0, 0, &n) || n == 0))
+        outcome = DB_CONFLICT;
+    call_done (context, outcome, results, error);
+}
+
+void
+store_refresh_rotate (struct db *db, int64_t family, const uint8_t digest[TOKEN_DIGEST_SIZE],
+                      const struct store_refresh_pair *pair, const uint8_t *reply, size_t size,
+                      store_done_callback *callback, void *context)
+{
+    struct db_params params = {.lock_order = family};
+    db_param_int (&params, family);
+    db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
+    db_param_bytes (&params, reply, size);
+    db_param_bytes (&params, pair->digest, sizeof pair->digest);
+    db_param_text (&params, pair->jti);
+    db_param_int (&params, pair->access_expires_at);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, REFRESH_ROTATE, &params, refresh_rotated, call);
+}
+
+void
+store_refresh_revoke (struct db *db, int64_t family, const uint8_t *record, size_t size,
+                      store_done_callback *callback, void *context)
+{
+    struct db_params params = {.lock_order = family};
+    db_param_int (&params, family);
+    db_param_bytes (&params, record, size);
+    db_param_int (&params, STORE_REFRESH_JWTS_MAX);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, REFRESH_REVOKE, &params, call_done, call);
+}
+
+static void
+refresh_erased (void *context, enum db_outcome outcome, PGresult *const *results,
+                const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    int64_t n = 0;
+    (void) error;
+    if (outcome == DB_OK && !db_get_int (results[0], 0, 0, &n))
+        outcome = DB_FAILED;
+    call->callback.erased (call->context, store_outcome_of (outcome), n);
+}
+
+void
+store_refresh_erase (struct db *db, int64_t replay_s, int64_t limit,
+                     store_refresh_erase_callback *callback, void *context)
+{
+    struct db_params params = {.lock_order = INT64_MAX}; // what it locks, others wait for last
+    db_param_int (&params, replay_s);
+    db_param_int (&params, limit);
+    struct call *call = call_new (context);
+    call->callback.erased = callback;
+    db_call (db, REFRESH_ERASE, &params, refresh_erased, call);
+}
