@@ -3,6 +3,7 @@
 #include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/token/id.h"
+#include "services/issuer/refresh.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/token.h"
 
@@ -18,6 +19,7 @@ struct revoking {
     struct asking *asking;
     bool refreshed; // the token's key was not known, and the keys have been read again
     struct store_jwt jwt;
+    struct feed_change change; // that validators are told of
 };
 
 static void revoke_proven (struct asking *asking);
@@ -110,6 +112,8 @@ revoke_store (struct revoking *revoking)
         token_no_memory (asking);
         return;
     }
+    revoking->change = (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN,
+                                            jwt_number (revoking->jwt.jti), revoking->jwt.account};
     size_t size;
     uint8_t *record =
         audit_pack (asking->request,
@@ -141,6 +145,58 @@ revoke_keys_read (void *context, bool loaded)
         token_refuse (asking, TOKEN_UNAVAILABLE, "the signing keys could not be read");
 }
 
+// A refresh token: with it go all that came of the same sign-in (RFC 7009 section 2.1).
+static void
+refresh_found (void *context, enum store_outcome outcome, const struct store_refresh *refresh)
+{
+    struct revoking *revoking = context;
+    struct asking *asking = revoking->asking;
+    struct issuer *issuer = request_owner (asking->request);
+    if (outcome != STORE_OK && outcome != STORE_NOT_FOUND) {
+        token_refuse (asking, TOKEN_UNAVAILABLE,
+                      "the token could not be looked up: the database is not available");
+        return;
+    }
+    if (!refresh || refresh->client != asking->number || refresh->ended) {
+        revoke_reply (asking->request);
+        return;
+    }
+    char customer[ID_SIZE], account[ID_SIZE];
+    id_format ("CUS", refresh->customer, customer);
+    id_format ("ACC", asking->client.account, account);
+    revoking->change = (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT,
+                                            refresh->customer, asking->client.account};
+    size_t size;
+    uint8_t *record = audit_pack (
+        asking->request,
+        &(struct audit_change){
+            .event = "platform.customers.refresh_token.revoked",
+            .summary = "A client revoked a refresh token: all that came of the customer's sign-in",
+            .object_type = "customer",
+            .object_id = customer,
+            .object_name = refresh->email,
+            .account_id = account,
+            .revision = refresh->revision,
+        },
+        &size);
+    if (record)
+        store_refresh_revoke (issuer->process.db, refresh->family, record, size, revoke_done,
+                              revoking);
+    else
+        token_no_memory (asking);
+}
+
+static void
+revoke_refresh (struct revoking *revoking)
+{
+    struct issuer *issuer = request_owner (revoking->asking->request);
+    const char *value = revoking->message->token;
+    uint8_t digest[TOKEN_DIGEST_SIZE];
+    token_value_digest (value, strlen (value), digest);
+    store_refresh_find (issuer->process.db, digest, issuer->settings.refresh_replay_s,
+                        refresh_found, revoking);
+}
+
 static void
 revoke_proven (struct asking *asking)
 {
@@ -149,6 +205,13 @@ revoke_proven (struct asking *asking)
     const char *token = revoking->message->token;
     size_t length = strlen (token);
     json_t *claims = NULL;
+    if (strncmp (token, REFRESH_PREFIX, strlen (REFRESH_PREFIX)) == 0) {
+        if (refresh_looks_right (token))
+            revoke_refresh (revoking);
+        else
+            revoke_reply (asking->request);
+        return;
+    }
     if (strncmp (token, "jtn_", 4) == 0) {
         token_refuse (asking, TOKEN_UNSUPPORTED_TOKEN_TYPE,
                       "an API token is deleted or disabled by who manages it");
@@ -174,18 +237,17 @@ revoke_done (void *context, enum store_outcome outcome)
     struct revoking *revoking = context;
     struct asking *asking = revoking->asking;
     struct issuer *issuer = request_owner (asking->request);
-    const struct feed_change change = {JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN,
-                                       jwt_number (revoking->jwt.jti), revoking->jwt.account};
     switch (outcome) {
     case STORE_OK:
-        feed_tell (issuer->feed, &change);
+        feed_tell (issuer->feed, &revoking->change);
         issuer->stats.revocations++;
-        log_info ("access token revoked", "request", request_correlation (asking->request), "jti",
-                  revoking->jwt.jti, "client", asking->message->client_id, NULL);
+        log_info ("token revoked", "request", request_correlation (asking->request), "jti",
+                  revoking->jwt.jti ? revoking->jwt.jti : "", "client", asking->message->client_id,
+                  NULL);
         revoke_reply (asking->request);
         return;
     case STORE_UNCERTAIN:
-        feed_tell_unsure (issuer->feed, &change);
+        feed_tell_unsure (issuer->feed, &revoking->change);
         token_refuse (asking, TOKEN_UNAVAILABLE,
                       "the connection to the database was lost: the token may be revoked; repeat "
                       "it to be sure");

@@ -164,6 +164,26 @@ def reuse(system):
     oracle(system)
 
 
+@test("a client gives a refresh token back: all that came of the sign-in goes with it; another client's stays (R25, R36)")
+def given_back(system):
+    for used in (False, True):
+        first = sign_in(system)
+        second = good(system, first.refresh_token)
+        token = (first if used else second).refresh_token
+        for name, wanted in (("other", 200), ("shop", 200), ("shop", 200)):
+            message = issuer.RevokeRequest(token=token, **system.clients[name])
+            reply = system.issuers[1].call("jeton.v1.Issuer/Revoke", message, timeout=25, timeout_ms=int(20000 * SLOW))
+            expect_equal(issuer.RevokeReply.FromString(reply.body).status, wanted)
+            if name == "other":
+                second = good(system, second.refresh_token)
+                token = token if used else second.refresh_token
+        refused(system, second.refresh_token)
+        for reply in (first, second):
+            wait_for(lambda: reason(system, reply.access_token) == "REVOKED", 5, "its access tokens")
+    settled(system)
+    expect_equal(system.sql("select count(*) from trail where event = 'platform.customers.refresh_token.revoked'"), "2")
+
+
 @test("the scope may be less than was granted, never more, and is the same again afterwards (R14)")
 def scope(system):
     value = sign_in(system, scope=f"{system.location} {system.market} module:orders:read").refresh_token
