@@ -68,17 +68,21 @@ scope_modules_parse (const char *text, size_t size, struct scope_modules *module
     }
     for (size_t i = 0; i < size;) {
         size_t length = 0;
+        const char *wrong = NULL;
         while (i + length < size && text[i + length] != ' ')
             length++;
-        if (length >= PREFIX_LENGTH && memcmp (text + i, prefix, PREFIX_LENGTH) == 0) {
-            const char *wrong = take (modules_r, text + i, length);
-            if (wrong) {
-                char part[SCOPE_PART_SIZE];
-                scope_part_show (text + i, length, part);
-                error_set (error_r, "\"%s\" %s", part, wrong);
-                return false;
-            }
-        } else if (length > 0) {
+        bool module = length >= PREFIX_LENGTH && memcmp (text + i, prefix, PREFIX_LENGTH) == 0;
+        if (module)
+            wrong = take (modules_r, text + i, length);
+        else if (length > 0 && memchr (text + i, '\0', length))
+            wrong = "has a NUL byte"; // which would end rest_r
+        if (wrong) {
+            char part[SCOPE_PART_SIZE];
+            scope_part_show (text + i, length, part);
+            error_set (error_r, "\"%s\" %s", part, wrong);
+            return false;
+        }
+        if (!module && length > 0) {
             if (used > 0)
                 rest_r[used++] = ' ';
             memcpy (rest_r + used, text + i, length);

@@ -29,7 +29,7 @@ struct scope_modules {
 const char *scope_module_parse (const char *part, size_t length, struct scope_module *module_r);
 
 // scope_modules_parse (text, size, modules_r, rest_r, error_r): Take the parts that begin with "module:" out of a scope text. rest_r gets the other parts, for
-// scope_parse, separated by a space each. False: the text is longer than SCOPE_TEXT_MAX, or one of these parts is wrong; the error names it, as that of scope_parse.
+// scope_parse, separated by a space each. False: the text is longer than SCOPE_TEXT_MAX or has a NUL byte, or one of these parts is wrong; the error names it, as that of scope_parse.
 bool scope_modules_parse (const char *text, size_t size, struct scope_modules *modules_r,
                           char rest_r[SCOPE_TEXT_MAX + 1], struct error *error_r)
     __attribute__ ((warn_unused_result));

@@ -336,6 +336,8 @@ START_TEST (test_modules_bounds)
     ck_assert (scope_modules_parse (text, strlen (text), &modules, rest, &error));
     memset (text, 'x', SCOPE_TEXT_MAX + 1);
     ck_assert (!scope_modules_parse (text, SCOPE_TEXT_MAX + 1, &modules, rest, &error));
+    ck_assert (!scope_modules_parse ("market:1 \0market:2", 18, &modules, rest, &error));
+    ck_assert_str_eq (error.text, "\"?market:2\" has a NUL byte");
     ck_assert (scope_modules_parse (text, SCOPE_TEXT_MAX, &modules, rest, &error));
     ck_assert_uint_eq (strlen (rest), SCOPE_TEXT_MAX);
 }
