@@ -1,7 +1,5 @@
 // refresh_token (RFC 6749 section 6, RFC 9700 section 4.14): a refresh token is used once, and gives the next one of its family (R19).
-#include "common/audit/record.h"
 #include "common/log/log.h"
-#include "common/token/id.h"
 #include "services/issuer/asking_scope.h"
 #include "services/issuer/refresh.h"
 
@@ -104,29 +102,10 @@ static void
 refresh_reused (struct refreshing *refreshing, const struct store_refresh *refresh)
 {
     struct asking *asking = refreshing->asking;
-    struct issuer *issuer = request_owner (asking->request);
-    char customer[ID_SIZE], account[ID_SIZE];
-    id_format ("CUS", refresh->customer, customer);
-    id_format ("ACC", asking->client.account, account);
-    size_t size;
-    uint8_t *record = audit_pack (
-        asking->request,
-        &(struct audit_change){
-            .event = "platform.customers.refresh_token.reused",
-            .summary = "A refresh token was used a second time: all that came of the customer's "
-                       "sign-in was revoked",
-            .object_type = "customer",
-            .object_id = customer,
-            .object_name = refresh->email,
-            .account_id = account,
-            .revision = refresh->revision,
-        },
-        &size);
-    if (record)
-        store_refresh_revoke (issuer->process.db, refresh->family, record, size, refresh_revoked,
-                              refreshing);
-    else
-        token_no_memory (asking);
+    refresh_end_family (asking, refresh, "platform.customers.refresh_token.reused",
+                        "A refresh token was used a second time: all that came of the customer's "
+                        "sign-in was revoked",
+                        refresh_revoked, refreshing);
 }
 
 // A token that is good: what shall the next one be for?

@@ -1,7 +1,9 @@
 #include "services/issuer/refresh.h"
 
+#include "common/audit/record.h"
 #include "common/memory/memory.h"
 #include "common/net/alarm.h"
+#include "common/token/id.h"
 #include "services/issuer/asking_scope.h"
 
 #include <stdlib.h>
@@ -92,6 +94,32 @@ refresh_begin (struct asking *asking)
     if (beginning->pair)
         store_refresh_begin (issuer->process.db, &asking->client, &family, &beginning->pair->stored,
                              refresh_begun, beginning);
+}
+
+void
+refresh_end_family (struct asking *asking, const struct store_refresh *refresh, const char *event,
+                    const char *summary, store_done_callback *callback, void *context)
+{
+    const struct issuer *issuer = request_owner (asking->request);
+    char customer[ID_SIZE], account[ID_SIZE];
+    id_format ("CUS", refresh->customer, customer);
+    id_format ("ACC", asking->client.account, account);
+    size_t size;
+    uint8_t *record = audit_pack (asking->request,
+                                  &(struct audit_change){
+                                      .event = event,
+                                      .summary = summary,
+                                      .object_type = "customer",
+                                      .object_id = customer,
+                                      .object_name = refresh->email,
+                                      .account_id = account,
+                                      .revision = refresh->revision,
+                                  },
+                                  &size);
+    if (record)
+        store_refresh_revoke (issuer->process.db, refresh->family, record, size, callback, context);
+    else
+        token_no_memory (asking);
 }
 
 // ---- replies are forgotten -----------------------------------------------------------------------------------------

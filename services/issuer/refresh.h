@@ -1,4 +1,4 @@
-// Refresh tokens (R17-R19): what they look like, and how families begin and are forgotten. How one is used: grant_refresh.c.
+// Refresh tokens (R17-R19): what they look like, and how families begin, end and are forgotten. How one is used: grant_refresh.c.
 //
 //     "jtn_refresh_" base64url (32 random bytes)     55 characters
 //
@@ -31,6 +31,12 @@ struct refresh_pair *refresh_pair_make (struct asking *asking) __attribute__ ((w
 
 // refresh_begin (asking): Both, for a customer who has signed in: ends the request with them.
 void refresh_begin (struct asking *asking);
+
+// refresh_end_family (asking, refresh, event, summary, callback, context): Revokes the family of `refresh`, which is the asking's client's, with a trail record of its customer.
+// The callback is store_refresh_revoke's; without memory there is none, and the request has been answered.
+void refresh_end_family (struct asking *asking, const struct store_refresh *refresh,
+                         const char *event, const char *summary, store_done_callback *callback,
+                         void *context);
 
 // What keeps replies no longer than the setting refresh_replay_s says: it erases them, whichever issuer wrote them.
 struct refresh_eraser;

@@ -151,7 +151,6 @@ refresh_found (void *context, enum store_outcome outcome, const struct store_ref
 {
     struct revoking *revoking = context;
     struct asking *asking = revoking->asking;
-    struct issuer *issuer = request_owner (asking->request);
     if (outcome != STORE_OK && outcome != STORE_NOT_FOUND) {
         token_refuse (asking, TOKEN_UNAVAILABLE,
                       "the token could not be looked up: the database is not available");
@@ -161,29 +160,11 @@ refresh_found (void *context, enum store_outcome outcome, const struct store_ref
         revoke_reply (asking->request);
         return;
     }
-    char customer[ID_SIZE], account[ID_SIZE];
-    id_format ("CUS", refresh->customer, customer);
-    id_format ("ACC", asking->client.account, account);
     revoking->change = (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT,
                                             refresh->customer, asking->client.account};
-    size_t size;
-    uint8_t *record = audit_pack (
-        asking->request,
-        &(struct audit_change){
-            .event = "platform.customers.refresh_token.revoked",
-            .summary = "A client revoked a refresh token: all that came of the customer's sign-in",
-            .object_type = "customer",
-            .object_id = customer,
-            .object_name = refresh->email,
-            .account_id = account,
-            .revision = refresh->revision,
-        },
-        &size);
-    if (record)
-        store_refresh_revoke (issuer->process.db, refresh->family, record, size, revoke_done,
-                              revoking);
-    else
-        token_no_memory (asking);
+    refresh_end_family (asking, refresh, "platform.customers.refresh_token.revoked",
+                        "A client revoked a refresh token: all that came of the customer's sign-in",
+                        revoke_done, revoking);
 }
 
 static void
