@@ -18,7 +18,7 @@ enum {
     RPC_CLIENT_CREDIT = 64,           // of a stream that does not say
     RPC_CLIENT_FRAME_LIMIT = 9 << 20, // of a reply: a server's RPC_REPLY_LIMIT and its envelope
     RPC_CLIENT_ARENA_LIMIT = 64 << 20,
-    RPC_CLIENT_TRIES = 2, // of a call of which nothing was done, or that is idempotent
+    RPC_CLIENT_TRIES = 2, // of a call that is lost; one that is refused goes on regardless
 };
 
 // What stands in one place of `endpoints`.

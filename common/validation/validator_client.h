@@ -5,7 +5,8 @@
 // home where the options say so (each token's validator, by rendezvous hashing of its value), at most VALIDATIONS_GATHERED in a frame.
 //
 // Every call ends for itself, as a call of rpc_client that is idempotent and has the token's value as its key: it has a deadline of its own; when its
-// connection is lost, or the validator says UNAVAILABLE, it is sent once more, to the validator that is its home then. Where one of a frame is refused
+// connection is lost, or the validator says UNAVAILABLE, it is sent once more, to the validator that is its home then; when that says UNAVAILABLE too, to others, as long as
+// there is one that has not said so of late. Where one of a frame is refused
 // for what it is (INVALID_ARGUMENT, which the validator says of the frame), each of them is sent again by itself. None waits for another: what a validator
 // does not have in memory it leaves unanswered (only_known), and such are sent again together.
 #ifndef JETON_VALIDATOR_CLIENT_H
