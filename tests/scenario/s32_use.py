@@ -39,11 +39,6 @@ def sums(system, module):
     return {validator.Reason.Name(int(r.split("|")[0]))[7:].lower(): int(r.split("|")[1]) for r in rows.splitlines()}
 
 
-def spool(system, name):
-    path = system.path(f"{name}.use")
-    return [f for f in os.listdir(path) if f.endswith(".use")] if os.path.isdir(path) else []
-
-
 def batch(system, module, n, addresses=None, value=None):
     requests = [validator.ValidateRequest(token=value or system.value, module=module, client_address=addresses(i) if addresses else "")
                 for i in range(n)]
@@ -55,6 +50,7 @@ class Caller:
 
     def __init__(self, system, name, module, seed):
         self.system, self.module, self.random = system, module, random.Random(seed)
+        self.service = system[name]
         self.dealer = wire.Dealer(system, system[name], "caller")
         self.sent, self.answered, self.ending = 0, {}, False
         self.thread = threading.Thread(target=self.run)
@@ -66,13 +62,18 @@ class Caller:
             request = batch(self.system, self.module, n, lambda i: f"192.0.2.{i % 8}")
             for other in request.requests[::3]:
                 other.token = "jtn_live_nonsense"
-            sent = self.dealer.send("jeton.v1.Validator/ValidateBatch", request, timeout_ms=2000)
+            process = self.service.process
+            sent = self.dealer.send("jeton.v1.Validator/ValidateBatch", request, timeout_ms=int(60000 * SLOW))
             self.sent += n
             # One that was lost with its process is not sent again: it may have been counted, and it was not answered.
-            while (reply := self.dealer.receive(0.5)) is not None and reply.id != sent:
-                self.take(reply)
-            if reply is not None:
-                self.take(reply)
+            reply = None
+            while (reply is None or reply.id != sent) and self.service.process is process and self.service.running():
+                reply = self.dealer.receive(0.1)
+                if reply is not None:
+                    self.take(reply)
+        # What was sent to a process that was not there yet has been answered since.
+        while (reply := self.dealer.receive(1)) is not None:
+            self.take(reply)
 
     def take(self, reply):
         if reply.code == envelope.CODE_OK:
@@ -252,7 +253,7 @@ def killed(system):
             if i == 4:
                 for name in ("auditor", "auditor2"):
                     system[name].kill()
-                wait_for(lambda: len(spool(system, "validator")) > 2, 30, "segments that wait")
+                wait_for(lambda: len(system["validator"].spooled()) > 2, 30, "segments that wait")
                 for name in ("auditor", "auditor2"):
                     system[name].start()
                 continue
@@ -266,7 +267,7 @@ def killed(system):
     for caller in callers:
         for reason, n in caller.answered.items():
             answered[reason] = answered.get(reason, 0) + n
-    wait_for(lambda: not spool(system, "validator") and not spool(system, "validator2"), 60, "empty spools")
+    wait_for(lambda: not system["validator"].spooled() and not system["validator2"].spooled(), 60, "empty spools")
     counted, sent = sums(system, "faults"), sum(c.sent for c in callers)
     expect(answered.get("module_not_granted", 0) > 500 and answered.get("malformed", 0) > 200, f"answers: {answered}")
     for reason, n in answered.items():
@@ -306,7 +307,7 @@ def full_refuses(system):
     small.start(wait=False)
     for name in ("auditor", "auditor2"):
         system[name].start()
-    wait_for(lambda: not spool(system, "small"), 30, "an empty spool")
+    wait_for(lambda: not system["small"].spooled(), 30, "an empty spool")
     small.wait_healthy()
     wait_for(lambda: set(ask(50)) == {validator.REASON_MALFORMED}, 20, "answers again")
     answered += 256

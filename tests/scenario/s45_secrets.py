@@ -224,7 +224,7 @@ def written(s):
     yield "a dump with the digests in it", dump(s, "pg_dump", "--table=tokens"), hashlib.sha256(s.values[-1].encode()).digest()
     yield "a dump of the roles", dump(s, "pg_dumpall", "--globals-only"), b"jeton_validator"
     for service in s.services.values():
-        yield f"the log of {service.name}", service.log().encode(), token if service.kind == "admin" else service.endpoint.encode()
+        yield f"the log of {service.name}", service.log().encode(), service.endpoint.encode()
         with open(f"/proc/{service.process.pid}/cmdline", "rb") as f:
             yield f"the command line of {service.name}", f.read(), service.conf_path.encode()
     with open(s.postgres.log, "rb") as f:

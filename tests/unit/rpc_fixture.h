@@ -56,15 +56,19 @@ void fixture_serve (struct fixture *fixture);
 zcert_t *fixture_certificate (const struct keys *keys);
 struct rpc_client *fixture_client (struct fixture *fixture, const struct keys *keys,
                                    const char *endpoints);
-// fixture_until (fixture, done, context): Run the loop until done (context), for 10 s at most. False: it never was.
+// fixture_until (fixture, done, context): Run the loop until done (context), for 40 s at most. False: it never was.
 bool fixture_until (struct fixture *fixture, bool (*done) (void *context), void *context);
-// fixture_pass (fixture, ms): Run the loop for that long.
+// fixture_pass (fixture, ms): Run the loop for that long, in which something must not happen: what must happen is waited for.
 void fixture_pass (struct fixture *fixture, unsigned ms);
+// fixture_connected (fixture, client, n): Run the loop until the client has n connections on which it can send calls; no more and no less.
+bool fixture_connected (struct fixture *fixture, struct rpc_client *client, size_t n);
 
 // fixture_child (fixture, port, health): A second server, in a process of its own, which answers tokens with its port. Before anything
 // else uses ZeroMQ in this process. Returns its process id.
 pid_t fixture_child (struct fixture *fixture, unsigned port, enum rpc_health health);
-// fixture_port (): One that is free now.
+// How late something may come that is promised at a time, on a machine that is busy with other things.
+enum { FIXTURE_LATE_MS = 20000 };
+// fixture_port (): One that is free now, and that no other test that runs now takes.
 unsigned fixture_port (void);
 
 // What a call came to.

@@ -14,6 +14,9 @@ static const struct db_statement statements[] = {
     [GET] = {"get", "SELECT pg_backend_pid (), count (*) FROM t", false},
     [ECHO] = {"echo", "SELECT $1::text, $2::bigint, $3::bool, $4::bytea, $5::text", false},
     [SLEEP] = {"sleep", "SELECT pg_backend_pid () FROM pg_sleep ($1::float8)", false},
+    [GATED] = {"gated", "SELECT pg_backend_pid () FROM pg_advisory_xact_lock_shared (1)", false},
+    [ADD_GATED] = {"add_gated",
+                   "INSERT INTO t (id) SELECT $1::int FROM pg_advisory_xact_lock_shared (1)", true},
     [DIVIDE] = {"divide", "SELECT 1 / $1::int", false},
     [CAST] = {"cast", "SELECT $1::text::bigint", false},
     [FLAKY] = {"flaky", "SELECT flaky ($1::int)", true},
@@ -80,8 +83,8 @@ on_check (struct loop *l, int id, void *argument)
     return condition () || zclock_mono () > deadline ? -1 : 0;
 }
 
-void
-run_until (bool (*wanted) (void), int64_t limit_ms)
+static void
+run_within (bool (*wanted) (void), int64_t limit_ms)
 {
     condition = wanted;
     deadline = zclock_mono () + limit_ms;
@@ -89,6 +92,12 @@ run_until (bool (*wanted) (void), int64_t limit_ms)
     loop_run (loop);
     loop_timer_end (loop, id);
     ck_assert_msg (wanted (), "it did not happen within %lld ms", (long long) limit_ms);
+}
+
+void
+run_until (bool (*wanted) (void))
+{
+    run_within (wanted, 60000);
 }
 
 bool
@@ -119,7 +128,7 @@ never (void)
 void
 run_for (int64_t ms)
 {
-    run_until (never, ms);
+    run_within (never, ms);
 }
 
 // ---- fixtures ------------------------------------------------------------------------------------------------------
@@ -132,7 +141,7 @@ options_new (size_t connections)
                                .connections = connections,
                                .queue_limit = 1000,
                                .group_limit = 100,
-                               .timeout_ms = 3000,
+                               .timeout_ms = 20000,
                                .statements = statements};
 }
 
@@ -140,7 +149,7 @@ void
 open_with (const struct db_options *options)
 {
     db = db_new (loop, resolver, options);
-    run_until (is_ready, 10000);
+    run_until (is_ready);
 }
 
 void
@@ -148,7 +157,7 @@ open_db (size_t connections)
 {
     struct db_options options = options_new (connections);
     open_with (&options);
-    for (int i = 0; i < 500 && db_stats (db)->connects < connections; i++)
+    for (int i = 0; i < 10000 && db_stats (db)->connects < connections; i++)
         run_for (5);
     ck_assert_int_eq (db_stats (db)->connects, connections);
 }
@@ -230,10 +239,36 @@ add_slowly (int id, const char *seconds, struct answer *answer)
     db_call (db, ADD_SLOWLY, &params, on_answer, answer);
 }
 
+static PGconn *gate;
+
+void
+gate_close (void)
+{
+    gate = postgres_connect (&postgres, "postgres", "postgres");
+    postgres_run (gate, "SELECT pg_advisory_lock (1)");
+}
+
+void
+gate_open (void)
+{
+    PQfinish (gate);
+    gate = NULL;
+}
+
+void
+gate_wait (int n)
+{
+    static const char sql[] = "SELECT count (*) FROM pg_locks WHERE locktype = 'advisory'"
+                              " AND NOT granted";
+    for (int i = 0; i < 10000 && atoi (postgres_text (gate, sql)) != n; i++)
+        run_for (5);
+    ck_assert_int_eq (atoi (postgres_text (gate, sql)), n);
+}
+
 void
 wait_idle (void)
 {
-    run_until (is_idle, 30000);
+    run_until (is_idle);
 }
 
 void
@@ -259,7 +294,7 @@ int
 run_suite (const char *name, TCase *tcase)
 {
     log_open (name, LOG_LEVEL_ERROR);
-    alarm (120);
+    alarm (600);
     zsys_handler_set (NULL);
     postgres_start (&postgres);
     Suite *suite = suite_create (name);

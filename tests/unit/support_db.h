@@ -15,6 +15,8 @@ enum statement {
     GET,
     ECHO,
     SLEEP,
+    GATED,
+    ADD_GATED,
     DIVIDE,
     CAST,
     FLAKY,
@@ -47,8 +49,8 @@ struct answer {
 void on_answer (void *context, enum db_outcome outcome, PGresult *const *results,
                 const struct db_error *error);
 
-// run_until (wanted, limit_ms): Run the loop; fails the test when it does not come true. run_for (ms), wait_idle (): likewise.
-void run_until (bool (*wanted) (void), int64_t limit_ms);
+// run_until (wanted): Run the loop; fails the test when it does not come true within a minute. wait_idle (): likewise. run_for (ms): For so long.
+void run_until (bool (*wanted) (void));
 void run_for (int64_t ms);
 void wait_idle (void);
 bool is_ready (void);
@@ -68,6 +70,11 @@ void call_int (enum statement statement, int64_t value, struct answer *answer);
 void call_get (struct answer *answer);
 void call_sleep (const char *seconds, struct answer *answer);
 void add_slowly (int id, const char *seconds, struct answer *answer);
+
+// gate_close (): Calls of GATED and ADD_GATED wait in the database, until gate_open (). gate_wait (n): Run the loop until n of them do.
+void gate_close (void);
+void gate_open (void);
+void gate_wait (int n);
 
 // is (answer, outcome): It has come, once, with this outcome. backend (): The process id of the first connection's.
 void is (const struct answer *answer, enum db_outcome outcome);

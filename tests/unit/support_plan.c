@@ -76,7 +76,7 @@ plan_tests (const char *name, struct postgres *postgres, void (*add) (Suite *sui
     struct error error = {""};
     if (!crypto_start (&error))
         return EXIT_FAILURE;
-    alarm (290);
+    alarm (600);
     postgres_start (postgres);
     Suite *suite = suite_create (name);
     add (suite);

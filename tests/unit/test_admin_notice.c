@@ -436,7 +436,7 @@ main (void)
     log_open ("test_admin_notice", LOG_LEVEL_ERROR);
     if (!crypto_start (&error))
         return EXIT_FAILURE;
-    alarm (120);
+    alarm (600);
     zsys_handler_set (NULL);
     postgres_start (&postgres);
     Suite *suite = suite_create ("admin notice");

@@ -5,27 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+// What comes by itself comes sooner, and calls end later when nothing does.
+enum { LATE_MS = 10000 };
+
 // ---- losses --------------------------------------------------------------------------------------------------------
 
 START_TEST (a_silent_server_is_given_up)
 {
     struct db_options options = options_new (1);
-    options.timeout_ms = 400;
+    options.timeout_ms = 1500;
     open_with (&options);
     pid_t pid = backend ();
     kill (pid, SIGSTOP);
     struct answer write = {0}, waiting = {0}, read = {0};
     int64_t start = zclock_mono ();
     call_int (ADD, 1, &write);
-    run_for (20);
+    run_for (5);
     call_int (ADD, 2, &waiting);
     call_get (&read);
     wait_idle ();
     is (&write, DB_UNCERTAIN);
     is (&waiting, DB_UNAVAILABLE);
     is (&read, DB_UNAVAILABLE);
-    ck_assert_int_lt (zclock_mono () - start, 1000);
-    run_until (is_ready, 2000);
+    ck_assert_int_lt (zclock_mono () - start, LATE_MS);
+    run_until (is_ready);
     struct answer after = {0};
     call_int (ADD, 3, &after);
     wait_idle ();
@@ -39,16 +42,18 @@ START_TEST (a_killed_backend_leaves_writes_uncertain)
     open_db (1);
     pid_t pid = backend ();
     struct answer sent = {0}, waiting = {0};
-    add_slowly (1, "5", &sent);
-    run_for (50);
+    gate_close ();
+    call_int (ADD_GATED, 1, &sent);
+    gate_wait (1);
     call_int (ADD, 2, &waiting);
-    run_for (20);
+    run_for (5);
     kill (pid, SIGKILL);
     wait_idle ();
+    gate_open ();
     is (&sent, DB_UNCERTAIN);
     is (&waiting, DB_UNAVAILABLE);
     ck_assert_int_eq (db_stats (db)->uncertain, 1);
-    run_until (is_ready, 5000);
+    run_until (is_ready);
     struct answer after = {0};
     call_int (ADD, 3, &after);
     wait_idle ();
@@ -58,6 +63,12 @@ END_TEST
 
 static int changes;
 static bool last_change;
+
+static bool
+has_changed (void)
+{
+    return changes > 0;
+}
 
 static void
 on_change (void *context, bool ready)
@@ -73,26 +84,30 @@ START_TEST (a_lost_session_costs_what_it_must)
     changes = 0;
     db_on_change (db, on_change, &changes);
     struct answer write = {0}, read = {0};
-    add_slowly (1, "0.4", &write);
-    run_for (20);
-    call_sleep ("0.3", &read); // on the other one
-    run_for (50);
+    gate_close ();
+    call_int (ADD_GATED, 1, &write);
+    gate_wait (1);
+    db_call (db, GATED, NULL, on_answer, &read); // on the other one
+    gate_wait (2);
     admin ("SELECT pg_terminate_backend (pid) FROM pg_stat_activity WHERE query LIKE 'SELECT "
-           "pg_backend_pid%pg_sleep%'");
-    run_for (100);
+           "pg_backend_pid%advisory%'");
+    run_until (has_changed);
     ck_assert_int_eq (read.calls, 0); // sent once more
+    gate_open ();
+    wait_idle ();
     ck_assert_int_eq (changes, 1);
     ck_assert (last_change);
-    wait_idle ();
     is (&read, DB_OK);
     is (&write, DB_OK);
 
     write = (struct answer){0};
-    add_slowly (3, "5", &write);
-    run_for (50);
+    gate_close ();
+    call_int (ADD_GATED, 3, &write);
+    gate_wait (1);
     admin ("SELECT pg_terminate_backend (pid) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO "
-           "t%pg_sleep%'");
+           "t%advisory%'");
     wait_idle ();
+    gate_open ();
     is (&write, DB_UNCERTAIN);
 }
 END_TEST
@@ -103,24 +118,24 @@ START_TEST (a_stopped_server_comes_back)
     changes = 0;
     db_on_change (db, on_change, &changes);
     postgres_stop (&postgres, SIGINT);
-    run_until (is_not_ready, 1000);
+    run_until (is_not_ready);
     ck_assert (changes > 0 && !last_change);
     struct answer answers[4] = {0};
     int64_t start = zclock_mono ();
     for (int i = 0; i < 4; i++)
         call_int (i % 2 ? GET : ADD, i, &answers[i]);
     wait_idle ();
-    ck_assert_int_lt (zclock_mono () - start, 50);
+    ck_assert_int_lt (zclock_mono () - start, LATE_MS); // and not when their time is over
     for (int i = 0; i < 4; i++)
         is (&answers[i], DB_UNAVAILABLE);
     struct error error;
     ck_assert (!db_ready (db, &error));
-    run_for (500);
+    run_for (300);
     ck_assert (!db_ready (db, &error));
     ck_assert_msg (strstr (error.text, "No such file") || strstr (error.text, "refused"), "%s",
                    error.text);
     postgres_start_again (&postgres);
-    run_until (is_ready, 3000);
+    run_until (is_ready);
     ck_assert (last_change);
     struct answer after = {0};
     call_int (ADD, 9, &after);
@@ -165,12 +180,14 @@ START_TEST (destroy_ends_every_call)
 {
     open_db (1);
     struct answer sent = {0}, waiting = {0}, read = {0};
-    add_slowly (1, "5", &sent);
-    run_for (30);
+    gate_close ();
+    call_int (ADD_GATED, 1, &sent);
+    gate_wait (1);
     call_get (&read);
     call_int (ADD, 2, &waiting);
     ck_assert (!db_idle (db));
     db_destroy (&db);
+    gate_open ();
     is (&sent, DB_UNCERTAIN);
     is (&waiting, DB_UNAVAILABLE);
     is (&read, DB_UNAVAILABLE);
@@ -220,7 +237,7 @@ fails_with (const struct db_options *options, const char *text)
     db = db_new (loop, resolver, options);
     struct answer answer = {0};
     db_call (db, 0, NULL, on_answer, &answer);
-    for (int i = 0; i < 300 && !strstr (why_not (), text); i++)
+    for (int i = 0; i < 3000 && !strstr (why_not (), text); i++)
         run_for (10);
     ck_assert_msg (strstr (why_not (), text), "%s", why_not ());
     wait_idle ();
@@ -238,7 +255,7 @@ START_TEST (the_schema_must_be_new_enough)
     fails_with (&options, "schema is version 1, this build needs 2: run `jeton db migrate`");
     // No restart is needed.
     admin ("INSERT INTO schema_migrations VALUES (2), (3)");
-    run_until (is_ready, 3000);
+    run_until (is_ready);
 }
 END_TEST
 

@@ -140,19 +140,41 @@ START_TEST (two_at_once_apply_once)
 }
 END_TEST
 
+static int
+waiting (PGconn *pg)
+{
+    return atoi (postgres_text (pg, "SELECT count (*) FROM pg_locks WHERE locktype = 'advisory'"
+                                    " AND NOT granted"));
+}
+
+// Lets the first go on when the second waits for it.
+static void *
+release_thread (void *pg)
+{
+    while (waiting (pg) < 2)
+        continue;
+    postgres_run (pg, "SELECT pg_advisory_unlock (77)");
+    return NULL;
+}
+
 START_TEST (says_that_it_waits)
 {
-    put ("0001_first.sql", "SELECT 1; SELECT pg_sleep (1)");
+    put ("0001_first.sql", "SELECT 1; SELECT pg_advisory_xact_lock_shared (77)");
     char *url = xstrdup (postgres_url (&postgres, "postgres", database));
-    pthread_t thread;
-    ck_assert_int_eq (pthread_create (&thread, NULL, migrate_thread, url), 0);
-    while (strcmp (ask ("SELECT count (*) FROM pg_locks WHERE locktype = 'advisory'"), "0") == 0)
+    PGconn *pg = PQconnectdb (url);
+    postgres_run (pg, "SELECT pg_advisory_lock (77)");
+    pthread_t first, release;
+    ck_assert_int_eq (pthread_create (&first, NULL, migrate_thread, url), 0);
+    while (waiting (pg) < 1)
         continue;
+    ck_assert_int_eq (pthread_create (&release, NULL, release_thread, pg), 0);
     works ();
     ck_assert_ptr_nonnull (strstr (output, "waiting"));
+    pthread_join (release, NULL);
     void *error;
-    pthread_join (thread, &error);
+    pthread_join (first, &error);
     ck_assert_ptr_null (error);
+    PQfinish (pg);
     free (url);
 }
 END_TEST
@@ -297,7 +319,7 @@ main (void)
     struct error error;
     if (!crypto_start (&error))
         return EXIT_FAILURE;
-    alarm (120);
+    alarm (600);
     postgres_start (&postgres);
     Suite *suite = suite_create ("db_migrate");
     TCase *tcase = tcase_create ("db_migrate");

@@ -464,7 +464,7 @@ main (void)
     struct error error;
     if (!crypto_start (&error))
         return EXIT_FAILURE;
-    alarm (120);
+    alarm (600);
     postgres_start (&postgres);
     Suite *suite = suite_create ("db_rights");
     TCase *tcase = tcase_create ("db_rights");

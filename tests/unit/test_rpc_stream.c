@@ -121,6 +121,13 @@ raise_flag (void *flag)
     *(bool *) flag = true;
 }
 
+static bool
+held (void *context)
+{
+    (void) context;
+    return fixture.service.nheld == 1;
+}
+
 START_TEST (draining_ends_streams_and_waits_for_the_rest)
 {
     struct outcome tail, hold, late;
@@ -128,8 +135,7 @@ START_TEST (draining_ends_streams_and_waits_for_the_rest)
     call_tail (client, &tail);
     call_validate (client, &hold, "x", "hold", NULL);
     ck_assert (fixture_until (&fixture, tailing, NULL));
-    fixture_pass (&fixture, 50);
-    ck_assert_uint_eq (fixture.service.nheld, 1);
+    ck_assert (fixture_until (&fixture, held, NULL));
     rpc_server_drain (fixture.server, raise_flag, &drained);
     ck_assert (!drained);
     ck_assert_int_eq (rpc_server_state (fixture.server), RPC_DRAINING);
@@ -202,7 +208,7 @@ main (void)
 {
     Suite *suite = suite_create ("rpc streams");
     TCase *streams = tcase_create ("streams");
-    tcase_set_timeout (streams, 30);
+    tcase_set_timeout (streams, 100);
     tcase_add_checked_fixture (streams, set_up, tear_down);
     tcase_add_test (streams, every_item_comes_and_then_the_end);
     tcase_add_test (streams, a_stream_keeps_to_its_credit_and_ends_when_cancelled);

@@ -320,7 +320,7 @@ START_TEST (what_was_lost_is_asked_again_when_the_validator_is_back)
     size_t n = 1;
     server_start (0);
     for (int i = 0; i < 6; i++)
-        begin (i, tokens[i], i > 0 ? "hold" : "echo", 8000);
+        begin (i, tokens[i], i > 0 ? "hold" : "echo", 30000);
     ck_assert (fixture_until (&fixture, held, &n));
     end_good (0, tokens[0]);
     rpc_server_destroy (&fixture.server);
@@ -348,7 +348,7 @@ START_TEST (when_one_is_killed_each_goes_to_its_next_home)
               "tcp://127.0.0.1:%u,tcp://127.0.0.1:%u,tcp://127.0.0.1:%u", ports[0], ports[1],
               ports[2]);
     client_start (endpoints, 0);
-    fixture_pass (&fixture, 600);
+    ck_assert (fixture_connected (&fixture, client->rpc, 3));
     for (int i = 0; i < MANY; i++)
         begin (i, tokens[i], "who", 0);
     for (int i = 0; i < MANY; i++) {
@@ -360,7 +360,7 @@ START_TEST (when_one_is_killed_each_goes_to_its_next_home)
     // In flight when it dies.
     kill (children[1], SIGSTOP);
     for (int i = 0; i < MANY; i++)
-        begin (i, tokens[i], "who", 9000);
+        begin (i, tokens[i], "who", 30000);
     fixture_pass (&fixture, 50);
     kill (children[1], SIGKILL);
     waitpid (children[1], NULL, 0);
@@ -393,7 +393,8 @@ START_TEST (one_that_is_not_ready_is_passed_over)
               "tcp://127.0.0.1:%u,tcp://127.0.0.1:%u,tcp://127.0.0.1:%u", starting, other, ready);
     snprintf (port, sizeof port, "%u", ready);
     client_start (endpoints, 0);
-    fixture_pass (&fixture, 600);
+    ck_assert (fixture_connected (&fixture, client->rpc, 3));
+    int64_t began = zclock_mono ();
     for (int i = 0; i < 100; i++)
         begin (i, tokens[i], "who", 0);
     for (int i = 0; i < 100; i++)
@@ -402,13 +403,15 @@ START_TEST (one_that_is_not_ready_is_passed_over)
     uint64_t frames = validator_client_frames (client);
     begin (0, tokens[0], "who", 0);
     end_good (0, port);
-    ck_assert_uint_eq (validator_client_frames (client), frames + 1);
+    // But once a second they may have become ready.
+    uint64_t seconds = (uint64_t) (zclock_mono () - began) / 1000;
+    ck_assert_uint_le (validator_client_frames (client), frames + 1 + 2 * seconds);
     kill (a, SIGKILL);
     waitpid (a, NULL, 0);
     fixture_pass (&fixture, 100);
     // Nobody is ready: that is the answer.
     for (int i = 0; i < 10; i++)
-        begin (i, tokens[i], "who", 5000);
+        begin (i, tokens[i], "who", 30000);
     for (int i = 0; i < 10; i++)
         end (i, JETON__V1__CODE__CODE_UNAVAILABLE);
     kill (b, SIGKILL);
@@ -423,7 +426,7 @@ main (void)
 {
     Suite *suite = suite_create ("validation");
     TCase *gathering = tcase_create ("gathering");
-    tcase_set_timeout (gathering, 40);
+    tcase_set_timeout (gathering, 100);
     tcase_add_checked_fixture (gathering, set_up, tear_down);
     tcase_add_test (gathering, requests_are_packed_as_protobuf_c_does);
     tcase_add_test (gathering, what_begins_together_travels_together);
