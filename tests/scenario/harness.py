@@ -63,10 +63,10 @@ def expect_equal(actual, expected, what=""):
         raise Failed(f"{what + ': ' if what else ''}{actual!r} instead of {expected!r}")
 
 
-def wait_for(condition, timeout=5.0, what="the condition"):
+def wait_for(condition, timeout=5.0, what="the condition", patience=PATIENCE):
     """Poll until condition() is true, and return what it gave. An exception in it counts as false, and is told in the end. timeout: seconds that are ample
-    on an idle machine; what is promised within a time is measured instead (`took`)."""
-    deadline = time.monotonic() + timeout * PATIENCE
+    on an idle machine. What is promised within a time is waited for by wait_within."""
+    deadline = time.monotonic() + timeout * patience
     last = None
     while True:
         try:
@@ -77,8 +77,13 @@ def wait_for(condition, timeout=5.0, what="the condition"):
         except (Failed, OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError) as error:
             last = error
         if time.monotonic() > deadline:
-            raise Failed(f"{what} did not come within {timeout * PATIENCE:g} s; last: {last!r}")
+            raise Failed(f"{what} did not come within {timeout * patience:g} s; last: {last!r}")
         time.sleep(0.02)
+
+
+def wait_within(condition, seconds, what):
+    """As wait_for, for what must be so within that many seconds; more only for builds that are slow."""
+    return wait_for(condition, seconds, what, SLOW)
 
 
 RESERVED = []

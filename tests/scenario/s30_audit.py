@@ -8,7 +8,7 @@ import random
 import subprocess
 import threading
 
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for, wait_within
 from trail import audit_id, covered, field, last, number, put, record, taken, verify, writer
 
 QUICK = {"checkpoint_interval_s": 1, "outbox_poll_ms": 20, "tail_poll_ms": 20}
@@ -91,11 +91,11 @@ def standby(system):
 
 @test("kill -9 of the writer: the other takes over within 5 s, and nothing is lost")
 def takeover(system):
-    writing, (other,) = writer(system)
+    writing, (other,) = wait_for(lambda: writer(system), what="a writer")
     before = taken(system)
     writing.kill()
     put(system, *(record("test.takeover", f"T-{i}") for i in range(20)))
-    wait_for(lambda: other.health() == "serving", 5, "the take-over")
+    wait_within(lambda: other.health() == "serving", 5, "the take-over")
     wait_for(lambda: last(system) == before + 20, 5, "the records")
     writing.start()
     wait_for(lambda: writing.health() == "standby", 5, "the old writer standing by")
