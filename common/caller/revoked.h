@@ -11,6 +11,9 @@
 // Whose tokens: jwt_generations.kind.
 enum jwt_owner { JWT_OF_ACCOUNT = 1, JWT_OF_CLIENT, JWT_OF_USER, JWT_OF_CUSTOMER };
 
+// What is added to the issuer's audience in `aud` of a customer's token (R22), which is no access token by itself.
+#define JWT_OF_CUSTOMER_AUDIENCE "/customer"
+
 // The claim that has the sum; 0 where there is none.
 #define JWT_GENERATION_CLAIM "generation"
 

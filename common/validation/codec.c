@@ -19,6 +19,7 @@ enum {
     REQUEST_ACCESS = TAG (3, VARINT),
     REQUEST_ENVIRONMENT = TAG (4, VARINT),
     REQUEST_CLIENT_ADDRESS = TAG (5, LENGTH),
+    REQUEST_STORE_CLIENT = TAG (6, LENGTH),
 
     REPLY_DECISION = TAG (1, VARINT),
     REPLY_REASON = TAG (2, VARINT),
@@ -144,6 +145,9 @@ request_read (struct reader *reader, void *message)
             break;
         case REQUEST_CLIENT_ADDRESS:
             good = text_read (reader, &request->client_address);
+            break;
+        case REQUEST_STORE_CLIENT:
+            good = text_read (reader, &request->store_client);
             break;
         default:
             good = false;

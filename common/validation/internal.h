@@ -77,8 +77,8 @@ void gathered_free (struct node *list);
 
 // request.c: As jeton__v1__validate_request__pack, without its way through descriptors.
 struct validation_sizes {
-    size_t token, module, address; // of the texts
-    size_t all;                    // of the packed request
+    size_t token, module, address, store_client; // of the texts
+    size_t all;                                  // of the packed request
 };
 void validation_measure (const Jeton__V1__ValidateRequest *request,
                          struct validation_sizes *sizes_r);

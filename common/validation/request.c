@@ -9,6 +9,7 @@ enum {
     ACCESS_TAG = 3 << 3 | 0,
     ENVIRONMENT_TAG = 4 << 3 | 0,
     ADDRESS_TAG = 5 << 3 | 2,
+    STORE_CLIENT_TAG = 6 << 3 | 2,
 };
 
 static size_t
@@ -50,9 +51,10 @@ validation_measure (const Jeton__V1__ValidateRequest *request, struct validation
     sizes_r->token = strlen (request->token);
     sizes_r->module = strlen (request->module);
     sizes_r->address = strlen (request->client_address);
+    sizes_r->store_client = strlen (request->store_client);
     sizes_r->all = text_size (sizes_r->token) + text_size (sizes_r->module) +
                    number_size ((int) request->access) + number_size ((int) request->environment) +
-                   text_size (sizes_r->address);
+                   text_size (sizes_r->address) + text_size (sizes_r->store_client);
 }
 
 void
@@ -63,7 +65,8 @@ validation_pack (const Jeton__V1__ValidateRequest *request, const struct validat
     at = text_pack (MODULE_TAG, request->module, sizes->module, at);
     at = number_pack (ACCESS_TAG, (int) request->access, at);
     at = number_pack (ENVIRONMENT_TAG, (int) request->environment, at);
-    text_pack (ADDRESS_TAG, request->client_address, sizes->address, at);
+    at = text_pack (ADDRESS_TAG, request->client_address, sizes->address, at);
+    text_pack (STORE_CLIENT_TAG, request->store_client, sizes->store_client, at);
 }
 
 const char *

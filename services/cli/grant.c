@@ -1,5 +1,8 @@
 // jeton grant: tokens by the grants of OAuth 2.0, to try them.
+#include "services/cli/grant.h"
+
 #include "common/memory/memory.h"
+#include "common/token/jwt.h"
 #include "issuer.pb-c.h"
 #include "services/cli/command.h"
 #include "services/cli/connect.h"
@@ -18,23 +21,28 @@ static const struct column columns[] = {
     {.title = NULL},
 };
 
-// The secret of --secret-file, else of standard input or $JETON_CLIENT_SECRET; none with --public.
-static int
-read_secret (struct cli *cli, char **secret_r)
+int
+grant_secret (struct cli *cli, char **secret_r)
 {
     const char *path = option_text (cli, "secret-file");
-    char line[1024];
-    ssize_t length;
-    int fd;
 
     *secret_r = NULL;
     if (option_given (cli, "public")) {
         *secret_r = xstrdup ("");
         return EX_OK;
     }
-    if (path == NULL) {
-        return input_secret (cli, "JETON_CLIENT_SECRET", "Secret", false, secret_r);
-    }
+    return path != NULL ? grant_file (cli, path, secret_r)
+                        : input_secret (cli, "JETON_CLIENT_SECRET", "Secret", false, secret_r);
+}
+
+int
+grant_file (struct cli *cli, const char *path, char **secret_r)
+{
+    char line[JWT_SIZE_MAX + 2];
+    ssize_t length;
+    int fd;
+
+    *secret_r = NULL;
     fd = open (path, O_RDONLY | O_CLOEXEC);
     length = fd >= 0 ? read (fd, line, sizeof line - 1) : -1;
     if (length < 0) {
@@ -53,8 +61,8 @@ read_secret (struct cli *cli, char **secret_r)
 }
 
 // A refusal is an answer, with RFC 6749's error.
-static int
-print_refusal (const struct cli *cli, const json_t *reply)
+int
+grant_refusal (const struct cli *cli, const json_t *reply)
 {
     const char *error = json_string_value (json_object_get (reply, "error")),
                *description = json_string_value (json_object_get (reply, "error_description"));
@@ -70,15 +78,24 @@ print_refusal (const struct cli *cli, const json_t *reply)
     return status == 503 || status == 429 ? EX_TEMPFAIL : EX_NOPERM;
 }
 
+bool
+grant_environment (struct cli *cli, int *value_r)
+{
+    const char *environment = option_text (cli, "environment");
+
+    *value_r = 0;
+    return environment == NULL ||
+           input_enum (cli, "environment", &jeton__v1__environment__descriptor, environment,
+                       value_r);
+}
+
 static int
 grant_call (struct cli *cli, Jeton__V1__TokenRequest *request)
 {
-    const char *environment = option_text (cli, "environment");
-    int value = 0, status;
+    int value, status;
     json_t *reply;
 
-    if (environment != NULL && !input_enum (cli, "environment", &jeton__v1__environment__descriptor,
-                                            environment, &value)) {
+    if (!grant_environment (cli, &value)) {
         return EX_USAGE;
     }
     request->environment = (Jeton__V1__Environment) value;
@@ -90,7 +107,7 @@ grant_call (struct cli *cli, Jeton__V1__TokenRequest *request)
         return status;
     }
     if (json_string_length (json_object_get (reply, "error")) > 0) {
-        status = print_refusal (cli, reply);
+        status = grant_refusal (cli, reply);
     } else {
         if (cli->json || !option_given (cli, "token-only")) {
             table_object (cli, columns, reply);
@@ -116,7 +133,7 @@ client_credentials (struct cli *cli)
 {
     Jeton__V1__TokenRequest request = JETON__V1__TOKEN_REQUEST__INIT;
     char *secret;
-    int status = read_secret (cli, &secret);
+    int status = grant_secret (cli, &secret);
 
     if (status != EX_OK) {
         return status;
@@ -157,7 +174,7 @@ refresh (struct cli *cli)
     int status = EX_OK;
 
     if (option_given (cli, "secret-file")) {
-        status = read_secret (cli, &secret);
+        status = grant_secret (cli, &secret);
     }
     if (status == EX_OK) {
         status = input_secret (cli, "JETON_REFRESH_TOKEN", "Refresh token", false, &token);
@@ -198,7 +215,7 @@ give_back (struct cli *cli)
     if (!option_given (cli, "secret-file") && !option_given (cli, "public")) {
         return print_fail (cli, EX_USAGE, "USAGE", "--secret-file or --public is required");
     }
-    int status = read_secret (cli, &secret);
+    int status = grant_secret (cli, &secret);
     if (status == EX_OK) {
         status = input_secret (cli, "JETON_TOKEN", "Token", false, &token);
     }
@@ -211,7 +228,7 @@ give_back (struct cli *cli)
             &reply);
     }
     if (status == EX_OK && json_string_length (json_object_get (reply, "error")) > 0) {
-        status = print_refusal (cli, reply);
+        status = grant_refusal (cli, reply);
     } else if (status == EX_OK && !cli->json) {
         puts ("done: if it was this client's token, it is good for nothing now");
     }
@@ -267,6 +284,20 @@ const struct command grant_commands[] = {
      "Exit status: 77 refused, 75 nobody can tell now, or too many requests: repeat it at once.",
      "jeton grant refresh CLI-0123-4567 < refresh-token\n"
      "jeton grant refresh CLI-0123-4567 --scope module:orders:read --json < refresh-token\n"},
+    {"grant", "store", "CLI-…", 1, 1, grant_store_options, grant_store,
+     "A token of an hour for a store: its server, or with --public for browsers",
+     "The secret is read from standard input, from $JETON_CLIENT_SECRET or from a file.\n"
+     "Exit status: 77 refused, 75 nobody can tell now, or too many requests.",
+     "jeton grant store CLI-0123-4567 --secret-file secret --token-only > store-token\n"
+     "jeton grant store CLI-0123-4567 --public\n"},
+    {"grant", "customer", "CLI-…", 1, 1, grant_customer_options, grant_customer,
+     "A token for a customer, good beside the store's own",
+     "The customer's password is read from standard input or from $JETON_PASSWORD. CLI-… is the "
+     "client of the store's token.\n"
+     "Exit status: 77 refused, 75 nobody can tell now, or too many requests.",
+     "jeton grant customer CLI-0123-4567 --store-token-file store-token --username "
+     "ada@shop.example < password\n"
+     "jeton validate --module orders --store-client CLI-0123-4567 < customer-token\n"},
     {"grant", "revoke", "CLI-…", 1, 1, revoke_options, give_back,
      "Give back a token that a client was given",
      "The token is read from standard input or from $JETON_TOKEN. The answer is the same whatever "

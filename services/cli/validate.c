@@ -113,6 +113,7 @@ validate (struct cli *cli)
     request.access = (Jeton__V1__Access) access_value;
     request.environment = (Jeton__V1__Environment) environment_value;
     request.client_address = (char *) option_or (cli, "address", "");
+    request.store_client = (char *) option_or (cli, "store-client", "");
     status = connect_call (cli,
                            &(struct call){SERVICE_VALIDATOR, "Validate", &request.base,
                                           option_text (cli, "endpoint"), request.token},
@@ -134,6 +135,9 @@ static const struct option_row options[] = {
     {.name = "access", .value = "read|write", .help = "what the call does (read)"},
     {.name = "environment", .value = "live|test", .help = "where the call is made (live)"},
     {.name = "address", .value = "IP", .help = "the caller's address"},
+    {.name = "store-client",
+     .value = "CLI-…",
+     .help = "of a customer's token: the client of the store's token that it came beside"},
     {.name = "endpoint", .value = "tcp://…", .help = "ask this validator"},
     {.name = NULL},
 };

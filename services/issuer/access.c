@@ -7,7 +7,6 @@
 
 #include <sodium.h>
 #include <string.h>
-#include <time.h>
 
 void
 access_jti (char jti_r[ACCESS_JTI_SIZE])
@@ -39,10 +38,10 @@ kind_name (int64_t kind)
 
 // By RFC 9068 section 2.2; of its own: account, client_kind, environment and, where the scope is restricted to resources, markets and stock_locations.
 static json_t *
-claims_make (const struct issuer *issuer, const struct access *access, int64_t now, const char *jti)
+claims_make (const struct issuer *issuer, const struct access *access, const char *jti)
 {
     char client[ID_SIZE], account[ID_SIZE], subject[ID_SIZE];
-    json_int_t expires_at = now + access->life_s;
+    json_int_t now = access->issued_at, expires_at = now + access->life_s;
     id_format ("CLI", access->client->number, client);
     id_format ("ACC", access->client->account, account);
     if (access->customer)
@@ -50,10 +49,11 @@ claims_make (const struct issuer *issuer, const struct access *access, int64_t n
     else
         memcpy (subject, client, sizeof subject);
     json_t *claims = json_pack (
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "iss", issuer->settings.issuer,
-        "aud", issuer->settings.audience, "sub", subject, "client_id", client, "iat",
-        (json_int_t) now, "exp", expires_at, "jti", jti, "account", account, "client_kind",
-        kind_name (access->client->kind), "scope", access->scope->text, "environment",
+        "{s:s, s:s+, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "iss", issuer->settings.issuer,
+        "aud", issuer->settings.audience, access->beside ? JWT_OF_CUSTOMER_AUDIENCE : "", "sub",
+        subject, "client_id", client, "iat", now, "exp", expires_at, "jti", jti, "account", account,
+        "client_kind", kind_name (access->client->kind), "scope", access->scope->text,
+        "environment",
         access->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST ? "test" : "live");
     if (claims && access->client->generation > 0)
         json_object_set_new (claims, JWT_GENERATION_CLAIM,
@@ -77,7 +77,7 @@ access_sign (const struct issuer *issuer, const struct access *access, char jti_
         return NULL;
     }
     access_jti (jti_r);
-    json_t *claims = claims_make (issuer, access, time (NULL), jti_r);
+    json_t *claims = claims_make (issuer, access, jti_r);
     if (!claims) {
         error_set (error_r, "the claims could not be put together: is a setting not UTF-8?");
         return NULL;

@@ -11,13 +11,14 @@ struct access {
     int64_t customer;                  // whom it stands for; 0: the client
     const struct asking_scope *scope;
     Jeton__V1__Environment environment;
-    int64_t life_s;
+    int64_t issued_at, life_s;
+    bool beside; // it is a customer's, and good only beside its client's own (R22)
 };
 
 // access_jti (jti_r): 128 random bits.
 void access_jti (char jti_r[ACCESS_JTI_SIZE]);
 
-// access_sign (issuer, access, jti_r, error_r): Signed with the active key, for life_s from now. Allocated; the caller wipes and frees it. NULL: error_r.
+// access_sign (issuer, access, jti_r, error_r): Signed with the active key, for life_s from issued_at. Allocated; the caller wipes and frees it. NULL: error_r.
 char *access_sign (const struct issuer *issuer, const struct access *access,
                    char jti_r[ACCESS_JTI_SIZE], struct error *error_r)
     __attribute__ ((warn_unused_result));

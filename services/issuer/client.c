@@ -96,23 +96,14 @@ client_found (void *context, enum store_outcome outcome, const struct store_clie
 {
     struct asking *asking = context;
     struct issuer *issuer = request_owner (asking->request);
-    struct arena *arena = request_arena (asking->request);
     if (outcome != STORE_OK && outcome != STORE_NOT_FOUND) {
         token_refuse (asking, TOKEN_UNAVAILABLE,
                       "the client could not be looked up: the database is not available");
         return;
     }
     asking->known = outcome == STORE_OK;
-    if (asking->known) {
-        asking->client = *client;
-        asking->client.name = arena_strdup (arena, client->name);
-        asking->client.scopes = arena_strdup (arena, client->scopes);
-        asking->client.jwks = arena_strdup (arena, client->jwks);
-        if (!asking->client.name || !asking->client.scopes || !asking->client.jwks) {
-            token_no_memory (asking);
-            return;
-        }
-    }
+    if (asking->known && !token_client_copy (asking, client))
+        return;
     struct assertion assertion;
     bool asserts = *asking->message->client_assertion || *asking->message->client_assertion_type;
     asking->right = asserts ? assertion_right (asking, &assertion) : secret_right (asking);

@@ -28,6 +28,8 @@ struct issuer_settings {
     int64_t login_lifetime_s; // of a login token
     int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
     int64_t token_client_per_minute; // requests of a client and address (R20)
+    char *implicit_write_modules; // in which tokens by implicit may write (R21)
+    char *customer_modules;          // that customers' tokens reach (R22)
     int64_t refresh_replay_s;        // how long the use of a refresh token is answered again (R19)
     int64_t worker_threads, worker_queue;
     struct feed_settings feed;
@@ -62,6 +64,8 @@ struct issuer {
 extern const struct rpc_method issuer_methods[];
 
 void issuer_token (struct request *request);
+void issuer_store_token (struct request *request);
+void issuer_customer_token (struct request *request);
 void issuer_revoke (struct request *request);
 void issuer_login (struct request *request);
 void issuer_get_jwks (struct request *request);

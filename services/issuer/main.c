@@ -5,6 +5,7 @@
 #include "issuer.pb-c.h"
 #include "services/issuer/assertion.h"
 #include "services/issuer/issuer.h"
+#include "services/issuer/narrow.h"
 #include "services/issuer/refresh.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/store.h"
@@ -40,6 +41,12 @@ static const struct config_row issuer_settings_table[] = {
      "entry)"},
     {"token_client_per_minute", CONFIG_NUMBER, FIELD (token_client_per_minute), "30", 1, 60000,
      false, "requests for tokens per minute of one client from one address"},
+    {"implicit_write_modules", CONFIG_TEXT, FIELD (implicit_write_modules), "", 0, 0, false,
+     "the modules in which tokens by implicit may write, as far as their client does; elsewhere "
+     "they read"},
+    {"customer_modules", CONFIG_TEXT, FIELD (customer_modules), "orders,addresses", 0, 0, false,
+     "the modules that customers' tokens reach, as far as their store's client does; of each "
+     "customer only what is its own"},
     {"refresh_replay_s", CONFIG_NUMBER, FIELD (refresh_replay_s), "10", 1, 60, true,
      "how long the use of a refresh token, when it is repeated, is answered as before, in seconds; "
      "later it revokes the family; the same at all issuers"},
@@ -139,6 +146,8 @@ main (int argc, char **argv)
         return 78; // EX_CONFIG
     }
     if (!algorithm_read (&issuer, &error) ||
+        !narrow_check ("implicit_write_modules", settings->implicit_write_modules, &error) ||
+        !narrow_check ("customer_modules", settings->customer_modules, &error) ||
         !counting_start (&issuer.counting, process, &settings->counting, &error)) {
         log_error ("cannot start", "error", error.text, NULL);
         seal_keys_destroy (&issuer.seal_keys);

@@ -84,6 +84,8 @@ FEED_STATEMENTS (STORE_FEED),
     " c AS (INSERT INTO changes (kind, object, account, revision) SELECT 'token', $4::bigint, account, 1 FROM r)"
     " INSERT INTO outbox (record) SELECT $5 FROM r", true},
 
+[JWT_REVOKED] = {"jwt_revoked", "SELECT EXISTS (SELECT FROM revoked_jwts WHERE account = $1::bigint AND jti = $2)", false},
+
 REFRESH_STATEMENTS
 {NULL, NULL, false}};
 // clang-format on

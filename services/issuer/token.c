@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define KIND(name) (1u << JETON__V1__CLIENT_KIND__CLIENT_KIND_##name)
 
@@ -39,6 +40,7 @@ static const struct {
     [TOKEN_UNSUPPORTED_GRANT_TYPE] = {400, "unsupported_grant_type"},
     [TOKEN_INVALID_SCOPE] = {400, "invalid_scope"},
     [TOKEN_UNSUPPORTED_TOKEN_TYPE] = {400, "unsupported_token_type"},
+    [TOKEN_INVALID_TOKEN] = {401, "invalid_token"},
     [TOKEN_TOO_MANY] = {429, "temporarily_unavailable"},
     [TOKEN_UNAVAILABLE] = {503, "temporarily_unavailable"},
 };
@@ -55,6 +57,8 @@ reply_error (struct asking *asking, enum token_error error, int64_t retry_ms, ch
     reply.error_description = description;
     if (error == TOKEN_INVALID_CLIENT)
         reply.www_authenticate = (char *) "Basic realm=\"jeton\"";
+    if (error == TOKEN_INVALID_TOKEN)
+        reply.www_authenticate = (char *) "Bearer realm=\"jeton\", error=\"invalid_token\"";
     reply.retry_after = (uint32_t) ((retry_ms + 999) / 1000);
     if (asking->endpoint->refused)
         asking->endpoint->refused (asking, &reply);
@@ -126,7 +130,9 @@ token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__Token
         .customer = asking->customer,
         .scope = asking->scope,
         .environment = asking->environment,
+        .issued_at = asking->issued_at = time (NULL),
         .life_s = asking->client.life_s,
+        .beside = asking->beside,
     };
     struct error error;
     char *jwt = access_sign (issuer, &access, jti_r, &error);
@@ -156,7 +162,10 @@ token_answer (struct asking *asking, const char *jti, const Jeton__V1__TokenRepl
     if (!token_counted (asking, JETON__V1__GRANT_REASON__GRANT_REASON_OK, jti))
         return;
     issuer->stats.grants++;
-    request_reply (asking->request, &reply->base);
+    if (asking->endpoint->given)
+        asking->endpoint->given (asking, reply);
+    else
+        request_reply (asking->request, &reply->base);
 }
 
 void
@@ -210,6 +219,20 @@ type_of (const char *name)
 }
 
 bool
+token_client_copy (struct asking *asking, const struct store_client *client)
+{
+    struct arena *arena = request_arena (asking->request);
+    asking->client = *client;
+    asking->client.name = arena_strdup (arena, client->name);
+    asking->client.scopes = arena_strdup (arena, client->scopes);
+    asking->client.jwks = arena_strdup (arena, client->jwks);
+    if (asking->client.name && asking->client.scopes && asking->client.jwks)
+        return true;
+    token_no_memory (asking);
+    return false;
+}
+
+bool
 token_client_check (struct asking *asking)
 {
     const Jeton__V1__TokenRequest *message = asking->message;
@@ -248,9 +271,10 @@ token_check (struct asking *asking)
 }
 
 // R20: all requests of a client and address count, whatever becomes of them.
-static bool
-token_limited (struct issuer *issuer, struct asking *asking)
+bool
+token_limited (struct asking *asking)
 {
+    struct issuer *issuer = request_owner (asking->request);
     char name[TEXT_MAX + 320];
     snprintf (name, sizeof name, "%s %.256s", asking->message->client_id, asking->address);
     int64_t wait = throttle_take (issuer->by_client, name, zclock_mono ());
@@ -291,7 +315,7 @@ issuer_token (struct request *request)
                               : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
     if (!signing_active (issuer->signing))
         token_refuse (asking, TOKEN_UNAVAILABLE, "there is no signing key yet");
-    else if (!token_limited (issuer, asking))
+    else if (!token_limited (asking))
         client_authenticate (asking);
 }
 

@@ -14,13 +14,15 @@ enum { ACCESS_JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_UR
 
 struct asking;
 
-// What a client comes for: a token, or to revoke one. Up to where it has proved itself that is the same.
+// What a client comes for: a token of some kind, or to revoke one. Up to where it has proved itself that is the same.
 struct endpoint {
     const char *aims;                       // "asked for a token": what it did, for the trail
     bool grants;                            // what is refused is counted as a grant's refusal
     void (*proven) (struct asking *asking); // it has proved itself
     void (*refused) (struct asking *asking, // NULL: the refusal is the answer
                      const Jeton__V1__TokenReply *refusal);
+    void (*given) (struct asking *asking, // NULL: so is what is given
+                   const Jeton__V1__TokenReply *reply);
 };
 
 // A token that is asked for, in the request's arena.
@@ -36,6 +38,8 @@ struct asking {
     struct store_client client;         // texts in the arena
     bool right;                         // it proved itself, as far as its kind can
     int64_t customer, customer_group;   // whom the token stands for; 0: the client itself, no group
+    bool beside;                        // what is given is a customer's token (R22)
+    int64_t issued_at;                  // when what is given was signed
     const char *granted; // by a refresh token: the scope is of that at most; NULL: it is none
     const struct asking_scope *scope; // asking_scope.h: what is granted
 };
@@ -58,8 +62,9 @@ enum token_error {
     TOKEN_UNSUPPORTED_GRANT_TYPE,
     TOKEN_INVALID_SCOPE,
     TOKEN_UNSUPPORTED_TOKEN_TYPE,
-    TOKEN_TOO_MANY,    // temporarily_unavailable with 429
-    TOKEN_UNAVAILABLE, // temporarily_unavailable with 503
+    TOKEN_INVALID_TOKEN, // RFC 6750
+    TOKEN_TOO_MANY,      // temporarily_unavailable with 429
+    TOKEN_UNAVAILABLE,   // temporarily_unavailable with 503
 };
 
 // token_refuse (asking, error, format, …): Ends the request with an error that is not counted: the request is malformed, or nobody can tell.
@@ -78,6 +83,11 @@ void token_give (struct asking *asking);
 // token_no_memory (asking): Ends the request: it needs more than its arena has.
 void token_no_memory (struct asking *asking);
 
+// token_client_copy (asking, client): What is known of the client, kept in the request's arena. False: the request has been answered.
+bool token_client_copy (struct asking *asking, const struct store_client *client)
+    __attribute__ ((warn_unused_result));
+// token_limited (asking): Counts a request of the client and address of the asking (R20). True: there were too many; the request has been answered.
+bool token_limited (struct asking *asking) __attribute__ ((warn_unused_result));
 // token_client_check (asking): Has the message what a client proves itself with, and is nothing too long? False: the request has been answered.
 bool token_client_check (struct asking *asking) __attribute__ ((warn_unused_result));
 // client_authenticate (asking): Reads the client and looks whether it proves itself; its endpoint's `proven` goes on, or the request is ended (client.c).

@@ -25,6 +25,7 @@ struct check {
     // Of a JWT: what it says of itself.
     int64_t user, account, expires_at;
     struct store_client_token client;   // of a client's: instead of the user; texts in the arena
+    bool of_customer;                   // it is a customer's token (R22)
     char *jti;                          // NULL: there was no room for it
     uint64_t verified;                  // the cache's stamp of when its signature was checked
     Jeton__V1__Environment environment; // of an API token too, once it is known

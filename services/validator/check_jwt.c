@@ -24,6 +24,8 @@ check_jwt_done (void *context, enum store_outcome outcome, const struct facts *f
         joined.environment = (uint8_t) check->environment;
         joined.jti = check->jti;
         joined.customer = check->client.customer;
+        if (check->of_customer)
+            joined.kind = JETON__V1__TOKEN_KIND__TOKEN_KIND_CUSTOMER;
         if (joined.account != check->account) {
             check_end (check, JETON__V1__REASON__REASON_REVOKED);
             return;
@@ -91,6 +93,18 @@ jwt_subject_read (struct check *check, const json_t *claims)
            jwt_scope_read (check, claims);
 }
 
+// Is it for here? A customer's token names another audience, which no other resource server takes for its own (R22).
+static bool
+jwt_audience_read (struct check *check, const char *audience)
+{
+    const char *ours = check->batch->validator->settings.audience;
+    size_t length = strlen (ours);
+    if (strncmp (audience, ours, length) != 0)
+        return false;
+    check->of_customer = strcmp (audience + length, JWT_OF_CUSTOMER_AUDIENCE) == 0;
+    return audience[length] == '\0' || check->of_customer;
+}
+
 // The claims of a token whose signature is right. False: it is not one that this issuer makes for this audience.
 static bool
 jwt_claims_read (struct check *check, const json_t *claims)
@@ -100,8 +114,9 @@ jwt_claims_read (struct check *check, const json_t *claims)
                *account = jwt_text (claims, "account"),
                *environment = jwt_text (claims, "environment"), *jti = jwt_text (claims, "jti");
     if (!issuer || strcmp (issuer, settings->issuer) != 0 || !audience ||
-        strcmp (audience, settings->audience) != 0 || !account || !environment || !jti ||
-        !jwt_subject_read (check, claims) || !id_parse ("ACC", account, &check->account))
+        !jwt_audience_read (check, audience) || !account || !environment || !jti ||
+        !jwt_subject_read (check, claims) || !id_parse ("ACC", account, &check->account) ||
+        (check->of_customer && check->client.customer == 0))
         return false;
     if (strcmp (environment, "live") == 0)
         check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;

@@ -42,6 +42,10 @@ decide (const struct facts *facts, const struct wanted *wanted, int64_t now,
         return active;
     if (facts->environment != wanted->environment)
         return JETON__V1__REASON__REASON_WRONG_ENVIRONMENT;
+    // A customer's token is good beside one of its store's client, and that is the only one that may come so (R22).
+    if (wanted->store_client !=
+        (facts->kind == JETON__V1__TOKEN_KIND__TOKEN_KIND_CUSTOMER ? facts->policy->client : 0))
+        return JETON__V1__REASON__REASON_OUT_OF_SCOPE;
     if (!address_allowed (facts->policy, &wanted->address))
         return JETON__V1__REASON__REASON_ADDRESS_NOT_ALLOWED;
     if (!grant)

@@ -11,6 +11,7 @@ struct wanted {
     Jeton__V1__Access access;           // read or write
     Jeton__V1__Environment environment; // live or test
     struct cidr address;                // of the end client; family 0: not known
+    uint32_t store_client;              // beside whose token a customer's came; 0: it came alone
 };
 
 // decide (facts, wanted, now, granted_r):

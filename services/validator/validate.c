@@ -257,6 +257,7 @@ check_prepare (struct check *check, const char **why_r)
 {
     const Jeton__V1__ValidateRequest *request = check->request;
     struct cidr address = {0};
+    int64_t store_client = 0;
     if (!module_name_good (request->module)) {
         *why_r = request->module[0] ? "is no name of a module (a-z, 0-9, _ and -, 64 at most)"
                                     : "is required: which module does the call belong to?";
@@ -270,11 +271,15 @@ check_prepare (struct check *check, const char **why_r)
     *why_r = "is neither an IPv4 nor an IPv6 address";
     if (request->client_address[0] && !cidr_address (request->client_address, &address))
         return "client_address";
+    *why_r = "is no id of a client (CLI-dddd-dddd)";
+    if (request->store_client[0] && !id_parse ("CLI", request->store_client, &store_client))
+        return "store_client";
     check->wanted = (struct wanted){
         .access = request->access ? request->access : JETON__V1__ACCESS__ACCESS_READ,
         .environment =
             request->environment ? request->environment : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE,
         .address = address,
+        .store_client = (uint32_t) store_client,
     };
     return NULL;
 }

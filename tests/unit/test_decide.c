@@ -95,6 +95,30 @@ START_TEST (test_grants)
 }
 END_TEST
 
+// A customer's token is good beside its own store's, which no other token is (R22).
+START_TEST (test_customer)
+{
+    for (uint32_t client = 0; client < 3; client++)
+        for (uint32_t store_client = 0; store_client < 3; store_client++)
+            for (int customer = 0; customer < 2; customer++) {
+                struct policy_draft draft;
+                policy_draft_start (&draft);
+                ck_assert (policy_draft_grant (policies, &draft, "orders", 6, 1, true));
+                draft.client = client;
+                facts_policy (&facts_, policies_intern (policies, &draft));
+                facts_.kind = customer ? JETON__V1__TOKEN_KIND__TOKEN_KIND_CUSTOMER : 0;
+                struct wanted wanted = {.module = modules_find (modules, "orders"),
+                                        .access = READ,
+                                        .environment = LIVE,
+                                        .store_client = store_client};
+                Jeton__V1__Access granted;
+                bool good = customer ? store_client == client : store_client == 0;
+                ck_assert_int_eq (decide (&facts_, &wanted, NOW, &granted),
+                                  good ? REASON (OK) : REASON (OUT_OF_SCOPE));
+            }
+}
+END_TEST
+
 // What was restricted to resources of which none is left reaches nothing (R14, R16).
 START_TEST (test_out_of_scope)
 {
@@ -261,6 +285,7 @@ main (void)
     TCase *tcase = tcase_create ("decide");
     tcase_add_checked_fixture (tcase, setup, teardown);
     tcase_add_test (tcase, test_grants);
+    tcase_add_test (tcase, test_customer);
     tcase_add_test (tcase, test_out_of_scope);
     tcase_add_test (tcase, test_states);
     tcase_add_test (tcase, test_expiry);

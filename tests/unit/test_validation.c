@@ -105,6 +105,7 @@ START_TEST (requests_are_packed_as_protobuf_c_does)
         request.token = i % 5 < 4 ? (char *) texts[i % 5] : large;
         request.module = (char *) texts[i / 5 % 4];
         request.client_address = i / 5 % 5 < 4 ? (char *) texts[3 - i / 5 % 5] : large;
+        request.store_client = (char *) texts[i / 7 % 4];
         request.access = (Jeton__V1__Access) numbers[i / 25];
         request.environment = (Jeton__V1__Environment) numbers[6 - i / 25];
         validation_measure (&request, &sizes);

@@ -72,6 +72,7 @@ START_TEST (requests)
         full.access = JETON__V1__ACCESS__ACCESS_WRITE;
         full.environment = (Jeton__V1__Environment) 1000;
         full.client_address = (char *) "192.0.2.1";
+        full.store_client = (char *) "CLI-0123-4567";
         unpacks (validation_codec.request, &full.base);
         batch.n_requests = sizeof list / sizeof *list;
         batch.requests = list;
@@ -158,7 +159,7 @@ START_TEST (all_fields)
             *member = 7;
     }
     packs (&validation_codec, &reply.base);
-    ck_assert_uint_eq (jeton__v1__validate_request__descriptor.n_fields, 5);
+    ck_assert_uint_eq (jeton__v1__validate_request__descriptor.n_fields, 6);
 }
 END_TEST
 
@@ -179,7 +180,7 @@ START_TEST (left)
           "\x0a\x0a"
           "1234567\0"
           "90");
-    LEFT (validation_codec, request, "\x32\x01x");         // not known
+    LEFT (validation_codec, request, "\x3a\x01x");         // not known
     LEFT (validation_codec, request, "\x08\x01");          // the wrong type
     LEFT (validation_codec, request, "\x0a\x81\x80\x00x"); // a length of three bytes
     LEFT (validation_codec, request, "\x0a");              // cut short
