@@ -7,11 +7,12 @@
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char blanks[] = " \t\r\n";
 
-// jtn_live_…, jtn_test_…, jtn_client_… and jtn_refresh_…: the prefix stays, as scanners and people go by it.
+// jtn_live_…, jtn_test_…, jtn_access_live_… and so on: the prefix stays, as scanners and people go by it.
 static size_t
 token_value (char *text)
 {
-    static const char *const prefixes[] = {"jtn_live_", "jtn_test_", "jtn_client_", "jtn_refresh_"};
+    static const char *const prefixes[] = {"jtn_live_",        "jtn_test_",   "jtn_access_live_",
+                                           "jtn_access_test_", "jtn_client_", "jtn_refresh_"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         size_t prefix = strlen (prefixes[i]);
         if (strncmp (text, prefixes[i], prefix) == 0) {

@@ -21,6 +21,9 @@ enum {
     TOKEN_CHECK_KEY_SIZE = 16,
     TOKEN_CHECK_KEYS_MAX = 4,
     TOKEN_DIGEST_SIZE = 32,
+    TOKEN_ACCESS_LENGTH = 64,
+    TOKEN_ACCESS_DAY_MAX = (1 << 24) - 1,
+    TOKEN_ACCESS_JTI_SIZE = 23, // 128 bits in base64url, ended by NUL
 };
 
 // The keys of the check part: the first makes values, any of them is accepted, so that a key can be changed.
@@ -46,6 +49,27 @@ void token_value_encode (const struct token_keys *keys, enum token_environment e
 // compares in constant time; looks at no more than TOKEN_VALUE_LENGTH bytes.
 bool token_value_check (const struct token_keys *keys, const char *text, size_t length,
                         enum token_environment *environment_r) __attribute__ ((warn_unused_result));
+
+// The value of an opaque access token (R24): jtn_access_live_… or jtn_access_test_…
+//
+//     "jtn_access_" environment "_" base64url (25 random bytes || day, 3 bytes, the highest first || 8 bytes of check part)     64 characters in all
+//
+// The check part is as above, over "access_" and the environment, the random bytes and the day. `day` says in which partition of its table the token is: all that are
+// there have expired when that day begins (in UTC, counted from 1970). So one look finds it, and of one whose day is over nobody needs to know more.
+//
+#define ACCESS_PREFIX "jtn_access_"
+// token_access_make (keys, environment, day, value_r), token_access_encode (keys, environment, random, day, value_r), token_access_check (keys, text, length, environment_r,
+// day_r): as token_value_…. day: TOKEN_ACCESS_DAY_MAX at most.
+void token_access_make (const struct token_keys *keys, enum token_environment environment,
+                        uint32_t day, char value_r[TOKEN_ACCESS_LENGTH + 1]);
+void token_access_encode (const struct token_keys *keys, enum token_environment environment,
+                          const uint8_t random[TOKEN_RANDOM_SIZE], uint32_t day,
+                          char value_r[TOKEN_ACCESS_LENGTH + 1]);
+bool token_access_check (const struct token_keys *keys, const char *text, size_t length,
+                         enum token_environment *environment_r, uint32_t *day_r)
+    __attribute__ ((warn_unused_result));
+// token_access_jti (digest, jti_r): Its id, by its digest: 128 bits of it, which say nothing of the value.
+void token_access_jti (const uint8_t digest[TOKEN_DIGEST_SIZE], char jti_r[TOKEN_ACCESS_JTI_SIZE]);
 
 // token_value_digest (text, length, digest_r): SHA-256: what is stored, and looked up. 200 random bits need no salt.
 void token_value_digest (const char *text, size_t length, uint8_t digest_r[TOKEN_DIGEST_SIZE]);

@@ -68,7 +68,7 @@ service_configure() {
         printf 'peers = %s\nkey = %s\n' "$keys/peers" "$keys/curve/$name.key"
         printf 'database_url = %s\n' "$(url_of_role "jeton_$name")"
         case $name in
-        admin | validator) printf 'token_keys = %s\n' "$keys/token-check.keys" ;;
+        admin | validator | issuer) printf 'token_keys = %s\n' "$keys/token-check.keys" ;;
         esac
         case $name in
         admin | issuer) printf 'seal_keys = %s\n' "$keys/seal.keys" ;;

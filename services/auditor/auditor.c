@@ -135,6 +135,8 @@ stats_show (struct auditor *auditor)
     rpc_server_stat (server, "auditor.use_rows", &stats->use_rows);
     rpc_server_stat (server, "auditor.use_folded", &stats->use_folded);
     rpc_server_stat (server, "auditor.use_dropped", &stats->use_dropped);
+    rpc_server_stat (server, "auditor.access_made", &stats->access_made);
+    rpc_server_stat (server, "auditor.access_dropped", &stats->access_dropped);
     rpc_server_stat (server, "auditor.elections", &stats->elections);
     rpc_server_stat (server, "auditor.streams", &stats->streams);
     rpc_server_stat (server, "auditor.streams_shut", &stats->shut);
@@ -161,6 +163,7 @@ auditor_start (struct auditor *auditor, struct error *error_r)
     stats_show (auditor);
     auditor->writer = writer_new (auditor);
     auditor->changes = changes_new (auditor);
+    auditor->access_keep = access_keep_new (auditor);
     auditor->use_keep = use_keep_new (auditor);
     loop_timer (auditor->process.loop, (size_t) auditor->settings.tail_poll_ms, 0, tail_timer,
                 auditor);
@@ -192,6 +195,7 @@ auditor_stop (struct auditor *auditor)
     if (auditor->streams != NULL)
         stream_free_all (auditor->streams);
     use_keep_destroy (&auditor->use_keep);
+    access_keep_destroy (&auditor->access_keep);
     changes_destroy (&auditor->changes);
     keys_destroy (&auditor->public_keys);
     zlistx_destroy (&auditor->streams);

@@ -25,23 +25,24 @@ struct auditor_settings {
 
 // Counters, for Stats.
 struct auditor_stats {
-    uint64_t appended;    // records that this process appended
-    uint64_t unreadable;  // of these: outbox rows that were no audit records
-    uint64_t batches;     // transactions that appended
-    uint64_t conflicts;   // that found somebody else's records in their place
-    uint64_t uncertain;   // whose outcome was looked up
-    uint64_t checkpoints; // signed
-    uint64_t made;        // partitions of the trail
-    uint64_t dropped;     // and those that had been kept long enough
-    uint64_t trimmed;     // rows of the table changes that were deleted
-    uint64_t segments;    // of use that were taken
-    uint64_t use_rows;    // in these
-    uint64_t use_folded;  // rows folded into usage and last access
-    uint64_t use_dropped; // partitions of the log of use
-    uint64_t elections;   // times that this process became the writer
-    uint64_t streams;     // tails and exports now open
-    uint64_t shut;        // streams whose user may have them no longer
-    uint64_t streamed;    // records, entries and checkpoints sent on streams
+    uint64_t appended;                    // records that this process appended
+    uint64_t unreadable;                  // of these: outbox rows that were no audit records
+    uint64_t batches;                     // transactions that appended
+    uint64_t conflicts;                   // that found somebody else's records in their place
+    uint64_t uncertain;                   // whose outcome was looked up
+    uint64_t checkpoints;                 // signed
+    uint64_t made;                        // partitions of the trail
+    uint64_t dropped;                     // and those that had been kept long enough
+    uint64_t trimmed;                     // rows of the table changes that were deleted
+    uint64_t segments;                    // of use that were taken
+    uint64_t use_rows;                    // in these
+    uint64_t use_folded;                  // rows folded into usage and last access
+    uint64_t use_dropped;                 // partitions of the log of use
+    uint64_t access_made, access_dropped; // partitions of the table of opaque access tokens
+    uint64_t elections;                   // times that this process became the writer
+    uint64_t streams;                     // tails and exports now open
+    uint64_t shut;                        // streams whose user may have them no longer
+    uint64_t streamed;                    // records, entries and checkpoints sent on streams
 };
 
 struct auditor {
@@ -55,6 +56,7 @@ struct auditor {
     struct writer *writer;
     struct changes *changes;
     struct use_keep *use_keep;
+    struct access_keep *access_keep;
     zlistx_t *streams; // struct stream *: tails and exports
     int64_t head;      // the last sequence number that tails have heard of
     bool head_reading; // a read of the head for tails is in flight
@@ -194,6 +196,11 @@ void changes_step (struct changes *changes);
 // database and the loop are gone.
 struct use_keep *use_keep_new (struct auditor *auditor) __attribute__ ((returns_nonnull));
 void use_keep_destroy (struct use_keep **keep);
+
+// access_keep_new (auditor): Makes and drops partitions of opaque access tokens, at the start and once a minute, while this process's writer writes. access_keep_destroy (&keep): after
+// the database and the loop are gone.
+struct access_keep *access_keep_new (struct auditor *auditor) __attribute__ ((returns_nonnull));
+void access_keep_destroy (struct access_keep **keep);
 
 // The filters of a request, as ListUseRequest and TailUseRequest have them: "" or 0 is none.
 struct use_wanted {

@@ -307,5 +307,7 @@ const struct db_statement store_statements[] = {
                        "  WHERE d.token = old.token AND d.day = old.day RETURNING 1)"
                        " SELECT count (*) FROM gone",
                        true},
+    [ACCESS_AHEAD] = {"auditor_access_ahead", "SELECT access_partitions_ahead ()", true},
+    [ACCESS_DROP] = {"auditor_access_drop", "SELECT access_partitions_drop ($1::integer)", true},
     {NULL, NULL, false},
 };

@@ -45,6 +45,8 @@ enum statement {
     USE_CLOSE,
     USE_DROP,
     USE_DAYS_DROP,
+    ACCESS_AHEAD,
+    ACCESS_DROP,
 };
 
 // What a caller of the store wants called, while the database works.

@@ -106,6 +106,12 @@ void store_changes_horizon (struct db *db, store_number_callback *callback, void
 void store_changes_trim (struct db *db, int64_t horizon, size_t limit,
                          store_number_callback *callback, void *context);
 
+// ---- opaque access tokens --------------------------------------------------------------------------------------------
+
+// store_access_ahead (db, callback, context), store_access_drop (db, day, callback, context): Partitions (deploy/schema): make those that are missing; drop those of days before `day`. Give how many.
+void store_access_ahead (struct db *db, store_number_callback *callback, void *context);
+void store_access_drop (struct db *db, int64_t day, store_number_callback *callback, void *context);
+
 // ---- the log of use -------------------------------------------------------------------------------------------------
 
 // store_take (db, segment, callback, context): In one transaction: its rows into the log, and that it was taken. The number is 0 when it is known, 1

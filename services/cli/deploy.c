@@ -13,7 +13,7 @@ enum { FILE_SIZE_MAX = 1 << 20, GROUP_MODE = 0440 };
 static const struct {
     const char *name, *files[4];
 } needs[] = {
-    {"issuer", {"seal.keys", "database-issuer", NULL}},
+    {"issuer", {"token-check.keys", "seal.keys", "database-issuer", NULL}},
     {"validator", {"token-check.keys", "database-validator", NULL}},
     {"admin", {"token-check.keys", "seal.keys", "database-admin", NULL}},
     {"auditor", {"checkpoint.key", "database-auditor", NULL}},

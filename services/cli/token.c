@@ -226,7 +226,7 @@ const struct command token_commands[] = {
      "jeton token logo get TKN-0123-4567 --output shop.png\n"
      "jeton token logo remove TKN-0123-4567\n"},
     {"token", "revoke-jwts", "WHOSE", 1, 1, token_revoke_options, token_revoke_jwts,
-     "End access tokens (JWTs) before they expire",
+     "End access tokens (JWTs and opaque ones) before they expire",
      "WHOSE: the id of the account itself, or of a client, a user or a customer of it: all that "
      "were signed "
      "for it before now.\n"

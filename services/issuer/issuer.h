@@ -8,6 +8,7 @@
 #include "common/process/process.h"
 #include "common/rpc/server.h"
 #include "common/token/jwt.h"
+#include "common/token/value.h"
 #include "common/worker/worker.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@ struct throttle;
 struct issuer_settings {
     struct process_settings common; // first: process_start fills it
     char *seal_keys;                // path of the keys that private keys are sealed with
+    char *token_keys;               // path of the keys of token values' check part
     char *issuer;                   // `iss` of what is signed
     char *audience;                 // `aud`
     char *signing_algorithm;        // of new keys, in small letters
@@ -48,6 +50,7 @@ struct issuer {
     struct issuer_settings settings;
     struct issuer_stats stats;
     struct seal_keys *seal_keys;
+    struct token_keys token_keys;
     enum jwt_algorithm algorithm; // the setting signing_algorithm, when it was last right
     struct signing *signing;
     struct public_keys *keys; // of all tokens that are good

@@ -11,6 +11,7 @@
 #include "services/issuer/store.h"
 #include "services/issuer/throttle.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -18,6 +19,10 @@
 static const struct config_row issuer_settings_table[] = {
     {"seal_keys", CONFIG_PATH, FIELD (seal_keys), "", 0, 0, false,
      "file with the keys that private keys are sealed with, as `jeton keys init` makes it"},
+    {"token_keys", CONFIG_PATH, FIELD (token_keys), "", 0, 0, true,
+     "file with the keys of the check part of opaque tokens' values, as `jeton keys init` makes "
+     "it; "
+     "required"},
     {"issuer", CONFIG_TEXT, FIELD (issuer), "https://jeton.localhost", 0, 0, true,
      "the `iss` of what is signed: the public URL of this Jeton"},
     {"audience", CONFIG_TEXT, FIELD (audience), "jeton", 0, 0, true, "the `aud` of what is signed"},
@@ -101,8 +106,15 @@ algorithm_read (struct issuer *issuer, struct error *error_r)
 static void
 issuer_reloaded (struct process *process)
 {
+    struct issuer *issuer = process->owner;
+    struct token_keys keys;
     struct error error;
-    if (!algorithm_read (process->owner, &error))
+    if (token_keys_load (issuer->settings.token_keys, &keys, &error))
+        issuer->token_keys = keys;
+    else
+        log_error ("token keys not reloaded, the old ones stay in force", "error", error.text,
+                   NULL);
+    if (!algorithm_read (issuer, &error))
         log_error ("the algorithm of new keys not changed", "error", error.text, NULL);
 }
 
@@ -139,11 +151,16 @@ main (int argc, char **argv)
         return status;
 
     struct error error;
+    if (!token_keys_load (settings->token_keys, &issuer.token_keys, &error)) {
+        log_error ("cannot start", "setting", "token_keys", "error", error.text, NULL);
+        process_end (process);
+        return 78; // EX_CONFIG
+    }
     issuer.seal_keys = seal_keys_load (settings->seal_keys, &error);
     if (!issuer.seal_keys) {
         log_error ("cannot start", "setting", "seal_keys", "error", error.text, NULL);
         process_end (process);
-        return 78; // EX_CONFIG
+        return 78;
     }
     if (!algorithm_read (&issuer, &error) ||
         !narrow_check ("implicit_write_modules", settings->implicit_write_modules, &error) ||
@@ -194,5 +211,6 @@ main (int argc, char **argv)
     throttle_destroy (&issuer.by_address);
     throttle_destroy (&issuer.by_user);
     seal_keys_destroy (&issuer.seal_keys);
+    sodium_memzero (&issuer.token_keys, sizeof issuer.token_keys);
     return status;
 }

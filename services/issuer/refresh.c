@@ -51,6 +51,7 @@ refresh_pair_make (struct asking *asking)
     pair->reply.refresh_token = pair->value;
     token_value_digest (pair->value, strlen (pair->value), pair->stored.digest);
     pair->stored.jti = pair->jti;
+    pair->stored.opaque = asking->opaque;
     pair->stored.access_expires_at = time (NULL) + pair->reply.expires_in;
     return pair;
 }

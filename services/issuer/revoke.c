@@ -3,6 +3,7 @@
 #include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/token/id.h"
+#include "services/issuer/opaque.h"
 #include "services/issuer/refresh.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/token.h"
@@ -100,21 +101,20 @@ claims_read (struct revoking *revoking, const json_t *claims)
     return true;
 }
 
-static void
-revoke_store (struct revoking *revoking)
+// Keeps the id, and makes the record of it. NULL: the request has been answered.
+static uint8_t *
+revoke_record (struct revoking *revoking, size_t *size_r)
 {
     struct asking *asking = revoking->asking;
-    struct issuer *issuer = request_owner (asking->request);
     char account[ID_SIZE];
     id_format ("ACC", revoking->jwt.account, account);
     revoking->jwt.jti = arena_strdup (request_arena (asking->request), revoking->jwt.jti);
     if (!revoking->jwt.jti) {
         token_no_memory (asking);
-        return;
+        return NULL;
     }
     revoking->change = (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN,
                                             jwt_number (revoking->jwt.jti), revoking->jwt.account};
-    size_t size;
     uint8_t *record =
         audit_pack (asking->request,
                     &(struct audit_change){
@@ -126,11 +126,20 @@ revoke_store (struct revoking *revoking)
                         .account_id = account,
                         .revision = 1,
                     },
-                    &size);
+                    size_r);
+    if (!record)
+        token_no_memory (asking);
+    return record;
+}
+
+static void
+revoke_store (struct revoking *revoking)
+{
+    struct issuer *issuer = request_owner (revoking->asking->request);
+    size_t size;
+    uint8_t *record = revoke_record (revoking, &size);
     if (record)
         store_jwt_revoke (issuer->process.db, &revoking->jwt, record, size, revoke_done, revoking);
-    else
-        token_no_memory (asking);
 }
 
 static void
@@ -143,6 +152,24 @@ revoke_keys_read (void *context, bool loaded)
         revoke_proven (asking);
     else
         token_refuse (asking, TOKEN_UNAVAILABLE, "the signing keys could not be read");
+}
+
+// An opaque access token.
+static void
+revoke_opaque (struct revoking *revoking, const char *token, uint32_t day)
+{
+    struct asking *asking = revoking->asking;
+    struct issuer *issuer = request_owner (asking->request);
+    uint8_t digest[TOKEN_DIGEST_SIZE];
+    char jti[TOKEN_ACCESS_JTI_SIZE];
+    size_t size;
+    token_value_digest (token, strlen (token), digest);
+    token_access_jti (digest, jti);
+    revoking->jwt = (struct store_jwt){.account = asking->client.account, .jti = jti};
+    uint8_t *record = revoke_record (revoking, &size);
+    if (record)
+        store_opaque_revoke (issuer->process.db, digest, day, asking->number, &revoking->jwt,
+                             record, size, revoke_done, revoking);
 }
 
 // A refresh token: with it go all that came of the same sign-in (RFC 7009 section 2.1).
@@ -185,12 +212,22 @@ revoke_proven (struct asking *asking)
     struct revoking *revoking = request_context (asking->request);
     const char *token = revoking->message->token;
     size_t length = strlen (token);
+    enum token_environment environment;
+    uint32_t day;
     json_t *claims = NULL;
     if (strncmp (token, REFRESH_PREFIX, strlen (REFRESH_PREFIX)) == 0) {
         if (refresh_looks_right (token))
             revoke_refresh (revoking);
         else
             revoke_reply (asking->request);
+        return;
+    }
+    if (token_access_check (&issuer->token_keys, token, length, &environment, &day)) {
+        revoke_opaque (revoking, token, day);
+        return;
+    }
+    if (strncmp (token, ACCESS_PREFIX, strlen (ACCESS_PREFIX)) == 0) { // a made-up one
+        revoke_reply (asking->request);
         return;
     }
     if (strncmp (token, "jtn_", 4) == 0) {

@@ -21,6 +21,9 @@ enum {
     REFRESH_ROTATE,
     REFRESH_REVOKE,
     REFRESH_ERASE,
+    OPAQUE_ADD,
+    OPAQUE_ADD_ONE,
+    OPAQUE_REVOKE,
 };
 
 // store_outcome_of (outcome): As this store's callers know it.

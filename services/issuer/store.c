@@ -6,6 +6,7 @@
 #include "common/memory/memory.h"
 #include "common/token/id.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/opaque_statements.h"
 #include "services/issuer/refresh_statements.h"
 #include "services/issuer/statements.h"
 
@@ -87,6 +88,7 @@ FEED_STATEMENTS (STORE_FEED),
 [JWT_REVOKED] = {"jwt_revoked", "SELECT EXISTS (SELECT FROM revoked_jwts WHERE account = $1::bigint AND jti = $2)", false},
 
 REFRESH_STATEMENTS
+OPAQUE_STATEMENTS
 {NULL, NULL, false}};
 // clang-format on
 

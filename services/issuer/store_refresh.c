@@ -35,6 +35,21 @@ call_done (void *context, enum db_outcome outcome, PGresult *const *results,
     call->callback.done (call->context, store_outcome_of (outcome));
 }
 
+// In one transaction with the access token's row, where it has one.
+static void
+call_pair (struct db *db, int statement, const struct db_params *params,
+           const struct store_refresh_pair *pair, db_callback *done, struct call *call)
+{
+    struct db_params row;
+    struct db_step steps[] = {{statement, params}, {0}};
+    if (!pair->opaque) {
+        db_call (db, statement, params, done, call);
+        return;
+    }
+    steps[1] = store_opaque_step (pair->opaque, pair->digest, &row);
+    db_transaction (db, steps, 2, done, call);
+}
+
 void
 store_refresh_begin (struct db *db, const struct store_client *client,
                      const struct store_refresh *family, const struct store_refresh_pair *pair,
@@ -52,7 +67,7 @@ store_refresh_begin (struct db *db, const struct store_client *client,
     db_param_int (&params, family->generation);
     struct call *call = call_new (context);
     call->callback.done = callback;
-    db_call (db, REFRESH_BEGIN, &params, call_done, call);
+    call_pair (db, REFRESH_BEGIN, &params, pair, call_done, call);
 }
 
 // A number that has a display id.
@@ -138,7 +153,7 @@ store_refresh_rotate (struct db *db, int64_t family, const uint8_t digest[TOKEN_
     db_param_int (&params, pair->access_expires_at);
     struct call *call = call_new (context);
     call->callback.done = callback;
-    db_call (db, REFRESH_ROTATE, &params, refresh_rotated, call);
+    call_pair (db, REFRESH_ROTATE, &params, pair, refresh_rotated, call);
 }
 
 void

@@ -3,7 +3,7 @@
 #define JETON_ISSUER_STORE_REFRESH_H
 
 #include "common/scope/scope.h"
-#include "services/issuer/store.h"
+#include "services/issuer/store_opaque.h"
 
 enum {
     STORE_REFRESH_REPLY_MAX = 16384, // bytes of a sealed reply
@@ -15,6 +15,8 @@ struct store_refresh_pair {
     uint8_t digest[TOKEN_DIGEST_SIZE];
     const char *jti;
     int64_t access_expires_at;
+    const struct store_opaque
+        *opaque; // the access token's row, written down with it; NULL: it has none
 };
 
 // A refresh token that was given, its family and its customer. Texts are valid during the callback.

@@ -5,6 +5,7 @@
 #include "common/token/id.h"
 #include "services/issuer/access.h"
 #include "services/issuer/asking_scope.h"
+#include "services/issuer/opaque.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/throttle.h"
 
@@ -121,8 +122,9 @@ token_deny (struct asking *asking, Jeton__V1__GrantReason reason, enum token_err
     reply_error (asking, error, retry_ms, text);
 }
 
-bool
-token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__TokenReply *reply_r)
+// A JWT, in the arena. NULL: the request has been answered.
+static char *
+jwt_make (struct asking *asking, char jti_r[ACCESS_JTI_SIZE])
 {
     struct issuer *issuer = request_owner (asking->request);
     struct access access = {
@@ -130,7 +132,7 @@ token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__Token
         .customer = asking->customer,
         .scope = asking->scope,
         .environment = asking->environment,
-        .issued_at = asking->issued_at = time (NULL),
+        .issued_at = asking->issued_at,
         .life_s = asking->client.life_s,
         .beside = asking->beside,
     };
@@ -140,17 +142,28 @@ token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__Token
         log_error ("a token could not be signed", "request", request_correlation (asking->request),
                    "error", error.text, NULL);
         token_refuse (asking, TOKEN_UNAVAILABLE, "the token could not be signed");
-        return false;
+        return NULL;
     }
-    *reply_r = (Jeton__V1__TokenReply) JETON__V1__TOKEN_REPLY__INIT;
-    reply_r->status = 200;
-    reply_r->access_token = arena_strdup (request_arena (asking->request), jwt);
-    reply_r->token_type = (char *) "Bearer";
-    reply_r->expires_in = access.life_s;
-    reply_r->scope = (char *) asking->scope->text;
+    char *text = arena_strdup (request_arena (asking->request), jwt);
     sodium_memzero (jwt, strlen (jwt));
     free (jwt);
-    if (!reply_r->access_token)
+    if (!text)
+        token_no_memory (asking);
+    return text;
+}
+
+bool
+token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__TokenReply *reply_r)
+{
+    bool opaque = asking->client.format == JETON__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE;
+    asking->issued_at = time (NULL);
+    *reply_r = (Jeton__V1__TokenReply) JETON__V1__TOKEN_REPLY__INIT;
+    reply_r->status = 200;
+    reply_r->access_token = opaque ? opaque_make (asking, jti_r) : jwt_make (asking, jti_r);
+    reply_r->token_type = (char *) "Bearer";
+    reply_r->expires_in = asking->client.life_s;
+    reply_r->scope = (char *) asking->scope->text;
+    if (opaque && !reply_r->access_token)
         token_no_memory (asking);
     return reply_r->access_token != NULL;
 }
@@ -173,7 +186,11 @@ token_give (struct asking *asking)
 {
     char jti[ACCESS_JTI_SIZE];
     Jeton__V1__TokenReply reply;
-    if (token_sign (asking, jti, &reply))
+    if (!token_sign (asking, jti, &reply))
+        return;
+    if (asking->opaque)
+        opaque_give (asking, jti, &reply);
+    else
         token_answer (asking, jti, &reply);
 }
 
@@ -326,10 +343,6 @@ token_authenticated (struct asking *asking)
         token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_NOT_FOR_CLIENT,
                     TOKEN_UNAUTHORIZED_CLIENT, 0, "%s is not for a client of this kind",
                     asking->type->name);
-    else if (asking->client.format != JETON__V1__TOKEN_FORMAT__TOKEN_FORMAT_JWT)
-        token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_NOT_FOR_CLIENT,
-                    TOKEN_UNAUTHORIZED_CLIENT, 0,
-                    "the client is set to opaque tokens, which are not given yet");
     else
         asking->type->run (asking);
 }

@@ -13,6 +13,7 @@
 enum { ACCESS_JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_URLSAFE_NO_PADDING) };
 
 struct asking;
+struct store_opaque;
 
 // What a client comes for: a token of some kind, or to revoke one. Up to where it has proved itself that is the same.
 struct endpoint {
@@ -42,6 +43,7 @@ struct asking {
     int64_t issued_at;                  // when what is given was signed
     const char *granted; // by a refresh token: the scope is of that at most; NULL: it is none
     const struct asking_scope *scope; // asking_scope.h: what is granted
+    struct store_opaque *opaque; // opaque.h: of the access token that is made; NULL: it has no row
 };
 
 // One grant, by its grant_type.
@@ -73,12 +75,13 @@ void token_refuse (struct asking *asking, enum token_error error, const char *fo
 // token_deny (asking, reason, error, retry_ms, format, …): Counts the refusal, then ends the request with it; with 503, if it cannot be counted (R39).
 void token_deny (struct asking *asking, Jeton__V1__GrantReason reason, enum token_error error,
                  int64_t retry_ms, const char *format, ...) __attribute__ ((format (printf, 5, 6)));
-// token_sign (asking, jti_r, reply_r): Signs an access token of the asking's client and scope; reply_r has it, and what is said of it: texts in the arena. False: the request has been answered.
+// token_sign (asking, jti_r, reply_r): Makes an access token of the asking's client and scope, in the client's form; reply_r has it, and what is said of it: texts in the arena. Has it a row
+// (asking->opaque), that is stored before the token is told. False: the request has been answered.
 bool token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__TokenReply *reply_r)
     __attribute__ ((warn_unused_result));
 // token_answer (asking, jti, reply): Counts what is given, then ends the request with it; with 503, if it cannot be counted (R39).
 void token_answer (struct asking *asking, const char *jti, const Jeton__V1__TokenReply *reply);
-// token_give (asking): Both.
+// token_give (asking): All of that.
 void token_give (struct asking *asking);
 // token_no_memory (asking): Ends the request: it needs more than its arena has.
 void token_no_memory (struct asking *asking);

@@ -69,4 +69,9 @@ char *check_text (char *text);
 // check_jwt (check, length): What has the form of a JWT, and is not in memory. Ends it, now or later.
 void check_jwt (struct check *check, size_t length);
 
+// check_opaque (check, length): The same of an opaque access token. check_opaque_key (validator, token, length, key_r): What it is found by. False: its check part is wrong.
+void check_opaque (struct check *check, size_t length);
+bool check_opaque_key (const struct validator *validator, const char *token, size_t length,
+                       struct store_opaque_key *key_r) __attribute__ ((warn_unused_result));
+
 #endif

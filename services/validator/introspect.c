@@ -28,11 +28,18 @@ claim (const json_t *claims, const char *name)
 }
 
 static void
-introspect_active (struct check *check)
+introspect_no_room (struct check *check)
+{
+    request_fail (check->batch->request, JETON__V1__CODE__CODE_UNAVAILABLE,
+                  "there is no room to say what the token is: try again");
+}
+
+// What is said of every token that is active; `sub` as of an API token.
+static Jeton__V1__IntrospectReply
+reply_of (const struct check *check)
 {
     const Jeton__V1__ValidateReply *found = check->reply;
     Jeton__V1__IntrospectReply reply = JETON__V1__INTROSPECT_REPLY__INIT;
-    json_t *claims = NULL;
     reply.active = true;
     reply.token_type = (char *) "Bearer";
     reply.exp = found->expires_at;
@@ -43,12 +50,51 @@ introspect_active (struct check *check)
     reply.customer = found->customer;
     reply.environment =
         (char *) (check->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST ? "test" : "live");
+    return reply;
+}
+
+// Of an opaque token: what a JWT says itself is in its row, and of whom it comes and for whom it is, in the settings.
+static void
+introspect_opaque (void *context, enum store_outcome outcome, const char *scope, int64_t issued_at)
+{
+    struct check *check = context;
+    const struct validator_settings *settings = &check->batch->validator->settings;
+    Jeton__V1__IntrospectReply reply = reply_of (check);
+    const Jeton__V1__IntrospectReply inactive = JETON__V1__INTROSPECT_REPLY__INIT;
+    if (outcome == STORE_NOT_FOUND) { // it has expired meanwhile
+        request_reply (check->batch->request, &inactive.base);
+        return;
+    }
+    if (outcome != STORE_OK || !*reply.jti) {
+        introspect_no_room (check);
+        return;
+    }
+    reply.scope = (char *) scope;
+    reply.client_id = check->reply->client;
+    reply.sub = *reply.customer ? reply.customer : *reply.sub ? reply.sub : reply.client_id;
+    reply.iss = settings->issuer;
+    reply.aud = settings->audience;
+    reply.iat = issued_at;
+    request_reply (check->batch->request, &reply.base);
+}
+
+static void
+introspect_active (struct check *check)
+{
+    struct validator *validator = check->batch->validator;
+    const char *token = check->request->token;
+    Jeton__V1__IntrospectReply reply = reply_of (check);
+    struct store_opaque_key key;
+    json_t *claims = NULL;
+    if (check->subject.token == 0 && check_opaque_key (validator, token, strlen (token), &key)) {
+        store_opaque_said (validator->process.db, &key, introspect_opaque, check);
+        return;
+    }
     if (check->subject.token == 0) {
         claims = claims_of (check);
         if (!claims || !*reply.jti) {
             json_decref (claims);
-            request_fail (check->batch->request, JETON__V1__CODE__CODE_UNAVAILABLE,
-                          "there is no room to say what the token is: try again");
+            introspect_no_room (check);
             return;
         }
         reply.scope = claim (claims, "scope");

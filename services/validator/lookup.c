@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What is looked up: a token's digest, or a hash of what a user's or client's token says.
+// What is looked up: an API token's or an opaque one's digest, or a hash of what a user's or client's JWT says.
 struct lookup_key {
     uint8_t bytes[TOKEN_DIGEST_SIZE];
-    enum lookup_kind { LOOKUP_TOKEN, LOOKUP_USER, LOOKUP_CLIENT } kind;
+    enum lookup_kind { LOOKUP_TOKEN, LOOKUP_USER, LOOKUP_CLIENT, LOOKUP_OPAQUE } kind;
 };
 
 struct waiter {
@@ -32,9 +32,10 @@ struct flight {
     struct lookup_key key;
     int64_t user; // of LOOKUP_USER
     struct store_client_token
-        client;      // of LOOKUP_CLIENT, and of LOOKUP_USER jti and generation; its texts are owned
-    uint64_t stamp;  // of the cache, when the query was sent
-    int64_t sent_at; // truth_now
+        client; // of LOOKUP_CLIENT, and of LOOKUP_USER jti and generation; its texts are owned
+    struct store_opaque_key opaque; // of LOOKUP_OPAQUE
+    uint64_t stamp;                 // of the cache, when the query was sent
+    int64_t sent_at;                // truth_now
     struct waiters waiters, later;
 };
 
@@ -118,6 +119,10 @@ flight_start (struct flight *flight)
         return;
     case LOOKUP_CLIENT:
         store_client_facts (validator->process.db, validator->policies, &flight->client,
+                            flight_done, flight);
+        return;
+    case LOOKUP_OPAQUE:
+        store_opaque_facts (validator->process.db, validator->policies, &flight->opaque,
                             flight_done, flight);
         return;
     }
@@ -237,5 +242,18 @@ lookup_client (struct lookup *lookup, const struct store_client_token *token,
         .jti = xstrdup (token->jti),
         .generation = token->generation,
     };
+    flight_start (flight);
+}
+
+void
+lookup_opaque (struct lookup *lookup, const struct store_opaque_key *token,
+               lookup_callback *callback, void *context)
+{
+    struct lookup_key key = {.kind = LOOKUP_OPAQUE};
+    memcpy (key.bytes, token->digest, sizeof key.bytes);
+    struct flight *flight = flight_new (lookup, &key, callback, context);
+    if (!flight)
+        return;
+    flight->opaque = *token;
     flight_start (flight);
 }

@@ -13,13 +13,16 @@ struct lookup *lookup_new (struct validator *validator) __attribute__ ((returns_
 // lookup_destroy (&lookup): After the database is closed, when no lookup is open any more. NULL-safe.
 void lookup_destroy (struct lookup **lookup);
 
-// lookup_token (lookup, digest, callback, context), lookup_user (lookup, user, jti, generation, callback, context), lookup_client (lookup, token, callback, context):
+// lookup_token (lookup, digest, callback, context), lookup_user (lookup, user, jti, generation, callback, context), lookup_client (lookup, token, callback, context),
+// lookup_opaque (lookup, token, callback, context):
 // Called back once, with facts that were read after the call was made; valid during the callback.
 void lookup_token (struct lookup *lookup, const uint8_t digest[TOKEN_DIGEST_SIZE],
                    lookup_callback *callback, void *context);
 void lookup_user (struct lookup *lookup, int64_t user, const char *jti, int64_t generation,
                   lookup_callback *callback, void *context);
 void lookup_client (struct lookup *lookup, const struct store_client_token *token,
+                    lookup_callback *callback, void *context);
+void lookup_opaque (struct lookup *lookup, const struct store_opaque_key *token,
                     lookup_callback *callback, void *context);
 
 #endif

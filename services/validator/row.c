@@ -237,3 +237,15 @@ row_client_facts (const struct db_field fields[ROW_CLIENT_COLUMNS], struct polic
 {
     return facts_read (fields, NULL, true, policies, facts_r);
 }
+
+bool
+row_opaque_facts (const struct db_field fields[ROW_OPAQUE_COLUMNS], struct policies *policies,
+                  struct facts *facts_r)
+{
+    int64_t customer;
+    if (!db_field_int (&fields[ROW_CUSTOMER], &customer) || customer < 0 ||
+        customer > ID_NUMBER_MAX || !facts_read (fields, NULL, true, policies, facts_r))
+        return false;
+    facts_r->customer = customer;
+    return true;
+}

@@ -27,7 +27,10 @@ enum row_column {
     // Of a client's token, after these:
     ROW_CLIENT = ROW_COLUMNS,
     ROW_SCOPE, // the resources that are left of it; NULL: it is not restricted to any
-    ROW_CLIENT_COLUMNS
+    ROW_CLIENT_COLUMNS,
+    // Of an opaque token, after these:
+    ROW_CUSTOMER = ROW_CLIENT_COLUMNS,
+    ROW_OPAQUE_COLUMNS
 };
 
 // Names of modules by their numbers in the database, which never change: for many rows at once, whose grants are a bigint each: the module's number times 8, its
@@ -46,6 +49,9 @@ bool row_facts (const struct db_field fields[ROW_COLUMNS], const struct row_name
     __attribute__ ((warn_unused_result));
 // row_client_facts (fields, policies, facts_r): The same of a client's token; the grants are text.
 bool row_client_facts (const struct db_field fields[ROW_CLIENT_COLUMNS], struct policies *policies,
+                       struct facts *facts_r) __attribute__ ((warn_unused_result));
+// row_opaque_facts (fields, policies, facts_r): The same of a client's opaque token.
+bool row_opaque_facts (const struct db_field fields[ROW_OPAQUE_COLUMNS], struct policies *policies,
                        struct facts *facts_r) __attribute__ ((warn_unused_result));
 
 #endif

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS };
+// OPAQUE_FACTS and OPAQUE_SAID are behind those that others read with.
+enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS, OPAQUE_FACTS = STORE_MODULES + 1, OPAQUE_SAID };
 
 // What row.c reads, after one column more. Grants come as one text, "orders 1 t,stock 2 f": module, access, enabled.
 // clang-format off
@@ -37,6 +38,33 @@ enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS };
     " JOIN LATERAL (SELECT status, rate_per_minute, rate_burst, base_rate_per_minute, base_rate_burst" more \
     "  FROM accounts WHERE number = t.account OFFSET 0) a ON true"                                 \
     " LEFT JOIN LATERAL (SELECT status FROM users WHERE number = t.owner OFFSET 0) u ON true"
+// What a client may do with a token. `from` has it as `i`: number, modules, markets, locations, customer, jti and generation. `said`: what its row says of expiry, kind and environment,
+// which a JWT says itself.
+#define CLIENT_FACTS_OF(n, said, more, from)                                                       \
+    "SELECT " n ", 0, c.account, 0, " said ", c.status, a.status, coalesce(u.status, 1),"          \
+    " (SELECT string_agg(" GRANT_TEXT ("CASE WHEN w.text LIKE '%:write' AND s.text LIKE '%:write' THEN 2 ELSE 1 END") ", ',')" \
+    "  FROM unnest(string_to_array(i.modules, ' ')) w (text)"                                      \
+    "  JOIN unnest(c.scopes) s (text) ON split_part(s.text, ':', 2) = split_part(w.text, ':', 2)"  \
+    "  JOIN modules m ON m.name = split_part(w.text, ':', 2)"                                      \
+    "  JOIN account_modules am ON am.account = c.account AND am.module = m.number),"               \
+    " ''::text, 0, 0, 0, " ACCOUNT_RATE ", c.number,"                                              \
+    " CASE WHEN i.markets <> '' THEN coalesce(concat_ws(' ',"                                      \
+    "  (SELECT string_agg('market:' || k, ' ' ORDER BY k) FROM unnest(r.markets) k),"              \
+    "  (SELECT string_agg('stock_location:' || l.number, ' ' ORDER BY l.number) FROM stock_locations l" \
+    "   WHERE l.account = c.account AND l.number = ANY (string_to_array(i.locations, ',')::bigint[])" \
+    "   AND l.status = 1 AND l.market = ANY (r.markets))), '') END" more                           \
+    " FROM " from                                                                                  \
+    " JOIN clients c ON c.number = i.number AND c.status <> 3 JOIN accounts a ON a.number = c.account" \
+    " LEFT JOIN customers u ON u.account = c.account AND u.number = i.customer AND u.status <> 3"  \
+    " CROSS JOIN LATERAL (SELECT array_agg(k.number) AS markets FROM markets k"                    \
+    "  WHERE k.account = c.account AND k.number = ANY (string_to_array(i.markets, ',')::bigint[])" \
+    "  AND k.status = 1 AND (c.market IS NULL OR k.number = c.market)"                             \
+    "  AND (k.customer_group IS NULL OR (k.customer_group = u.customer_group AND EXISTS (SELECT FROM customer_groups g" \
+    "   WHERE g.account = k.account AND g.number = k.customer_group AND g.status = 1)))) r"        \
+    " WHERE (i.customer = 0 OR u.number IS NOT NULL) AND " STANDS ("c.account", "(1, c.account), (2, c.number), (4, i.customer)")
+// The parts of a scope that begin so, what is behind that, joined.
+#define SCOPE_PARTS(like, part, between)                                                           \
+    "coalesce((SELECT string_agg(" part ", '" between "') FROM unnest(string_to_array(t.scope, ' ')) p WHERE p LIKE '" like ":%'), '')"
 #define TOKEN_COLUMNS                                                                              \
     "number, account, owner, expires_at, kind, environment, status, digest, allow_list, grace_until, rate_per_minute, rate_burst"
 
@@ -66,28 +94,9 @@ const struct db_statement store_statements[] = {
 // The modules are those that both the token says and the client may have, with the lesser access. The markets are what is left of the token's (R14): active, public or for
 // the customer's group (R15), and not another than the client is bound to; the locations are active, and of these markets. No market: the token is not restricted.
 [CLIENT_FACTS] = {"client_facts",
-    "SELECT i.n, 0, c.account, 0, 0, 0, 0, c.status, a.status, coalesce(u.status, 1),"
-    " (SELECT string_agg(" GRANT_TEXT ("CASE WHEN w.text LIKE '%:write' AND s.text LIKE '%:write' THEN 2 ELSE 1 END") ", ',')"
-    "  FROM unnest(string_to_array(i.modules, ' ')) w (text)"
-    "  JOIN unnest(c.scopes) s (text) ON split_part(s.text, ':', 2) = split_part(w.text, ':', 2)"
-    "  JOIN modules m ON m.name = split_part(w.text, ':', 2)"
-    "  JOIN account_modules am ON am.account = c.account AND am.module = m.number),"
-    " ''::text, 0, 0, 0, " ACCOUNT_RATE ", c.number,"
-    " CASE WHEN i.markets <> '' THEN coalesce(concat_ws(' ',"
-    "  (SELECT string_agg('market:' || k, ' ' ORDER BY k) FROM unnest(r.markets) k),"
-    "  (SELECT string_agg('stock_location:' || l.number, ' ' ORDER BY l.number) FROM stock_locations l"
-    "   WHERE l.account = c.account AND l.number = ANY (string_to_array(i.locations, ',')::bigint[])"
-    "   AND l.status = 1 AND l.market = ANY (r.markets))), '') END"
-    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])"
-    "  WITH ORDINALITY AS i (number, modules, markets, locations, customer, jti, generation, n)"
-    " JOIN clients c ON c.number = i.number AND c.status <> 3 JOIN accounts a ON a.number = c.account"
-    " LEFT JOIN customers u ON u.account = c.account AND u.number = i.customer AND u.status <> 3"
-    " CROSS JOIN LATERAL (SELECT array_agg(k.number) AS markets FROM markets k"
-    "  WHERE k.account = c.account AND k.number = ANY (string_to_array(i.markets, ',')::bigint[])"
-    "  AND k.status = 1 AND (c.market IS NULL OR k.number = c.market)"
-    "  AND (k.customer_group IS NULL OR (k.customer_group = u.customer_group AND EXISTS (SELECT FROM customer_groups g"
-    "   WHERE g.account = k.account AND g.number = k.customer_group AND g.status = 1)))) r"
-    " WHERE (i.customer = 0 OR u.number IS NOT NULL) AND " STANDS ("c.account", "(1, c.account), (2, c.number), (4, i.customer)"), DB_READ_MANY},
+    CLIENT_FACTS_OF ("i.n", "0, 0, 0", "",
+    "unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])"
+    "  WITH ORDINALITY AS i (number, modules, markets, locations, customer, jti, generation, n)"), DB_READ_MANY},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 [STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
@@ -104,6 +113,20 @@ const struct db_statement store_statements[] = {
     "SELECT endpoint, server_key, instance, generation, ended FROM writers ORDER BY generation LIMIT 65", false},
 
 [STORE_MODULES] = {"modules", "SELECT number, name FROM modules ORDER BY number", false},
+
+// What an opaque token is for is in its row, which is in the partition that its value names; from there on it is as of a JWT.
+[OPAQUE_FACTS] = {"opaque_facts",
+    CLIENT_FACTS_OF ("g.n", "i.expiry, 0, i.environment", ", i.customer",
+    "unnest($1::bytea[], $2::integer[], $3::text[]) WITH ORDINALITY AS g (digest, day, jti, n)"
+    " CROSS JOIN LATERAL (SELECT t.client AS number, t.customer, t.generation, t.environment, g.jti,"
+    "  " SECONDS ("t.expires_at") " AS expiry,"
+    "  " SCOPE_PARTS ("module", "p", " ") " AS modules,"
+    "  " SCOPE_PARTS ("market", "substr(p, 8)", ",") " AS markets,"
+    "  " SCOPE_PARTS ("stock_location", "substr(p, 16)", ",") " AS locations"
+    "  FROM access_tokens t WHERE t.day = g.day AND t.digest = g.digest OFFSET 0) i"), DB_READ_MANY},
+
+[OPAQUE_SAID] = {"opaque_said",
+    "SELECT scope, " SECONDS ("issued_at") " FROM access_tokens WHERE day = $2::integer AND digest = $1", false},
 
 {NULL, NULL, false}};
 
@@ -132,10 +155,26 @@ const char store_warm_shown[] = WARM ("tokens t",
 
 struct facts_call {
     struct policies *policies;
-    bool of_client; // of a client's token
+    int statement;
     store_facts_callback *callback;
     void *context;
 };
+
+static bool
+facts_read (const struct facts_call *call, const PGresult *result, struct facts *facts_r)
+{
+    struct db_field fields[ROW_OPAQUE_COLUMNS];
+    int columns = call->statement == OPAQUE_FACTS   ? ROW_OPAQUE_COLUMNS
+                  : call->statement == CLIENT_FACTS ? ROW_CLIENT_COLUMNS
+                                                    : ROW_COLUMNS;
+    if (!db_get_fields (result, 0, 1, fields, columns))
+        return false;
+    if (call->statement == OPAQUE_FACTS)
+        return row_opaque_facts (fields, call->policies, facts_r);
+    if (call->statement == CLIENT_FACTS)
+        return row_client_facts (fields, call->policies, facts_r);
+    return row_facts (fields, NULL, call->policies, facts_r);
+}
 
 static void
 store_facts_done (void *context, enum db_outcome outcome, PGresult *const *results,
@@ -148,12 +187,8 @@ store_facts_done (void *context, enum db_outcome outcome, PGresult *const *resul
     } else if (PQntuples (results[0]) == 0) {
         call->callback (call->context, STORE_NOT_FOUND, NULL);
     } else {
-        struct db_field fields[ROW_CLIENT_COLUMNS];
         struct facts facts = {0};
-        bool good = db_get_fields (results[0], 0, 1, fields,
-                                   call->of_client ? ROW_CLIENT_COLUMNS : ROW_COLUMNS) &&
-                    (call->of_client ? row_client_facts (fields, call->policies, &facts)
-                                     : row_facts (fields, NULL, call->policies, &facts));
+        bool good = facts_read (call, results[0], &facts);
         if (!good) {
             char number[24];
             snprintf (number, sizeof number, "%" PRId64, facts.token);
@@ -171,7 +206,7 @@ store_facts (struct db *db, struct policies *policies, int statement,
 {
     struct facts_call *call = xcalloc (1, sizeof *call);
     call->policies = policies;
-    call->of_client = statement == CLIENT_FACTS;
+    call->statement = statement;
     call->callback = callback;
     call->context = context;
     db_call (db, statement, params, store_facts_done, call);
@@ -212,4 +247,50 @@ store_client_facts (struct db *db, struct policies *policies,
     db_param_text (&params, token->jti);
     db_param_int (&params, token->generation);
     store_facts (db, policies, CLIENT_FACTS, &params, callback, context);
+}
+
+void
+store_opaque_facts (struct db *db, struct policies *policies, const struct store_opaque_key *key,
+                    store_facts_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_bytes (&params, key->digest, sizeof key->digest);
+    db_param_int (&params, key->day);
+    db_param_text (&params, key->jti);
+    store_facts (db, policies, OPAQUE_FACTS, &params, callback, context);
+}
+
+struct said_call {
+    store_opaque_said_callback *callback;
+    void *context;
+};
+
+static void
+store_opaque_said_done (void *context, enum db_outcome outcome, PGresult *const *results,
+                        const struct db_error *error)
+{
+    cleanup_free struct said_call *call = context;
+    const char *scope;
+    int64_t issued_at;
+    (void) error;
+    if (outcome == DB_OK && PQntuples (results[0]) == 0)
+        call->callback (call->context, STORE_NOT_FOUND, NULL, 0);
+    else if (outcome == DB_OK && db_get_text (results[0], 0, 0, &scope) &&
+             db_get_int (results[0], 0, 1, &issued_at))
+        call->callback (call->context, STORE_OK, scope, issued_at);
+    else
+        call->callback (call->context, STORE_UNAVAILABLE, NULL, 0);
+}
+
+void
+store_opaque_said (struct db *db, const struct store_opaque_key *key,
+                   store_opaque_said_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    struct said_call *call = xcalloc (1, sizeof *call);
+    call->callback = callback;
+    call->context = context;
+    db_param_bytes (&params, key->digest, sizeof key->digest);
+    db_param_int (&params, key->day);
+    db_call (db, OPAQUE_SAID, &params, store_opaque_said_done, call);
 }

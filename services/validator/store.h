@@ -51,4 +51,22 @@ void store_client_facts (struct db *db, struct policies *policies,
                          const struct store_client_token *token, store_facts_callback *callback,
                          void *context);
 
+// An opaque access token, by its value (common/token/value.h).
+struct store_opaque_key {
+    uint8_t digest[TOKEN_DIGEST_SIZE];
+    uint32_t day;
+    char jti[TOKEN_ACCESS_JTI_SIZE];
+};
+// store_opaque_facts (db, policies, key, callback, context): As store_client_facts, with what its row says: expiry, environment and customer, but without the jti.
+void store_opaque_facts (struct db *db, struct policies *policies,
+                         const struct store_opaque_key *key, store_facts_callback *callback,
+                         void *context);
+
+// The text is valid during the callback. STORE_NOT_FOUND: there is none, or its partition has gone.
+typedef void store_opaque_said_callback (void *context, enum store_outcome outcome,
+                                         const char *scope, int64_t issued_at);
+// store_opaque_said (db, key, callback, context): What a JWT says of itself that no decision needs: the scope as it was granted, and when. It never changes.
+void store_opaque_said (struct db *db, const struct store_opaque_key *key,
+                        store_opaque_said_callback *callback, void *context);
+
 #endif

@@ -328,6 +328,7 @@ check_start (struct check *check)
     const char *token = check->request->token;
     size_t length = strlen (token);
     enum token_environment environment;
+    uint32_t day;
     if (length == 0)
         check_end (check, JETON__V1__REASON__REASON_MISSING);
     else if (length > TOKEN_LENGTH_MAX)
@@ -338,6 +339,8 @@ check_start (struct check *check)
     else if (token_value_check (&validator->token_keys, token, length, &environment) ||
              foreign_match (validator->foreign, token, length))
         check_later (check, length, check_token);
+    else if (token_access_check (&validator->token_keys, token, length, &environment, &day))
+        check_later (check, length, check_opaque);
     else if (jwt_looks_like (token, length))
         check_later (check, length, check_jwt);
     else

@@ -224,7 +224,7 @@ def hardened(system):
 @test("each process sees its own secrets only, and Docker shows none")
 def own_secrets(system):
     common = lambda s: {"peers", f"{s}.key", f"{s}.key_secret", f"database-{s}"}  # noqa: E731
-    more = {"issuer": {"seal.keys"}, "validator": {"token-check.keys"}, "admin": {"token-check.keys", "seal.keys"}, "auditor": {"checkpoint.key"}}
+    more = {"issuer": {"token-check.keys", "seal.keys"}, "validator": {"token-check.keys"}, "admin": {"token-check.keys", "seal.keys"}, "auditor": {"checkpoint.key"}}
     for service in SERVICES:
         seen = docker("exec", system.one(service), "find", HOME, "-type", "f", "-printf", "%P %m\n").stdout.splitlines()
         modes = dict(line.split() for line in seen)

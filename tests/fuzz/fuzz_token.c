@@ -100,6 +100,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     if (token_value_check (&value_keys, text, size, &environment))
         assert (size == TOKEN_VALUE_LENGTH &&
                 (environment == TOKEN_LIVE || environment == TOKEN_TEST));
+    uint32_t day;
+    if (token_access_check (&value_keys, text, size, &environment, &day))
+        assert (size == TOKEN_ACCESS_LENGTH && day <= TOKEN_ACCESS_DAY_MAX &&
+                (environment == TOKEN_LIVE || environment == TOKEN_TEST));
     for (int i = 0; i < JWT_ALGORITHMS && keys[i] == NULL; i++) {
         json_t *jwk = json_loads (jwks[i], 0, NULL);
         keys[i] = jwt_key_from_jwk (jwk, NULL);

@@ -201,7 +201,7 @@ class Service:
         keys = system.keys
         self.settings = {"bind": self.endpoint, "peers": f"{keys}/peers", "key": f"{keys}/curve/{kind}.key",
                          "database_url": f"host={system.postgres.directory} dbname=jeton user=jeton_{kind}", "log_level": "debug"}
-        if kind in ("admin", "validator"):
+        if kind in ("admin", "issuer", "validator"):
             self.settings["token_keys"] = f"{keys}/token-check.keys"
         if kind in ("issuer", "admin"):
             self.settings["seal_keys"] = f"{keys}/seal.keys"

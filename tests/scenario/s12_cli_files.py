@@ -256,7 +256,7 @@ def init(system):
     def handed():
         return {name: {f: stat.S_IMODE(os.stat(f"{to}/{name}/{f}").st_mode) for f in os.listdir(f"{to}/{name}")} for name in names}
 
-    own = {"issuer": ["seal.keys", "database-issuer"], "validator": ["token-check.keys", "database-validator"],
+    own = {"issuer": ["token-check.keys", "seal.keys", "database-issuer"], "validator": ["token-check.keys", "database-validator"],
            "admin": ["token-check.keys", "seal.keys", "database-admin"], "auditor": ["checkpoint.key", "database-auditor"], "operator": []}
     wanted = {name: {"peers": 0o644, f"{name}.key": 0o644, f"{name}.key_secret": 0o600, **{f: 0o600 for f in files}} for name, files in own.items()}
     wanted["operator"]["checkpoint.pub"] = 0o644

@@ -147,8 +147,6 @@ def table(system):
     reply = ask(system, grant_type="client_credentials", client_id=life.client.id, client_secret=life.secret)
     expect_equal((reply.expires_in, reply.scope), (31536000, ""))
     expect_equal(decision(system, reply.access_token), ("deny", "module_not_granted", 403), "a client without scopes")
-    opaque = system.admin.ok("CreateClient", account_id=system.account, name="opaque", kind=INTEGRATION, token_format=types.TOKEN_FORMAT_OPAQUE)
-    refused(system, 400, "unauthorized_client", "opaque", grant_type="client_credentials", client_id=opaque.client.id, client_secret=opaque.secret)
     test_token = given(system, "erp", environment=types.ENVIRONMENT_TEST).access_token
     expect_equal((decision(system, test_token, environment="test"), decision(system, test_token)), (ALLOW, ("deny", "wrong_environment", 403)))
 

@@ -177,6 +177,32 @@ static const struct right rights[] = {
      "UPDATE refresh_families SET live = sha256 ('b'), expires_at = now (), jti = 'b',"
      " access_expires_at = now (), revoked_at = now ()",
      true},
+    {"issuer",
+     "INSERT INTO access_tokens (digest, day, client, customer, owner, environment, generation,"
+     " issued_at, expires_at, scope)"
+     " SELECT sha256 ('a'), 1 + extract (epoch FROM now ()) / 86400, 1, 0, 0, 1, 0, now (), now (),"
+     " ''",
+     true},
+    {"issuer", "SELECT digest, day, client, expires_at FROM access_tokens", true},
+    {"issuer", "SELECT scope FROM access_tokens", false},
+    {"issuer", "UPDATE access_tokens SET expires_at = now ()", false},
+    {"issuer", "DELETE FROM access_tokens", false},
+    {"issuer", "TRUNCATE access_tokens", false},
+    {"issuer", "SELECT access_partitions_drop (0)", false},
+    {"validator",
+     "SELECT digest, day, client, customer, owner, environment, generation, issued_at, expires_at,"
+     " scope FROM access_tokens",
+     true},
+    {"validator", "INSERT INTO access_tokens (day) VALUES (1)", false},
+    {"validator", "UPDATE access_tokens SET generation = 1", false},
+    {"validator", "DELETE FROM access_tokens", false},
+    {"admin", "SELECT digest FROM access_tokens", false},
+    {"auditor", "SELECT digest FROM access_tokens", false},
+    {"auditor", "DELETE FROM access_tokens", false},
+    {"auditor", "SELECT access_partitions_ahead ()", true},
+    {"auditor", "SELECT access_partitions_drop (0)", true},
+    {"admin", "SELECT access_partitions_ahead ()", false},
+    {"validator", "SELECT access_partitions_drop (0)", false},
     {"issuer", "UPDATE refresh_tokens SET used_at = now (), reply = 'x'", true},
     {"issuer", "UPDATE refresh_tokens SET family = 2", false},
     {"issuer", "UPDATE refresh_families SET customer = 2", false},

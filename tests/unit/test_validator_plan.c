@@ -48,6 +48,35 @@ START_TEST (test_client_facts)
 }
 END_TEST
 
+// An opaque token (R24) is found in the partition that its value names, by a look at its key; the others are not looked at.
+START_TEST (test_opaque_facts)
+{
+    postgres_run (
+        pg,
+        "INSERT INTO clients (account, name, kind, access_token_life_s) VALUES (1, 'c', 2, 7200)");
+    postgres_run (pg, "INSERT INTO access_tokens (digest, day, client, environment, generation,"
+                      " issued_at, expires_at, scope)"
+                      " SELECT sha256 (n::text::bytea), 2 + extract (epoch FROM now ()) / 86400, 1,"
+                      " 1, 0, now (), now () + interval '2 hours', 'module:orders:read'"
+                      " FROM generate_series (1, 10000) n");
+    postgres_run (pg, "ANALYZE access_tokens");
+    PQclear (PQexec (pg, "SET enable_seqscan = off"));
+    const char *plan =
+        plan_run (pg, statement ("opaque_facts"),
+                  "ARRAY[sha256 ('7')], ARRAY[(2 + floor (extract (epoch FROM now ())"
+                  " / 86400))::integer], ARRAY['j']");
+    PQclear (PQexec (pg, "RESET enable_seqscan"));
+    ck_assert_msg (!strstr (plan, "Seq Scan on access_tokens"), "%s", plan);
+    int looked = 0;
+    for (const char *at = plan; (at = strstr (at, "_pkey on access_tokens_")); at++) {
+        const char *end = strchr (at, '\n');
+        looked += !memmem (at, (size_t) (end - at), "never executed", 14);
+    }
+    ck_assert_msg (looked == 1, "%d partitions were looked at: %s", looked, plan);
+    ck_assert_msg (strstr (plan, "actual rows=1 loops=1"), "%s", plan);
+}
+END_TEST
+
 // With numbers in the places of $1 to $4, as a plain query.
 static struct db_statement
 warm (const char *copy, const char *const values[4])
@@ -157,6 +186,7 @@ add (Suite *suite)
     tcase_set_timeout (tcase, 100);
     tcase_add_test (tcase, test_token_facts);
     tcase_add_test (tcase, test_client_facts);
+    tcase_add_test (tcase, test_opaque_facts);
     tcase_add_test (tcase, test_warm);
     tcase_add_test (tcase, test_warm_behind);
     suite_add_tcase (suite, tcase);

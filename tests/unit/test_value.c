@@ -171,6 +171,92 @@ START_TEST (test_random)
 }
 END_TEST
 
+// Opaque access tokens (R24), worked out in the same way.
+static const struct {
+    enum token_environment environment;
+    int first, step;
+    uint32_t day;
+    const char *value, *jti;
+} known_access[] = {
+    {TOKEN_LIVE, 0, 0, 0, "jtn_access_live_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABjox-JJ7HXr",
+     "aI_vuEH6HPgeaf-rhdgogw"},
+    {TOKEN_LIVE, 0, 1, 20780, "jtn_access_live_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGABRLGsTXYs_s6dL",
+     "_XDCDNrbeCWuXPmunXBnpQ"},
+    {TOKEN_LIVE, 255, 0, TOKEN_ACCESS_DAY_MAX,
+     "jtn_access_live_______________________________________JPPrBDjqAH", "sjG5bWa4t5hGKhIJWXki6w"},
+    {TOKEN_TEST, 0, 1, 20780, "jtn_access_test_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGABRLL8LxuNfAsLm",
+     "MGLpI8xYLZKF5Vbf2ojcUA"},
+};
+
+START_TEST (test_access_known)
+{
+    struct token_keys keys = some_keys ();
+    for (size_t i = 0; i < sizeof known_access / sizeof *known_access; i++) {
+        uint8_t random[TOKEN_RANDOM_SIZE], digest[TOKEN_DIGEST_SIZE];
+        char value[TOKEN_ACCESS_LENGTH + 1], jti[TOKEN_ACCESS_JTI_SIZE];
+        enum token_environment environment;
+        uint32_t day;
+        for (int j = 0; j < TOKEN_RANDOM_SIZE; j++)
+            random[j] = (uint8_t) (known_access[i].first + j * known_access[i].step);
+        token_access_encode (&keys, known_access[i].environment, random, known_access[i].day,
+                             value);
+        ck_assert_str_eq (value, known_access[i].value);
+        ck_assert (token_access_check (&keys, value, TOKEN_ACCESS_LENGTH, &environment, &day));
+        ck_assert_int_eq (environment, known_access[i].environment);
+        ck_assert_uint_eq (day, known_access[i].day);
+        token_value_digest (value, TOKEN_ACCESS_LENGTH, digest);
+        token_access_jti (digest, jti);
+        ck_assert_str_eq (jti, known_access[i].jti);
+        ck_assert (!good (&keys, value)); // no API token
+    }
+}
+END_TEST
+
+// Every other byte in every place, each length, and what comes behind it.
+START_TEST (test_access_flip)
+{
+    struct token_keys keys = some_keys ();
+    enum token_environment environment;
+    uint32_t day;
+    for (size_t i = 0; i < sizeof known_access / sizeof *known_access; i++) {
+        for (size_t at = 0; at < TOKEN_ACCESS_LENGTH; at++)
+            for (int c = 0; c < 256; c++) {
+                char value[TOKEN_ACCESS_LENGTH + 1];
+                memcpy (value, known_access[i].value, sizeof value);
+                if (value[at] == (char) c)
+                    continue;
+                value[at] = (char) c;
+                ck_assert (
+                    !token_access_check (&keys, value, TOKEN_ACCESS_LENGTH, &environment, &day));
+            }
+        for (size_t length = 0; length < TOKEN_ACCESS_LENGTH; length++)
+            ck_assert (
+                !token_access_check (&keys, known_access[i].value, length, &environment, &day));
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        ck_assert (
+            !token_access_check (&keys, known[i].value, TOKEN_VALUE_LENGTH, &environment, &day));
+}
+END_TEST
+
+START_TEST (test_access_random)
+{
+    struct token_keys both = some_keys (), other = {.n = 1};
+    memset (other.keys[0], 77, sizeof other.keys[0]);
+    char values[100][TOKEN_ACCESS_LENGTH + 1];
+    enum token_environment environment;
+    uint32_t day;
+    for (int i = 0; i < 100; i++) {
+        token_access_make (&both, TOKEN_TEST, 20000 + (uint32_t) i, values[i]);
+        ck_assert (token_access_check (&both, values[i], strlen (values[i]), &environment, &day));
+        ck_assert (environment == TOKEN_TEST && day == 20000 + (uint32_t) i);
+        ck_assert (!token_access_check (&other, values[i], strlen (values[i]), &environment, &day));
+        for (int j = 0; j < i; j++)
+            ck_assert_int_ne (memcmp (values[i] + 16, values[j] + 16, 20), 0);
+    }
+}
+END_TEST
+
 static bool
 load (const char *text, mode_t mode, struct token_keys *keys_r, struct error *error_r)
 {
@@ -232,6 +318,9 @@ main (void)
     tcase_add_test (tcase, test_form);
     tcase_add_test (tcase, test_keys);
     tcase_add_test (tcase, test_random);
+    tcase_add_test (tcase, test_access_known);
+    tcase_add_test (tcase, test_access_flip);
+    tcase_add_test (tcase, test_access_random);
     tcase_add_test (tcase, test_load);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);
