@@ -307,7 +307,7 @@ def introspection(system):
         said = introspect(system, made["value"])
         expect_equal(said, validator.IntrospectReply(active=True, token_type="Bearer", sub=system.user, jti=made["id"], account=system.account,
                                                      kind=types.TOKEN_KIND_SERVICE, environment="live"))
-        for token in ("x", "jtn_live_made_up", "a.b.c", erp[:-4] + "AAAA", "x" * 20000, made["value"][:-1] + "_"):
+        for token in ("x", "jtn_live_made_up", "a.b.c", erp[:-4] + "AAAA", "x" * 20000, made["value"][:-1] + ("-" if made["value"].endswith("_") else "_")):
             expect_equal(introspect(system, token), inactive, token[:40])
     for _ in range(5):  # no limit counts it
         expect(introspect(system, limited).active, "a limited token")
