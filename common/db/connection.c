@@ -396,8 +396,9 @@ db_connection_deadline (const struct connection *connection)
     case LINK_RESOLVING:
     case LINK_CONNECTING:
     case LINK_PREPARING:
-    case LINK_COPYING:
         return connection->since + timeout;
+    case LINK_COPYING:
+        return connection->since + DB_COPY_PATIENCE * timeout;
     case LINK_READY:
         break;
     }
@@ -413,5 +414,6 @@ db_connection_tick (struct connection *connection, int64_t now)
         begin (connection, now);
     else
         db_connection_drop (connection, "the server did not answer within %lld ms",
-                            (long long) connection->db->options.timeout_ms);
+                            (long long) (connection->state == LINK_COPYING ? DB_COPY_PATIENCE : 1) *
+                                connection->db->options.timeout_ms);
 }

@@ -171,11 +171,13 @@ db_conninfo_connect (const struct conninfo *info, const struct address_list *add
     else if (statement_ms == 0)
         statement_ms = 1;
     const char *given = option (info->options, "options");
+    // A copy keeps the order of what its statement puts together, and to one process.
+    const char *alone = copy ? "-c max_parallel_workers_per_gather=0 " : "";
     // Compiling a statement that reads a few rows of a large table would take a hundred times as long as running it.
     cleanup_free char *session =
-        xasprintf ("%s%s-c client_min_messages=error -c bytea_output=hex -c jit=off -c "
+        xasprintf ("%s%s%s-c client_min_messages=error -c bytea_output=hex -c jit=off -c "
                    "plan_cache_mode=%s -c statement_timeout=%lld",
-                   given ? given : "", given ? " " : "",
+                   given ? given : "", given ? " " : "", alone,
                    options->planned_once ? "force_generic_plan" : "auto", (long long) statement_ms);
     cleanup_free char *user_timeout = xasprintf ("%lld", (long long) options->timeout_ms);
 

@@ -202,6 +202,8 @@ bool db_field_ints (const struct db_field *field, int64_t *values_r, size_t max,
 
 // ---- long answers --------------------------------------------------------------------------------------------------
 
+enum { DB_COPY_PATIENCE = 6 }; // a statement that passes over many rows is silent meanwhile
+
 // A COPY (…) TO STDOUT in binary, on a connection of its own, in the turns of the loop: some rows in each, so that others have their turn.
 //
 // The row's callback runs in the loop's thread, for each row in their order; the fields are valid until it returns. It must not call this db. False: it
@@ -222,7 +224,7 @@ struct db_copy_options {
 };
 
 // db_copy (db, options): Begins; what the options point to is copied, but for the context. One at a time: none may be under way. Nothing is read from the server
-// for timeout_ms: it is lost. Its connection has no limit of time for the statement.
+// for DB_COPY_PATIENCE times timeout_ms: it is lost. Its connection has no limit of time for the statement, and one process of the server runs that, in the order that it says.
 void db_copy (struct db *db, const struct db_copy_options *options);
 
 // db_copy_read (reader, data, size, fields_r): What one message of the server has of such a copy; zeroed before the first. For tests.

@@ -26,18 +26,20 @@ enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS, OPAQUE_FACTS = STORE_MODULES + 1, 
 #define TOKEN(grants, grace)                                                                       \
     " t.number, t.account, coalesce(t.owner, 0),"                                                  \
     " CASE WHEN t.expires_at IS NULL THEN 0 ELSE " SECONDS ("t.expires_at") " END,"                \
-    " t.kind, t.environment, t.status, a.status, coalesce(u.status, 1), " grants ","               \
+    " t.kind, t.environment, t.status, a.status,"                                                  \
+    /* Most tokens have no owner, and then nobody is looked for. */                                \
+    " CASE WHEN t.owner IS NULL THEN 1 ELSE (SELECT status FROM users WHERE number = t.owner) END," \
+    " " grants ","                                                                                 \
     " array_to_string(t.allow_list, ','), " grace ","                                              \
     /* A base token without a limit of its own has the account's for such. */                      \
     " coalesce(t.rate_per_minute, CASE t.kind WHEN 3 THEN a.base_rate_per_minute END, 0),"         \
     " coalesce(t.rate_burst, CASE t.kind WHEN 3 THEN a.base_rate_burst END, 0), " ACCOUNT_RATE
 // A JWT that was revoked stands for nobody.
 #define STANDS(account, owners) JWT_STANDS_SQL (account, owners, "i.jti", "i.generation")
-// A look at the token's account and user, kept apart from the rest by OFFSET 0, so that PostgreSQL remembers what it found for the token before.
+// A look at the token's account, kept apart from the rest by OFFSET 0, so that PostgreSQL remembers what it found for the token before.
 #define OF_ACCOUNT(more)                                                                           \
     " JOIN LATERAL (SELECT status, rate_per_minute, rate_burst, base_rate_per_minute, base_rate_burst" more \
-    "  FROM accounts WHERE number = t.account OFFSET 0) a ON true"                                 \
-    " LEFT JOIN LATERAL (SELECT status FROM users WHERE number = t.owner OFFSET 0) u ON true"
+    "  FROM accounts WHERE number = t.account OFFSET 0) a ON true"
 // What a client may do with a token. `from` has it as `i`: number, modules, markets, locations, customer, jti and generation. `said`: what its row says of expiry, kind and environment,
 // which a JWT says itself.
 #define CLIENT_FACTS_OF(n, said, more, from)                                                       \
@@ -133,7 +135,7 @@ const struct db_statement store_statements[] = {
 // Grants as numbers (row.h): no text is put together, and only accounts that have a disabled module cost a look at which.
 #define PACKED(module, access, enabled) module " * 8 + " access " * 2 + " enabled
 #define WARM(from, where)                                                                          \
-    "COPY (SELECT t.digest," TOKEN (                                                               \
+    "(SELECT t.digest," TOKEN (                                                                    \
     "CASE WHEN t.kind = 1 THEN ARRAY (SELECT " PACKED ("am.module", "2", "am.enabled::integer")    \
     "   FROM account_modules am WHERE am.account = t.account)"                                     \
     "  WHEN a.disabled THEN ARRAY (SELECT " PACKED ("g.module", "g.access", "am.enabled::integer") \
@@ -144,13 +146,20 @@ const struct db_statement store_statements[] = {
     " FROM " from OF_ACCOUNT (", EXISTS (SELECT FROM account_modules am"                           \
     "   WHERE am.account = number AND NOT am.enabled) AS disabled")                                \
     " WHERE t.status <> 3 AND (t.expires_at IS NULL OR t.expires_at > now ())"                     \
-    " AND pg_snapshot_xmax (pg_current_snapshot ()) >= '$2'::xid8" where                           \
-    " LIMIT $1) TO STDOUT (FORMAT binary)"
+    " AND pg_snapshot_xmax (pg_current_snapshot ()) >= '$2'::xid8" where ")"
+// What token_use has was read before.
+#define WARM_SHOWN(when)                                                                           \
+    " UNION ALL " WARM ("tokens t", " AND " when                                                   \
+    " AND NOT EXISTS (SELECT FROM token_use w WHERE w.token = t.number)")
+#define AGO(interval) "now () - interval '" interval "'"
 
-const char store_warm_used[] = WARM ("token_use w JOIN tokens t ON t.number = w.token", "");
-const char store_warm_shown[] = WARM ("tokens t",
-    " AND t.last_access_at <= now () - make_interval (secs => $3)"
-    " AND t.last_access_at > now () - make_interval (secs => $3) - make_interval (secs => $4)");
+const char store_warm[] =
+    "COPY (" WARM ("token_use w JOIN tokens t ON t.number = w.token", "")
+    // By clocks that are ahead, too.
+    WARM_SHOWN ("t.last_access_at > " AGO ("1 hour"))
+    WARM_SHOWN ("t.last_access_at <= " AGO ("1 hour") " AND t.last_access_at > " AGO ("1 day"))
+    WARM_SHOWN ("t.last_access_at <= " AGO ("1 day"))
+    " LIMIT $1) TO STDOUT (FORMAT binary)";
 // clang-format on
 
 struct facts_call {

@@ -14,11 +14,11 @@ extern const struct db_statement store_statements[];
 // (truth.c), names of modules (warm.c).
 enum { STORE_PUBLIC_KEYS = 3, STORE_FOREIGN, STORE_CHANGES, STORE_WRITERS, STORE_MODULES };
 
-// The tokens that were used last, in waves, by db_copy: the first row_facts columns after STORE_WARM_DIGEST. None that is deleted or has expired. $1: so many at
-// most; $2: the horizon (xmax) of a snapshot that the database has reached at least, otherwise no rows. store_warm_used: used so lately that only token_use
-// tells. store_warm_shown: last used in the $4 seconds that ended $3 seconds ago.
+// The tokens that were used last, by db_copy: the first row_facts columns after STORE_WARM_DIGEST. None that is deleted or has expired, none twice. $1: so many at
+// most; $2: the horizon (xmax) of a snapshot that the database has reached at least, otherwise no rows. First those that were used so lately that only token_use
+// tells; then by when they were shown to be used: in the last hour, in the last day, before. Among these the order is the database's.
 enum { STORE_WARM_DIGEST, STORE_WARM_FACTS, STORE_WARM_COLUMNS = STORE_WARM_FACTS + ROW_COLUMNS };
-extern const char store_warm_used[], store_warm_shown[];
+extern const char store_warm[];
 
 enum store_outcome {
     STORE_OK,

@@ -9,35 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TRIES_MAX = 6, AGAIN_FIRST_MS = 1000, HOUR = 3600, DAY = 24 * HOUR };
-#define EVER INT64_C (3155760000) // a hundred years
-
-// What is read, newest first. Within a wave the order is the database's.
-static const struct wave {
-    const char *sql;
-    int64_t ended_s, seconds; // ago; how long it was
-} waves[] = {
-    {store_warm_used, 0, 0},
-    {store_warm_shown, -DAY, HOUR + DAY}, // by clocks that are ahead, too
-    {store_warm_shown, HOUR, DAY - HOUR},
-    {store_warm_shown, DAY, EVER},
-};
-enum { WAVES = sizeof waves / sizeof *waves };
+enum { TRIES_MAX = 6, AGAIN_FIRST_MS = 1000 };
 
 struct warm {
     struct validator *validator;
     struct alarm *alarm;
     struct row_names *names;
     bool begun, running;
-    size_t wave; // WAVES: over
-    int tries;   // that failed
+    int tries; // that failed
     bool full;
-    uint64_t stamp;  // of the wave that is being read
+    uint64_t stamp;  // of when what is being read was asked for
     uint64_t passed; // of it, rows that made no sense
     int64_t began_at;
 };
-
-static void wave_read (struct warm *warm);
 
 // ---- the end -------------------------------------------------------------------------------------------------------
 
@@ -50,7 +34,6 @@ over (struct warm *warm, const char *how)
     snprintf (passed, sizeof passed, "%" PRIu64, stats->warm_passed);
     snprintf (ms, sizeof ms, "%" PRId64, truth_now () - warm->began_at);
     log_info (how, "tokens", kept, "passed_over", passed, "ms", ms, NULL);
-    warm->wave = WAVES;
     warm->running = false;
     warm->validator->stats.warm_over = 1;
     row_names_destroy (&warm->names);
@@ -67,11 +50,11 @@ torn (struct warm *warm, const char *why)
         over (warm, "the memory stays as it is, and fills with what is asked for");
         return;
     }
-    log_warn ("filling the memory was torn off: it goes on soon", "reason", why, NULL);
+    log_warn ("filling the memory was torn off: it begins again soon", "reason", why, NULL);
     alarm_by (warm->alarm, zclock_mono () + ((int64_t) AGAIN_FIRST_MS << warm->tries++));
 }
 
-// ---- a wave --------------------------------------------------------------------------------------------------------
+// ---- rows ---------------------------------------------------------------------------------------------------------
 
 static bool
 on_row (void *context, const struct db_field *fields)
@@ -116,13 +99,10 @@ on_end (void *context, enum db_outcome outcome, const char *why)
         torn (warm, why);
         return;
     }
-    warm->wave++;
-    if (warm->full || warm->validator->process.draining || !warm->alarm)
+    if (warm->full || warm->validator->process.draining)
         over (warm, "the memory is as full as it may be");
-    else if (warm->wave == WAVES)
-        over (warm, "the memory is filled with the tokens that were used last");
     else
-        wave_read (warm);
+        over (warm, "the memory is filled with the tokens that were used last");
 }
 
 // What is read is kept with the stamp of when it was asked for, as any other answer.
@@ -138,12 +118,10 @@ on_modules (void *context, enum db_outcome outcome, PGresult *const *results,
         torn (warm, outcome == DB_OK ? "the names of modules make no sense" : error->text);
         return;
     }
-    const struct wave *wave = &waves[warm->wave];
     const struct db_copy_options options = {
-        .sql = wave->sql,
-        // Twice: some have been read in the wave before.
-        .values = {2 * (int64_t) cache_room (validator->cache),
-                   (int64_t) truth_horizon (validator->truth), wave->ended_s, wave->seconds},
+        .sql = store_warm,
+        .values = {(int64_t) cache_room (validator->cache),
+                   (int64_t) truth_horizon (validator->truth)},
         .columns = STORE_WARM_COLUMNS,
         .row = on_row,
         .end = on_end,
@@ -155,7 +133,7 @@ on_modules (void *context, enum db_outcome outcome, PGresult *const *results,
 }
 
 static void
-wave_read (struct warm *warm)
+warm_read (struct warm *warm)
 {
     db_call (warm->validator->process.db, STORE_MODULES, NULL, on_modules, warm);
 }
@@ -163,7 +141,7 @@ wave_read (struct warm *warm)
 static void
 on_alarm (void *context)
 {
-    wave_read (context);
+    warm_read (context);
 }
 
 // ---- beginning and end ---------------------------------------------------------------------------------------------
@@ -178,7 +156,7 @@ warm_begin (struct warm *warm)
     if (warm->validator->settings.warm_entries == 0)
         over (warm, "the memory fills with what is asked for");
     else
-        wave_read (warm);
+        warm_read (warm);
 }
 
 void

@@ -132,8 +132,10 @@ def jwt(bench, _floor):
 
 
 def start(bench, _floor):
-    """From exec to the first health that says serving, as `jeton health` sees it: its own start is in it; and to when its memory is filled."""
+    """From exec to the first health that says serving, as `jeton health` sees it: its own start is in it; and to when its memory is filled.
+    What other rows left to the auditor is waited for: it would take the processors, and read the same tables."""
     system = bench.system()
+    system.wait_counted(["validator"])
     system["validator"].stop()
     began = time.monotonic()
     ready = system.start_validator(warm=True)

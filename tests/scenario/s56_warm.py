@@ -104,7 +104,7 @@ class Held:
         return self.system.sql("select pid from pg_stat_activity where query like 'COPY%' and wait_event_type = 'Lock'")
 
     def wait(self):
-        wait_for(self.waiting, 10, "the filling at its first wave")
+        wait_for(self.waiting, 10, "the filling")
         return self.waiting()
 
     def release(self):
@@ -189,7 +189,7 @@ def meanwhile(s):
     expect_equal([s.reason(s.warm, v) for v in (kept, fresh)], ["DISABLED", "OK"], "the others")
 
 
-@test("when its connection is cut it says so and begins the wave again, and goes on serving")
+@test("when its connection is cut it says so and begins again, and goes on serving")
 def cut(s):
     s.forget_use()
     made = [s.token("now") for _ in range(3)]
