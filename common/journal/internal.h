@@ -60,6 +60,7 @@ enum {
     SEGMENT_SIZE = sizeof (struct segment_head) + JOURNAL_ROWS_MAX * sizeof (struct segment_row),
     SEGMENT_1_SIZE = (1 + JOURNAL_ROWS_MAX) * sizeof (struct segment_row_1),
     SEGMENT_NAME_SIZE = 2 * JOURNAL_SOURCE_SIZE + 1 + 16 + sizeof ".use",
+    SPOOL_SPARES_MAX = 16, // 8 MiB
 };
 
 // The rows of the open segment.
@@ -93,6 +94,7 @@ struct spool {
     uint64_t bytes;        // of segments, the open one too
     struct spooled *files; // sealed, in the order in which they are handed out
     size_t first, n, room;
+    size_t spares; // files that were taken, to be written again: "0.spare", "1.spare", …
 };
 
 // spool_open (spool, path, stats, error_r): spool is zeroed; spool_close copes with half-open.
@@ -100,9 +102,14 @@ bool spool_open (struct spool *spool, const char *path, struct journal_stats *st
                  struct error *error_r) __attribute__ ((warn_unused_result));
 void spool_close (struct spool *spool);
 // spool_add (spool, name, size): A sealed segment, behind the others. Its bytes count already. spool_remove (spool): The first one, with its file.
+// It is kept as a spare one, while there are few: where files come and go, ext4 looks long for an inode that was not deleted lately, and each page of a new
+// one costs a fault and a block. spool_spare (spool, name_r): One of those, for segment_make; it is no spare one any more. NULL: there is none.
+// spool_spares_drop (spool): Their room is needed.
 // spool_set_aside (spool, name, size, ending, why): Rename it to NAME.ending, and say so.
 void spool_add (struct spool *spool, const char *name, uint64_t size);
 void spool_remove (struct spool *spool);
+const char *spool_spare (struct spool *spool, char name_r[SEGMENT_NAME_SIZE]);
+void spool_spares_drop (struct spool *spool);
 void spool_set_aside (struct spool *spool, const char *name, uint64_t size, const char *ending,
                       const char *why);
 // spool_first (spool): NULL: none waits.
@@ -115,9 +122,11 @@ uint32_t segment_row_check (uint64_t key, const struct segment_row *row);
 // segment_name (head, name_r), segment_name_good (name).
 void segment_name (const struct segment_head *head, char name_r[SEGMENT_NAME_SIZE]);
 bool segment_name_good (const char *name);
-// segment_make (directory, head, error_r): Make and map a file whose blocks are all there. NULL: error_r says why; nothing is left.
+// segment_make (directory, head, spare, error_r): Make and map a file whose blocks and pages are all there, in place of a file that is not needed any more
+// (NULL: a new one). NULL: error_r says why; nothing is left.
 struct segment_head *segment_make (int directory, const struct segment_head *head,
-                                   struct error *error_r) __attribute__ ((warn_unused_result));
+                                   const char *spare, struct error *error_r)
+    __attribute__ ((warn_unused_result));
 // segment_read (directory, name, segment_r, damaged_r, error_r): Read one back. False: it is none.
 bool segment_read (int directory, const char *name, struct journal_segment *segment_r,
                    uint64_t *damaged_r, struct error *error_r) __attribute__ ((warn_unused_result));

@@ -91,16 +91,21 @@ segment_open (struct journal *journal)
     struct segment_head head = {.sequence = journal->sequence + 1};
     bool was_full = journal->why.text[0] != '\0';
     struct error why = {""};
+    char spare[SEGMENT_NAME_SIZE];
     if (journal->full)
         return false;
-    if (journal->spool.bytes + journal->spool.other + SEGMENT_SIZE > journal->limit)
+    uint64_t used = journal->spool.bytes + journal->spool.other;
+    if (used + SEGMENT_SIZE > journal->limit)
         error_set (&why,
                    "the spool of use has reached its limit (journal_limit): see that the auditor "
                    "takes it");
     else {
         memcpy (head.source, journal->source, sizeof head.source);
         randombytes_buf (&head.key, sizeof head.key);
-        journal->open = segment_make (journal->spool.directory, &head, &why);
+        if (used + (1 + journal->spool.spares) * SEGMENT_SIZE > journal->limit)
+            spool_spares_drop (&journal->spool);
+        journal->open = segment_make (journal->spool.directory, &head,
+                                      spool_spare (&journal->spool, spare), &why);
     }
     if (journal->open == NULL) {
         bool again = strcmp (why.text, journal->why.text) == 0;

@@ -90,36 +90,71 @@ fill (int fd, const struct segment_head *head, struct error *error_r)
     return failed == 0;
 }
 
+// Of a file as it should be, of which the first `used` bytes were written to before. All pages are there at once, which costs much less than a fault for each.
+static void *
+map (int fd, size_t used)
+{
+    char *mapped = mmap (NULL, SEGMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED)
+        return NULL;
+    (void) madvise (mapped, SEGMENT_SIZE, MADV_POPULATE_WRITE); // without it, they come one by one
+    if (used > sizeof (struct segment_head))
+        memset (mapped + sizeof (struct segment_head), 0, used - sizeof (struct segment_head));
+    return mapped;
+}
+
+// The file's descriptor, and how much is in it already.
+static int
+file_open (int directory, const char *name, const char *spare, size_t *used_r)
+{
+    struct stat file;
+    // It gets its name when it is complete: a process that is killed before leaves nothing that looks like a segment and is none.
+    (void) unlinkat (directory, name, 0);
+    *used_r = 0;
+    if (spare != NULL && renameat (directory, spare, directory, name) == 0) {
+        int fd = openat (directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        bool fits = fd >= 0 && fstat (fd, &file) == 0 && file.st_size <= (off_t) SEGMENT_SIZE;
+        if (fits) {
+            *used_r = (size_t) file.st_size;
+            return fd;
+        }
+        if (fd >= 0)
+            close (fd);
+        (void) unlinkat (directory, name, 0); // one of an earlier version was longer
+    }
+    return openat (directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
 struct segment_head *
-segment_make (int directory, const struct segment_head *head, struct error *error_r)
+segment_make (int directory, const struct segment_head *head, const char *spare,
+              struct error *error_r)
 {
     static const char temporary[] = "segment.new";
     struct segment_head whole = *head;
     char name[SEGMENT_NAME_SIZE];
-    void *map = MAP_FAILED;
+    void *mapped = NULL;
+    size_t used;
     memcpy (whole.magic, magic, sizeof magic);
     whole.check = head_check (&whole);
     segment_name (&whole, name);
-    // It gets its name when it is complete: a process that is killed here leaves nothing that looks like a segment and is none.
-    (void) unlinkat (directory, temporary, 0);
-    int fd = openat (directory, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = file_open (directory, temporary, spare, &used);
     if (fd < 0) {
         error_set (error_r, "a segment cannot be made: %s", strerror (errno));
         return NULL;
     }
     if (fill (fd, &whole, error_r)) {
-        map = mmap (NULL, SEGMENT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (map == MAP_FAILED || renameat (directory, temporary, directory, name) != 0) {
+        mapped = map (fd, used);
+        if (mapped == NULL || renameat (directory, temporary, directory, name) != 0) {
             error_set (error_r, "a segment cannot be made: %s", strerror (errno));
-            if (map != MAP_FAILED)
-                munmap (map, SEGMENT_SIZE);
-            map = MAP_FAILED;
+            if (mapped != NULL)
+                munmap (mapped, SEGMENT_SIZE);
+            mapped = NULL;
         }
     }
     close (fd);
-    if (map == MAP_FAILED)
+    if (mapped == NULL)
         (void) unlinkat (directory, temporary, 0);
-    return map != MAP_FAILED ? map : NULL;
+    return mapped;
 }
 
 // ---- reading --------------------------------------------------------------------------------------------------------

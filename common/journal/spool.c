@@ -88,10 +88,41 @@ forget_first (struct spool *spool)
     spool->bytes -= spool->files[spool->first++].size;
 }
 
+static void
+spare_name (size_t number, char name_r[SEGMENT_NAME_SIZE])
+{
+    snprintf (name_r, SEGMENT_NAME_SIZE, "%zu.spare", number);
+}
+
+const char *
+spool_spare (struct spool *spool, char name_r[SEGMENT_NAME_SIZE])
+{
+    if (spool->spares == 0)
+        return NULL;
+    spare_name (--spool->spares, name_r);
+    return name_r;
+}
+
+void
+spool_spares_drop (struct spool *spool)
+{
+    char name[SEGMENT_NAME_SIZE];
+    while (spool_spare (spool, name) != NULL)
+        (void) unlinkat (spool->directory, name, 0);
+}
+
 void
 spool_remove (struct spool *spool)
 {
     const char *name = spool->files[spool->first].name;
+    char spare[SEGMENT_NAME_SIZE];
+    spare_name (spool->spares, spare);
+    if (spool->spares < SPOOL_SPARES_MAX &&
+        renameat (spool->directory, name, spool->directory, spare) == 0) {
+        spool->spares++;
+        forget_first (spool);
+        return;
+    }
     // One that stays is handed out again after a restart, and recognised by who takes it.
     if (unlinkat (spool->directory, name, 0) != 0)
         log_error ("a segment of use cannot be removed", "directory", spool->path, "file", name,
@@ -138,6 +169,8 @@ found (struct spool *spool, const char *name, struct journal_stats *stats)
         spool->other += size;
         return;
     }
+    if (ends_with (name, ".spare")) // of a process that was killed
+        (void) unlinkat (spool->directory, name, 0);
     if (!ends_with (name, ".use"))
         return;
     if (!segment_name_good (name)) {
@@ -196,6 +229,7 @@ spool_close (struct spool *spool)
 {
     if (spool->path == NULL)
         return;
+    spool_spares_drop (spool);
     if (spool->lock >= 0)
         close (spool->lock);
     if (spool->directory >= 0)

@@ -432,13 +432,82 @@ START_TEST (killed)
 }
 END_TEST
 
+// A file that was taken is written again: nothing of what was in it is left, whenever the process is killed, and none stays behind.
+START_TEST (written_again)
+{
+    uint64_t counted[KINDS];
+    pid_t pid = fork ();
+    if (pid == 0) {
+        struct journal *journal = open_it ();
+        for (int64_t i = 0; i < 3 * USES_MAX; i++)
+            count_it (journal, i, 1);
+        journal_seal (journal);
+        count_it (journal, 1, 2);
+        bool taken = take (journal, counted) == 3 * USES_MAX && files (".spare") == 3;
+        journal_seal (journal);
+        count_it (journal, 2, 3); // over one of those
+        count_it (journal, 2, 4);
+        _exit (taken && files (".spare") == 2 ? 0 : 1);
+    }
+    int status;
+    ck_assert (waitpid (pid, &status, 0) == pid && status == 0);
+    struct journal *journal = open_it ();
+    ck_assert_uint_eq (journal_stats (journal)->damaged, 0);
+    ck_assert_int_eq (files (".spare"), 0);
+    ck_assert_uint_eq (take (journal, counted), 3);
+    ck_assert (counted[1] == 1 && counted[2] == 2);
+    for (int64_t i = 0; i < SPOOL_SPARES_MAX + 2; i++) {
+        count_it (journal, i, 1);
+        journal_seal (journal);
+    }
+    ck_assert_uint_eq (take (journal, counted), SPOOL_SPARES_MAX + 2);
+    ck_assert_int_eq (files (".spare"), SPOOL_SPARES_MAX);
+    journal_close (&journal);
+    ck_assert_int_eq (files (".spare"), 0);
+}
+END_TEST
+
+// One that an earlier version wrote is longer than one of this, and is not written over.
+START_TEST (too_long)
+{
+    struct journal *journal = open_it ();
+    uint64_t counted[KINDS];
+    count_it (journal, 1, 1);
+    journal_seal (journal);
+    ck_assert_uint_eq (take (journal, counted), 1);
+    ck_assert_int_eq (truncate (file (".spare"), 4 * MIB), 0);
+    count_it (journal, 2, 1);
+    struct stat found;
+    ck_assert (stat (file (".use"), &found) == 0 && found.st_size == SEGMENT_SIZE);
+    journal_close (&journal);
+}
+END_TEST
+
+// The directory holds no more than its limit, with those that may be written again.
+START_TEST (spares_give_way)
+{
+    struct journal *journal = open_as (3 * SEGMENT_SIZE, false);
+    uint64_t counted[KINDS];
+    for (int64_t i = 0; i < 3 * USES_MAX; i++)
+        count_it (journal, i, 9);
+    journal_seal (journal);
+    ck_assert_uint_eq (take (journal, counted), 3 * USES_MAX);
+    for (int64_t i = 0; i < 3 * USES_MAX; i++) {
+        count_it (journal, i, 9);
+        ck_assert (i % 1000 != 0 || files (".use") + files (".spare") <= 3);
+    }
+    journal_close (&journal);
+}
+END_TEST
+
 int
 main (void)
 {
     struct error error;
     const TTest *const tests[] = {
-        counts,          seals,       restart, killed, one_process, refuses_when_full,
-        drops_when_full, permissions, garbage, damaged};
+        counts,          seals,       restart, killed,  one_process,   refuses_when_full,
+        drops_when_full, permissions, garbage, damaged, written_again, too_long,
+        spares_give_way};
     if (!crypto_start (&error))
         return EXIT_FAILURE;
     Suite *suite = suite_create ("journal");
