@@ -71,7 +71,7 @@ struct block {
     size_t size; // of data
     size_t used;
     size_t unused_; // keeps data aligned
-    unsigned char data[];
+    unsigned char data[]; // zero behind what is used
 };
 
 struct arena {
@@ -86,8 +86,9 @@ static_assert (sizeof (struct block) % ALIGNMENT == 0, "data is aligned");
 static struct block *
 block_new (size_t size, struct block *next)
 {
-    struct block *block = whole (malloc (sizeof *block + size));
-    *block = (struct block){.next = next, .size = size};
+    struct block *block = xcalloc (1, sizeof *block + size);
+    block->next = next;
+    block->size = size;
     return block;
 }
 
@@ -120,7 +121,7 @@ arena_reset (struct arena *arena)
     while (arena->newest) {
         struct block *block = arena->newest;
         arena->newest = block->next;
-        explicit_bzero (block->data, block->used);
+        explicit_bzero (block->data, block->used); // and zeroed for who gets it next
         // A block that was made for one large value is not worth keeping. Of the others the first that comes is the largest.
         if (kept || block->size > LARGEST_BLOCK) {
             free (block);
@@ -164,7 +165,7 @@ arena_alloc (struct arena *arena, size_t size)
     void *data = block->data + block->used;
     block->used += size;
     arena->handed_out += size;
-    return memset (data, 0, size);
+    return data;
 }
 
 void *

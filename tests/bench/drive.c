@@ -32,6 +32,7 @@ struct books {
     int64_t from_ns, until_ns;   // what begins in between is counted
     uint64_t open, failed, left; // under way, ended otherwise, not ended or not begun
     uint64_t answered;           // between the two times
+    uint64_t begun;              // in all
     bool ending;
     struct histogram accepted, refused;
 };
@@ -97,6 +98,7 @@ call_begin (struct books *books, int64_t begun_ns)
     call->drive = &books->drive;
     call->begun_ns = begun_ns;
     books->open++;
+    books->begun++;
     books->drive.work->start (call, call_done);
 }
 
@@ -224,6 +226,9 @@ show (const struct books *books)
     print_latencies ("latency_us", &books->accepted);
     printf (", ");
     print_latencies ("refused_us", &books->refused);
+    if (books->drive.validators)
+        printf (", \"calls_per_frame\": %.1f",
+                (double) books->begun / (double) validator_client_frames (books->drive.validators));
     printf ("}\n");
 }
 
