@@ -88,9 +88,13 @@ read_group (const char *text, uint32_t *group_r)
 static void
 group_write (uint32_t group, char *text)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
     text[0] = '-';
-    for (int i = 4; i > 0; i--, group /= 10)
-        text[i] = (char) ('0' + group % 10);
+    memcpy (text + 1, &pairs[2 * (size_t) (group / 100)], 2);
+    memcpy (text + 3, &pairs[2 * (size_t) (group % 100)], 2);
 }
 
 void

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static size_t
 size_for (size_t room)
@@ -14,11 +16,22 @@ size_for (size_t room)
     return size;
 }
 
+// Each look is at another page, and to find where a page is takes as long as the look itself, unless pages are large. Where there are none, nothing changes.
+static void
+large_pages (void *memory, size_t size)
+{
+    size_t page = (size_t) sysconf (_SC_PAGESIZE);
+    size_t before = (page - (uintptr_t) memory % page) % page;
+    if (size > before)
+        (void) madvise ((char *) memory + before, (size - before) / page * page, MADV_HUGEPAGE);
+}
+
 void
 hash_index_start (struct hash_index *hashes, size_t room)
 {
     size_t size = size_for (room);
     hashes->slots = xcalloc (size, sizeof hashes->slots[0]);
+    large_pages (hashes->slots, size * sizeof hashes->slots[0]);
     hashes->mask = size - 1;
 }
 
