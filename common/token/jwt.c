@@ -3,7 +3,6 @@
 #include "common/token/key.h"
 #include <assert.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -25,15 +24,22 @@ append (char *text, size_t *length, const void *data, size_t size)
     if (size > JWT_SIZE_MAX || (size * 8 + 5) / 6 > JWT_SIZE_MAX - *length)
         return false;
     char *p = text + *length;
-    uint32_t bits = 0;
-    int n = 0; // bits that are not written yet
-    for (size_t i = 0; i < size; i++) {
-        bits = bits << 8 | bytes[i];
-        for (n += 8; n >= 6; n -= 6)
-            *p++ = alphabet[bits >> (n - 6) & 63];
+    size_t i = 0;
+    for (; size - i >= 3; i += 3) {
+        uint32_t bits = (uint32_t) bytes[i] << 16 | (uint32_t) bytes[i + 1] << 8 | bytes[i + 2];
+        *p++ = alphabet[bits >> 18];
+        *p++ = alphabet[bits >> 12 & 63];
+        *p++ = alphabet[bits >> 6 & 63];
+        *p++ = alphabet[bits & 63];
     }
-    if (n > 0)
-        *p++ = alphabet[bits << (6 - n) & 63];
+    if (i < size) {
+        uint32_t bits =
+            (uint32_t) bytes[i] << 16 | (i + 1 < size ? (uint32_t) bytes[i + 1] << 8 : 0);
+        *p++ = alphabet[bits >> 18];
+        *p++ = alphabet[bits >> 12 & 63];
+        if (i + 1 < size)
+            *p++ = alphabet[bits >> 6 & 63];
+    }
     *p = '\0';
     *length = (size_t) (p - text);
     return true;
@@ -43,42 +49,75 @@ append (char *text, size_t *length, const void *data, size_t size)
 static bool
 append_header (char *text, size_t *length, const struct jwt_key *key, const char *type)
 {
+    const char *words[] = {"{\"alg\":\"",
+                           jwt_algorithm_name (key->algorithm),
+                           "\",\"typ\":\"",
+                           type,
+                           "\",\"kid\":\"",
+                           key->id,
+                           "\"}"};
     char header[HEADER_MAX];
-    int size = snprintf (header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"%s\",\"kid\":\"%s\"}",
-                         jwt_algorithm_name (key->algorithm), type, key->id);
-    assert (size > 0 && size < HEADER_MAX && !strpbrk (type, "\"\\"));
-    return append (text, length, header, (size_t) size);
+    size_t size = 0;
+    assert (!strpbrk (type, "\"\\"));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t more = strlen (words[i]);
+        assert (more <= sizeof header - size);
+        memcpy (header + size, words[i], more);
+        size += more;
+    }
+    return append (text, length, header, size);
 }
 
-static bool
-append_claims (char *text, size_t *length, const json_t *claims)
+size_t
+jwt_tail (const struct jwt_key *key)
 {
-    char dump[JWT_SIZE_MAX];
-    size_t size = claims ? json_dumpb (claims, dump, sizeof dump, JSON_COMPACT) : 0;
-    return size > 0 && size <= sizeof dump && append (text, length, dump, size);
+    return 1 + (key->signature_size * 8 + 5) / 6;
+}
+
+bool
+jwt_write (const struct jwt_key *key, const char *type, const char *claims, size_t size,
+           struct jwt_text *text_r, struct error *error_r)
+{
+    size_t length = 0;
+    bool fits = append_header (text_r->text, &length, key, type);
+    text_r->text[length++] = '.';
+    fits = fits && append (text_r->text, &length, claims, size) &&
+           length + jwt_tail (key) <= JWT_SIZE_MAX;
+    if (!fits)
+        error_set (error_r, "the claims are too long for a token of %d bytes", JWT_SIZE_MAX);
+    text_r->length = length;
+    return fits;
+}
+
+bool
+jwt_finish (const struct jwt_key *key, char *text, size_t length, struct error *error_r)
+{
+    uint8_t signature[JWT_SIGNATURE_MAX];
+    if (!jwt_signature_make (key, text, length, signature)) {
+        jwt_openssl_failed ("not signed", error_r);
+        return false;
+    }
+    text[length++] = '.';
+    bool fits = append (text, &length, signature, key->signature_size);
+    assert (fits); // jwt_write has seen to it
+    return true;
 }
 
 char *
 jwt_sign (const struct jwt_key *key, const char *type, const json_t *claims, struct error *error_r)
 {
-    char text[JWT_SIZE_MAX + 1];
-    size_t length = 0;
-    bool fits = append_header (text, &length, key, type);
-    text[length++] = '.';
-    fits = fits && append_claims (text, &length, claims);
-    uint8_t signature[JWT_SIGNATURE_MAX];
-    bool made = fits && jwt_signature_make (key, text, length, signature);
-    if (made && (fits = length < JWT_SIZE_MAX)) {
-        text[length++] = '.';
-        fits = append (text, &length, signature, key->signature_size);
+    char dump[JWT_SIZE_MAX];
+    struct jwt_text text;
+    size_t size = claims ? json_dumpb (claims, dump, sizeof dump, JSON_COMPACT) : 0;
+    if (size == 0 || size > sizeof dump) {
+        error_set (error_r, "the claims are none, or too long for a token of %d bytes",
+                   JWT_SIZE_MAX);
+        return NULL;
     }
-    if (made && fits)
-        return xmemdup (text, length + 1);
-    if (!fits)
-        error_set (error_r, "the claims are too long for a token of %d bytes", JWT_SIZE_MAX);
-    else
-        jwt_openssl_failed ("not signed", error_r);
-    return NULL;
+    return jwt_write (key, type, dump, size, &text, error_r) &&
+                   jwt_finish (key, text.text, text.length, error_r)
+               ? xmemdup (text.text, text.length + jwt_tail (key) + 1)
+               : NULL;
 }
 
 // ---- checking -------------------------------------------------------------------------------------------------------

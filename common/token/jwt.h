@@ -47,6 +47,8 @@ struct jwt_key *jwt_key_from_public (const uint8_t *der, size_t size, struct err
 // nobody else's to have, or an `alg` or `use` that is not for such signatures. Its `kid` is not looked at.
 struct jwt_key *jwt_key_from_jwk (const json_t *jwk, struct error *error_r)
     __attribute__ ((warn_unused_result));
+// jwt_key_share (key): The same pair for another thread, which signs with it and does nothing else; each is destroyed for itself, in any order. NULL: OpenSSL failed.
+struct jwt_key *jwt_key_share (const struct jwt_key *key) __attribute__ ((warn_unused_result));
 void jwt_key_destroy (struct jwt_key **key);
 
 // jwt_key_private (key, der_r, size_r), jwt_key_public (…): DER, allocated; the caller frees (a private one wiped: sodium_memzero).
@@ -64,6 +66,20 @@ json_t *jwt_key_jwk (const struct jwt_key *key);
 // jwt_sign (key, type, claims, error_r): The compact form with header {alg, typ, kid}; allocated, the caller frees. NULL: error_r.
 char *jwt_sign (const struct jwt_key *key, const char *type, const json_t *claims,
                 struct error *error_r) __attribute__ ((warn_unused_result));
+
+// The same in two steps, for claims that are JSON text already (which is not looked at), and with no memory to be freed. jwt_write (key, type, claims, size, text_r, error_r):
+// What is to be signed. False: it would be too long. jwt_finish (key, text, length, error_r): Signs it, with the same key or one that shares it, in any thread, and puts the
+// signature behind it: jwt_tail (key) characters and NUL. False: OpenSSL failed.
+struct jwt_text {
+    size_t length;
+    char text[JWT_SIZE_MAX + 1];
+};
+bool jwt_write (const struct jwt_key *key, const char *type, const char *claims, size_t size,
+                struct jwt_text *text_r, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+size_t jwt_tail (const struct jwt_key *key);
+bool jwt_finish (const struct jwt_key *key, char *text, size_t length, struct error *error_r)
+    __attribute__ ((warn_unused_result));
 
 enum jwt_result {
     JWT_OK,

@@ -179,6 +179,21 @@ jwt_key_from_public (const uint8_t *der, size_t size, struct error *error_r)
     return jwt_key_take (pkey, error_r);
 }
 
+struct jwt_key *
+jwt_key_share (const struct jwt_key *key)
+{
+    struct jwt_key *shared = xcalloc (1, sizeof *shared);
+    if (EVP_PKEY_up_ref (key->pkey) == 1)
+        shared->pkey = key->pkey;
+    shared->algorithm = key->algorithm;
+    shared->signature_size = key->signature_size;
+    memcpy (shared->id, key->id, sizeof shared->id);
+    if (!shared->pkey || !jwt_signature_shared (key, shared))
+        jwt_key_destroy (&shared);
+    ERR_clear_error ();
+    return shared;
+}
+
 void
 jwt_key_destroy (struct jwt_key **key)
 {
@@ -186,6 +201,7 @@ jwt_key_destroy (struct jwt_key **key)
         return;
     EVP_PKEY_CTX_free ((*key)->signing);
     EVP_PKEY_CTX_free ((*key)->checking);
+    EVP_MD_CTX_free ((*key)->hashing);
     EVP_MD_free ((*key)->digest);
     EVP_PKEY_free ((*key)->pkey);
     free (*key);

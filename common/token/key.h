@@ -14,6 +14,7 @@ struct jwt_key {
     // Made ready once, as that costs a fifth of a signature. Not for two threads at once. NULL for Ed25519, which hashes by itself.
     EVP_PKEY_CTX *signing, *checking;
     EVP_MD *digest;
+    EVP_MD_CTX *hashing;
     char id[JWT_KID_SIZE];
 };
 
@@ -25,6 +26,9 @@ bool jwt_key_name (struct jwt_key *key) __attribute__ ((warn_unused_result));
 
 // jwt_signature_ready (key): Sets what signing and checking need. False when OpenSSL fails.
 bool jwt_signature_ready (struct jwt_key *key) __attribute__ ((warn_unused_result));
+// jwt_signature_shared (from, key): Sets what signing alone needs, with what two threads may use at once from `from`. False when OpenSSL fails.
+bool jwt_signature_shared (const struct jwt_key *from, struct jwt_key *key)
+    __attribute__ ((warn_unused_result));
 // jwt_signature_make (key, text, length, signature_r): key->signature_size bytes, as RFC 7518 and 8037 have them.
 bool jwt_signature_make (const struct jwt_key *key, const char *text, size_t length,
                          uint8_t signature_r[JWT_SIGNATURE_MAX])

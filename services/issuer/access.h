@@ -3,6 +3,7 @@
 #define JETON_ISSUER_ACCESS_H
 
 #include "common/error/error.h"
+#include "common/token/jwt.h"
 #include "services/issuer/asking_scope.h"
 
 // What a token says.
@@ -18,9 +19,17 @@ struct access {
 // access_jti (jti_r): 128 random bits.
 void access_jti (char jti_r[ACCESS_JTI_SIZE]);
 
-// access_sign (issuer, access, jti_r, error_r): Signed with the active key, for life_s from issued_at. Allocated; the caller wipes and frees it. NULL: error_r.
-char *access_sign (const struct issuer *issuer, const struct access *access,
-                   char jti_r[ACCESS_JTI_SIZE], struct error *error_r)
+// access_start (issuer, error_r): At the start, and when the settings were read again. False: the settings are wrong, and what was there before stays.
+bool access_start (struct issuer *issuer, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+
+// access_write (issuer, access, jti_r, text_r, error_r): What is to be signed with the active key, for life_s from issued_at.
+bool access_write (const struct issuer *issuer, const struct access *access,
+                   char jti_r[ACCESS_JTI_SIZE], struct jwt_text *text_r, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+// access_sign (issuer, access, jti_r, text_r, error_r): The same, signed. The caller wipes it.
+bool access_sign (const struct issuer *issuer, const struct access *access,
+                  char jti_r[ACCESS_JTI_SIZE], struct jwt_text *text_r, struct error *error_r)
     __attribute__ ((warn_unused_result));
 
 #endif

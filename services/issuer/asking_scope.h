@@ -5,11 +5,12 @@
 #include "common/scope/module.h"
 #include "services/issuer/token.h"
 
+// In the request's arena.
 struct asking_scope {
-    struct scope_modules modules;     // may be none
-    bool restricted;                  // to these resources; false: to none
-    struct scope_resources resources; // in canonical order
-    char text[SCOPE_TEXT_MAX + 1];    // all of it
+    bool restricted; // to these resources; false: to none
+    size_t n;
+    const struct scope_resource *resources; // n, in canonical order
+    const char *text;                       // all of it, modules too: SCOPE_TEXT_MAX bytes at most
 };
 
 // asking_scope_resolve (asking, done): Works out what is asked for into asking->scope and calls `done`; or ends the request with invalid_scope, which names the part.

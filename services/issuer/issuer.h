@@ -15,6 +15,7 @@
 
 struct public_keys;
 struct jwt_key;
+struct mint;
 struct signing;
 struct throttle;
 
@@ -34,6 +35,7 @@ struct issuer_settings {
     char *customer_modules;          // that customers' tokens reach (R22)
     int64_t refresh_replay_s;        // how long the use of a refresh token is answered again (R19)
     int64_t worker_threads, worker_queue;
+    int64_t signing_threads; // that sign tokens
     struct feed_settings feed;
     struct counting_settings counting;
 };
@@ -52,12 +54,14 @@ struct issuer {
     struct seal_keys *seal_keys;
     struct token_keys token_keys;
     enum jwt_algorithm algorithm; // the setting signing_algorithm, when it was last right
+    char *claims_begin;           // of access tokens, by the settings
     struct signing *signing;
     struct public_keys *keys; // of all tokens that are good
     struct feed *feed;
     struct throttle *by_user, *by_address; // of what failed
     struct throttle *by_client;            // of all that a client asks for from an address
     struct worker_pool *workers;
+    struct mint *mint;         // tokens that are being signed
     struct jwt_key *nobody[2]; // keys that nobody has: what proves nothing is verified with these
     struct counting counting;  // of grants
     struct refresh_eraser *eraser;

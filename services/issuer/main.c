@@ -3,8 +3,10 @@
 #include "common/crypto/crypto.h"
 #include "common/log/log.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/access.h"
 #include "services/issuer/assertion.h"
 #include "services/issuer/issuer.h"
+#include "services/issuer/mint.h"
 #include "services/issuer/narrow.h"
 #include "services/issuer/refresh.h"
 #include "services/issuer/signing.h"
@@ -59,6 +61,8 @@ static const struct config_row issuer_settings_table[] = {
      "threads that verify passwords (64 MiB each)"},
     {"worker_queue", CONFIG_NUMBER, FIELD (worker_queue), "256", 1, 65536, false,
      "sign-ins that wait for a thread; more are refused"},
+    {"signing_threads", CONFIG_NUMBER, FIELD (signing_threads), "1", 1, 64, false,
+     "threads that sign tokens"},
     FEED_SETTINGS (FIELD (feed)),
     COUNTING_SETTINGS (FIELD (counting), "grants are", "to give tokens"),
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
@@ -116,6 +120,8 @@ issuer_reloaded (struct process *process)
                    NULL);
     if (!algorithm_read (issuer, &error))
         log_error ("the algorithm of new keys not changed", "error", error.text, NULL);
+    if (!access_start (process->owner, &error))
+        log_error ("what tokens say not changed", "error", error.text, NULL);
 }
 
 static void
@@ -143,6 +149,7 @@ main (int argc, char **argv)
     process->database_changed = issuer_database_changed;
     process->drained_now = issuer_drained;
     process->reloaded = issuer_reloaded;
+    process->planned_once = true; // clients are looked up by an array of their numbers
     process->owner = &issuer;
     int status = process_start (process, "issuer", "tcp://127.0.0.1:7101", tables, store_statements,
                                 "Gives tokens, signs users in and holds the signing keys.",
@@ -162,12 +169,13 @@ main (int argc, char **argv)
         process_end (process);
         return 78;
     }
-    if (!algorithm_read (&issuer, &error) ||
+    if (!algorithm_read (&issuer, &error) || !access_start (&issuer, &error) ||
         !narrow_check ("implicit_write_modules", settings->implicit_write_modules, &error) ||
         !narrow_check ("customer_modules", settings->customer_modules, &error) ||
         !counting_start (&issuer.counting, process, &settings->counting, &error)) {
         log_error ("cannot start", "error", error.text, NULL);
         seal_keys_destroy (&issuer.seal_keys);
+        free (issuer.claims_begin);
         process_end (process);
         return 78;
     }
@@ -183,6 +191,7 @@ main (int argc, char **argv)
     }
     issuer.workers = worker_pool_new (process->loop, (size_t) settings->worker_threads,
                                       (size_t) settings->worker_queue);
+    issuer.mint = mint_new (&issuer);
     struct rpc_service service = {&jeton__v1__issuer__descriptor, issuer_methods, &issuer};
     rpc_server_add (process->server, &service);
     issuer_stats_show (&issuer);
@@ -198,6 +207,7 @@ main (int argc, char **argv)
     counting_stop (&issuer.counting);
 
     worker_pool_destroy (&issuer.workers);
+    mint_destroy (&issuer.mint);
     refresh_eraser_stop (issuer.eraser);
     feed_stop (issuer.feed);
     process_end (process);
@@ -212,5 +222,6 @@ main (int argc, char **argv)
     throttle_destroy (&issuer.by_user);
     seal_keys_destroy (&issuer.seal_keys);
     sodium_memzero (&issuer.token_keys, sizeof issuer.token_keys);
+    free (issuer.claims_begin);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "services/issuer/refresh_statements.h"
 #include "services/issuer/statements.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,14 +28,14 @@ FEED_STATEMENTS (STORE_FEED),
     " FROM (VALUES (1)) one LEFT JOIN (users u JOIN accounts a ON a.number = u.account)"
     " ON lower(u.username) = lower($1) AND u.status <> 3", false},
 
-// One row always, as above.
+// One row always, as above. Many may be looked for at once, one of them often.
 [CLIENT_BY_NUMBER] = {"client_by_number",
-    "SELECT c.number, c.account, c.name, c.kind, coalesce(c.market, 0), c.access_token_life_s, c.token_format, c.revision,"
+    "SELECT i.n, c.number, c.account, c.name, c.kind, coalesce(c.market, 0), c.access_token_life_s, c.token_format, c.revision,"
     " c.status = 1 AND a.status = 1, array_to_string(c.scopes, ' '), c.secret_digest,"
     " CASE WHEN c.secret_grace_until > now() THEN c.old_secret_digest END, coalesce(c.jwks, ''),"
     " " JWT_GENERATION_SQL ("c.account", "(1, c.account), (2, c.number)")
-    " FROM (VALUES (1)) one LEFT JOIN (clients c JOIN accounts a ON a.number = c.account)"
-    " ON c.number = $1::bigint AND c.status <> 3", false},
+    " FROM unnest($1::bigint[]) WITH ORDINALITY AS i (number, n) LEFT JOIN (clients c JOIN accounts a ON a.number = c.account)"
+    " ON c.number = i.number AND c.status <> 3", DB_READ_MANY},
 
 // Takes some of those that have expired along: there are never many.
 [ASSERTION_ADD] = {"assertion_add",
@@ -200,20 +201,20 @@ get_digest (const PGresult *result, int column, bool *has_r, uint8_t digest_r[TO
 static bool
 client_from_row (const PGresult *result, struct store_client *client_r)
 {
-    return get_number (result, 0, &client_r->number) &&
-           get_number (result, 1, &client_r->account) &&
-           db_get_text (result, 0, 2, &client_r->name) &&
-           db_get_int (result, 0, 3, &client_r->kind) && client_r->kind >= 1 &&
-           client_r->kind <= 3 && db_get_int (result, 0, 4, &client_r->market) &&
-           db_get_int (result, 0, 5, &client_r->life_s) && client_r->life_s > 0 &&
-           db_get_int (result, 0, 6, &client_r->format) &&
-           db_get_int (result, 0, 7, &client_r->revision) &&
-           db_get_bool (result, 0, 8, &client_r->active) &&
-           db_get_text (result, 0, 9, &client_r->scopes) &&
-           get_digest (result, 10, &client_r->has_secret, client_r->secret) &&
-           get_digest (result, 11, &client_r->has_old_secret, client_r->old_secret) &&
-           db_get_text (result, 0, 12, &client_r->jwks) &&
-           db_get_int (result, 0, 13, &client_r->generation);
+    return get_number (result, 1, &client_r->number) &&
+           get_number (result, 2, &client_r->account) &&
+           db_get_text (result, 0, 3, &client_r->name) &&
+           db_get_int (result, 0, 4, &client_r->kind) && client_r->kind >= 1 &&
+           client_r->kind <= 3 && db_get_int (result, 0, 5, &client_r->market) &&
+           db_get_int (result, 0, 6, &client_r->life_s) && client_r->life_s > 0 &&
+           db_get_int (result, 0, 7, &client_r->format) &&
+           db_get_int (result, 0, 8, &client_r->revision) &&
+           db_get_bool (result, 0, 9, &client_r->active) &&
+           db_get_text (result, 0, 10, &client_r->scopes) &&
+           get_digest (result, 11, &client_r->has_secret, client_r->secret) &&
+           get_digest (result, 12, &client_r->has_old_secret, client_r->old_secret) &&
+           db_get_text (result, 0, 13, &client_r->jwks) &&
+           db_get_int (result, 0, 14, &client_r->generation);
 }
 
 static void
@@ -225,10 +226,12 @@ store_client_done (void *context, enum db_outcome outcome, PGresult *const *resu
     (void) error;
     if (outcome != DB_OK) {
         call->callback.client (call->context, store_outcome_of (outcome), NULL);
-    } else if (PQgetisnull (results[0], 0, 0)) {
+    } else if (PQgetisnull (results[0], 0, 1)) {
         call->callback.client (call->context, STORE_NOT_FOUND, NULL);
     } else if (!client_from_row (results[0], &client)) {
-        log_error ("a client's row makes no sense", "number", PQgetvalue (results[0], 0, 0), NULL);
+        char number[24];
+        snprintf (number, sizeof number, "%lld", (long long) client.number);
+        log_error ("a client's row makes no sense", "number", number, NULL);
         call->callback.client (call->context, STORE_FAILED, NULL);
     } else {
         call->callback.client (call->context, STORE_OK, &client);

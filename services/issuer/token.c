@@ -5,6 +5,7 @@
 #include "common/token/id.h"
 #include "services/issuer/access.h"
 #include "services/issuer/asking_scope.h"
+#include "services/issuer/mint.h"
 #include "services/issuer/opaque.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/throttle.h"
@@ -122,12 +123,19 @@ token_deny (struct asking *asking, Jeton__V1__GrantReason reason, enum token_err
     reply_error (asking, error, retry_ms, text);
 }
 
-// A JWT, in the arena. NULL: the request has been answered.
-static char *
-jwt_make (struct asking *asking, char jti_r[ACCESS_JTI_SIZE])
+static void
+unsigned_refuse (struct asking *asking, const char *why)
 {
-    struct issuer *issuer = request_owner (asking->request);
-    struct access access = {
+    log_error ("a token could not be signed", "request", request_correlation (asking->request),
+               "error", why, NULL);
+    token_refuse (asking, TOKEN_UNAVAILABLE, "the token could not be signed");
+}
+
+struct access
+token_access (struct asking *asking)
+{
+    asking->issued_at = time (NULL);
+    return (struct access){
         .client = &asking->client,
         .customer = asking->customer,
         .scope = asking->scope,
@@ -136,36 +144,54 @@ jwt_make (struct asking *asking, char jti_r[ACCESS_JTI_SIZE])
         .life_s = asking->client.life_s,
         .beside = asking->beside,
     };
+}
+
+static void
+reply_make (const struct asking *asking, char *jwt, Jeton__V1__TokenReply *reply_r)
+{
+    *reply_r = (Jeton__V1__TokenReply) JETON__V1__TOKEN_REPLY__INIT;
+    reply_r->status = 200;
+    reply_r->access_token = jwt;
+    reply_r->token_type = (char *) "Bearer";
+    reply_r->expires_in = asking->client.life_s;
+    reply_r->scope = (char *) asking->scope->text;
+}
+
+// A JWT, in the arena. NULL: the request has been answered.
+static char *
+jwt_make (struct asking *asking, char jti_r[ACCESS_JTI_SIZE])
+{
+    const struct issuer *issuer = request_owner (asking->request);
+    struct access access = token_access (asking);
+    struct jwt_text jwt;
     struct error error;
-    char *jwt = access_sign (issuer, &access, jti_r, &error);
-    if (!jwt) {
-        log_error ("a token could not be signed", "request", request_correlation (asking->request),
-                   "error", error.text, NULL);
-        token_refuse (asking, TOKEN_UNAVAILABLE, "the token could not be signed");
+    if (!access_sign (issuer, &access, jti_r, &jwt, &error)) {
+        unsigned_refuse (asking, error.text);
         return NULL;
     }
-    char *text = arena_strdup (request_arena (asking->request), jwt);
-    sodium_memzero (jwt, strlen (jwt));
-    free (jwt);
+    char *text = arena_memdup (request_arena (asking->request), jwt.text, jwt.length + 1);
+    sodium_memzero (jwt.text, jwt.length);
     if (!text)
         token_no_memory (asking);
     return text;
 }
 
+static bool
+is_opaque (const struct asking *asking)
+{
+    return asking->client.format == JETON__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE;
+}
+
 bool
 token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__TokenReply *reply_r)
 {
-    bool opaque = asking->client.format == JETON__V1__TOKEN_FORMAT__TOKEN_FORMAT_OPAQUE;
     asking->issued_at = time (NULL);
-    *reply_r = (Jeton__V1__TokenReply) JETON__V1__TOKEN_REPLY__INIT;
-    reply_r->status = 200;
-    reply_r->access_token = opaque ? opaque_make (asking, jti_r) : jwt_make (asking, jti_r);
-    reply_r->token_type = (char *) "Bearer";
-    reply_r->expires_in = asking->client.life_s;
-    reply_r->scope = (char *) asking->scope->text;
-    if (opaque && !reply_r->access_token)
+    char *token = is_opaque (asking) ? opaque_make (asking, jti_r) : jwt_make (asking, jti_r);
+    if (token)
+        reply_make (asking, token, reply_r);
+    else if (is_opaque (asking))
         token_no_memory (asking);
-    return reply_r->access_token != NULL;
+    return token != NULL;
 }
 
 void
@@ -184,14 +210,25 @@ token_answer (struct asking *asking, const char *jti, const Jeton__V1__TokenRepl
 void
 token_give (struct asking *asking)
 {
+    struct issuer *issuer = request_owner (asking->request);
     char jti[ACCESS_JTI_SIZE];
     Jeton__V1__TokenReply reply;
-    if (!token_sign (asking, jti, &reply))
-        return;
-    if (asking->opaque)
+    if (!is_opaque (asking))
+        mint_add (issuer->mint, asking);
+    else if (token_sign (asking, jti, &reply))
         opaque_give (asking, jti, &reply);
-    else
-        token_answer (asking, jti, &reply);
+}
+
+void
+token_minted (struct asking *asking, const char *jti, char *jwt, const char *why)
+{
+    Jeton__V1__TokenReply reply;
+    if (!jwt) {
+        unsigned_refuse (asking, why);
+        return;
+    }
+    reply_make (asking, jwt, &reply);
+    token_answer (asking, jti, &reply);
 }
 
 // ---- what comes before the grant -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 
 enum { ACCESS_JTI_SIZE = sodium_base64_ENCODED_LEN (16, sodium_base64_VARIANT_URLSAFE_NO_PADDING) };
 
+struct access;
 struct asking;
 struct store_opaque;
 
@@ -81,8 +82,11 @@ bool token_sign (struct asking *asking, char jti_r[ACCESS_JTI_SIZE], Jeton__V1__
     __attribute__ ((warn_unused_result));
 // token_answer (asking, jti, reply): Counts what is given, then ends the request with it; with 503, if it cannot be counted (R39).
 void token_answer (struct asking *asking, const char *jti, const Jeton__V1__TokenReply *reply);
-// token_give (asking): All of that.
+// token_give (asking): All of that; JWTs are signed together with others (mint.h). token_minted (asking, jti, jwt, why): Goes on when the token is signed; it is in the arena. NULL: it is not, and why.
 void token_give (struct asking *asking);
+void token_minted (struct asking *asking, const char *jti, char *jwt, const char *why);
+// token_access (asking): What its token says, signed now.
+struct access token_access (struct asking *asking);
 // token_no_memory (asking): Ends the request: it needs more than its arena has.
 void token_no_memory (struct asking *asking);
 

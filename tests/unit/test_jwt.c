@@ -2,6 +2,7 @@
 #include "common/memory/memory.h"
 #include "common/token/jwt.h"
 #include <check.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,6 +270,62 @@ START_TEST (test_sign)
 }
 END_TEST
 
+// Several threads sign with one key, each with its share of it, and none of them needs the first.
+enum { SHARERS = 3 };
+
+struct sharer {
+    struct jwt_key *key;
+    struct jwt_text text;
+    size_t length; // of what is to be signed
+    pthread_t thread;
+};
+
+static void *
+sign_often (void *argument)
+{
+    struct sharer *sharer = argument;
+    struct error error;
+    bool good = true;
+    for (int i = 0; i < 20 && good; i++)
+        good = jwt_finish (sharer->key, sharer->text.text, sharer->length, &error);
+    return good ? argument : NULL;
+}
+
+START_TEST (test_shared)
+{
+    static const char claims[] = "{\"sub\":\"USR-0000-0001\",\"exp\":7}";
+    struct error error;
+    struct jwt_key *key = jwt_key_generate ((enum jwt_algorithm) _i, &error);
+    struct jwt_key *check = jwt_key_share (key);
+    cleanup_free uint8_t *der = NULL;
+    size_t size;
+    ck_assert_ptr_nonnull (check);
+    ck_assert (jwt_key_public (key, &der, &size));
+    struct jwt_key *public = jwt_key_from_public (der, size, &error);
+    struct sharer sharers[SHARERS];
+    for (size_t i = 0; i < SHARERS; i++) {
+        struct sharer *sharer = &sharers[i];
+        ck_assert (jwt_write (key, "at+jwt", claims, sizeof claims - 1, &sharer->text, &error));
+        sharer->length = sharer->text.length;
+        sharer->key = jwt_key_share (key);
+        ck_assert_ptr_nonnull (sharer->key);
+    }
+    jwt_key_destroy (&key);
+    for (size_t i = 0; i < SHARERS; i++)
+        ck_assert_int_eq (pthread_create (&sharers[i].thread, NULL, sign_often, &sharers[i]), 0);
+    for (size_t i = 0; i < SHARERS; i++) {
+        void *good;
+        pthread_join (sharers[i].thread, &good);
+        ck_assert_ptr_nonnull (good);
+        ck_assert_uint_eq (strlen (sharers[i].text.text), sharers[i].length + jwt_tail (check));
+        ck_assert_int_eq (verify (public, sharers[i].text.text, "at+jwt"), JWT_OK);
+        jwt_key_destroy (&sharers[i].key);
+    }
+    jwt_key_destroy (&check);
+    jwt_key_destroy (&public);
+}
+END_TEST
+
 // As long as allowed, and one byte longer.
 START_TEST (test_size)
 {
@@ -419,6 +476,7 @@ main (void)
     tcase_add_test (tcase, test_thumbprint);
     tcase_add_test (tcase, test_bad_keys);
     tcase_add_test (tcase, test_sign);
+    tcase_add_loop_test (tcase, test_shared, 0, JWT_ALGORITHMS);
     tcase_add_test (tcase, test_size);
     tcase_add_test (tcase, test_headers);
     tcase_add_test (tcase, test_form);
