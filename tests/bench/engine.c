@@ -118,6 +118,28 @@ lookup_client (struct lookup *lookup, const struct store_client_token *token,
     abort ();
 }
 
+void
+lookup_opaque (struct lookup *lookup, const struct store_opaque_key *token,
+               lookup_callback *callback, void *context)
+{
+    (void) lookup;
+    (void) token;
+    (void) callback;
+    (void) context;
+    abort ();
+}
+
+void
+store_opaque_said (struct db *db, const struct store_opaque_key *key,
+                   store_opaque_said_callback *callback, void *context)
+{
+    (void) db;
+    (void) key;
+    (void) callback;
+    (void) context;
+    abort ();
+}
+
 // No token here has a rate limit.
 bool
 limits_take (struct limits *limits, const struct facts *facts, unsigned environment,
