@@ -57,7 +57,8 @@ void work_prepare (struct drive *drive);
 // Of grant.c.
 void grant_start (struct drive_call *call, rpc_callback *done);
 void grant_judge (struct drive *drive, const void *message);
-// work_find (name): "validate", "validate-single", "validate-batch", "create", "grant"; NULL: none of them.
+void grant_judge_opaque (struct drive *drive, const void *message);
+// work_find (name): "validate", "validate-single", "validate-batch", "create", "grant", "grant-opaque"; NULL: none of them.
 const struct work *work_find (const char *name);
 
 #endif

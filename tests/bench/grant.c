@@ -1,4 +1,4 @@
-// Tokens for a client by client_credentials: drive's work "grant".
+// Tokens for a client by client_credentials: drive's works "grant" (JWTs) and "grant-opaque".
 #include "common/token/jwt.h"
 #include "issuer.pb-c.h"
 #include "tests/bench/drive.h"
@@ -34,4 +34,15 @@ grant_judge (struct drive *drive, const void *message)
     const Jeton__V1__TokenReply *reply = message;
     drive->wrong +=
         reply->status != 200 || !jwt_looks_like (reply->access_token, strlen (reply->access_token));
+}
+
+void
+grant_judge_opaque (struct drive *drive, const void *message)
+{
+    const Jeton__V1__TokenReply *reply = message;
+    enum token_environment environment;
+    uint32_t day;
+    drive->wrong += reply->status != 200 ||
+                    !token_access_check (&drive->token_keys, reply->access_token,
+                                         strlen (reply->access_token), &environment, &day);
 }

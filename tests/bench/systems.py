@@ -90,7 +90,7 @@ class Measured(System):
     def start_drive(self, work, **settings):
         """tests/bench/drive.c at work; settings: its own."""
         settings = {"peers": f"{self.keys}/peers", "key": f"{self.keys}/curve/operator.key", "token_keys": f"{self.keys}/token-check.keys",
-                    "endpoints": self[{"create": "admin", "grant": "issuer"}.get(work, "validator")].endpoint, "tokens": self.tokens,
+                    "endpoints": self[{"create": "admin", "grant": "issuer", "grant-opaque": "issuer"}.get(work, "validator")].endpoint, "tokens": self.tokens,
                     "accounts": ACCOUNTS, "work": work, **settings}
         command = [f"{TOOLS}/drive", *(f"--{key}={value}" for key, value in settings.items())]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -160,6 +160,7 @@ static const struct work works[] = {
     {"validate-batch", "validator", false, true, batch_start, batch_judge},
     {"create", "admin", false, false, create_start, create_judge},
     {"grant", "issuer", false, false, grant_start, grant_judge},
+    {"grant-opaque", "issuer", false, false, grant_start, grant_judge_opaque},
 };
 
 const struct work *
