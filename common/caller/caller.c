@@ -228,6 +228,9 @@ user_read (void *context, enum db_outcome outcome, PGresult *const *results,
         return;
     caller->role = role_of (user.role);
     caller->account = user.account;
+    caller->number = passage->user;
+    caller->jti = passage->jti;
+    caller->generation = passage->generation;
     id_format ("USR", passage->user, caller->id);
     id_format ("ACC", user.account, caller->account_id);
     if (!object_check (passage, caller, user.object_account, user.object_role))

@@ -42,6 +42,9 @@ struct caller {
     int64_t account;                       // number
     char id[ID_SIZE], account_id[ID_SIZE]; // USR-…, ACC-…
     const char *name;                      // the user name
+    int64_t number;                        // the user's
+    const char *jti;                       // of the login token
+    int64_t generation;                    // that it says
 };
 
 // The statement that reads a user and the account of an object. $1 is the user's number, $2 the prefix of the object's id ("" for none), $3 its

@@ -2,6 +2,6 @@
 #ifndef JETON_SCHEMA_VERSION_H
 #define JETON_SCHEMA_VERSION_H
 
-enum { JETON_SCHEMA_VERSION = 32 };
+enum { JETON_SCHEMA_VERSION = 33 };
 
 #endif

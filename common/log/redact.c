@@ -12,7 +12,8 @@ static size_t
 token_value (char *text)
 {
     static const char *const prefixes[] = {"jtn_live_",        "jtn_test_",   "jtn_access_live_",
-                                           "jtn_access_test_", "jtn_client_", "jtn_refresh_"};
+                                           "jtn_access_test_", "jtn_client_", "jtn_refresh_",
+                                           "jtn_code_"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         size_t prefix = strlen (prefixes[i]);
         if (strncmp (text, prefixes[i], prefix) == 0) {

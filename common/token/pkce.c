@@ -16,10 +16,14 @@ bool
 pkce_challenge_good (const char *challenge)
 {
     uint8_t hash[crypto_hash_sha256_BYTES];
+    char again[PKCE_CHALLENGE_SIZE];
     size_t size, length = strlen (challenge);
     return length == PKCE_CHALLENGE_SIZE - 1 &&
            sodium_base642bin (hash, sizeof hash, challenge, length, NULL, &size, NULL,
-                              sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0;
+                              sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+           sodium_bin2base64 (again, sizeof again, hash, sizeof hash,
+                              sodium_base64_VARIANT_URLSAFE_NO_PADDING) &&
+           strcmp (again, challenge) == 0; // libsodium 1.0.18 takes any byte above 127 for a "_"
 }
 
 void

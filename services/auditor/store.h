@@ -102,7 +102,7 @@ typedef void store_number_callback (void *context, enum db_outcome outcome, int6
 // store_changes_horizon (db, callback, context): The transaction id before which all transactions have ended.
 void store_changes_horizon (struct db *db, store_number_callback *callback, void *context);
 // store_changes_trim (db, horizon, limit, callback, context): Delete rows of transactions before `horizon`, oldest first, so many at most; tells
-// how many. So many revocations of JWTs, refresh tokens and families of these that have expired go as well.
+// how many. So many revocations of JWTs, refresh tokens, families of these and authorization codes that have expired go as well.
 void store_changes_trim (struct db *db, int64_t horizon, size_t limit,
                          store_number_callback *callback, void *context);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 int
-connect_as_user (struct cli *cli, enum service service, char **authorization_r)
+connect_as_user (struct cli *cli, const struct call *call, char **authorization_r)
 {
     const char *token = getenv ("JETON_LOGIN_TOKEN"), *path = getenv ("JETON_LOGIN_TOKEN_FILE");
     const char *from = token != NULL ? "$JETON_LOGIN_TOKEN" : "$JETON_LOGIN_TOKEN_FILE";
@@ -17,7 +17,8 @@ connect_as_user (struct cli *cli, enum service service, char **authorization_r)
     size_t length;
 
     *authorization_r = NULL;
-    if (service != SERVICE_ADMIN && service != SERVICE_AUDITOR) {
+    if (call->service != SERVICE_ADMIN && call->service != SERVICE_AUDITOR &&
+        !(call->service == SERVICE_ISSUER && strcmp (call->method, "Authorize") == 0)) {
         return EX_OK;
     }
     if (token == NULL && path != NULL) {

@@ -154,7 +154,7 @@ call_ (struct cli *cli, const struct call *call, bool patient, json_t **reply_r)
     if (client == NULL) {
         return status;
     }
-    status = connect_as_user (cli, call->service, &authorization);
+    status = connect_as_user (cli, call, &authorization);
     if (status != EX_OK) {
         return status;
     }

@@ -90,10 +90,10 @@ void connect_stop (struct cli *cli);
 // connect_interrupted (cli): The number of the signal that has interrupted it; 0: none. After connect_client.
 int connect_interrupted (const struct cli *cli);
 
-// connect_as_user (cli, service, &authorization_r): "Bearer …" for calls as the user whose login token is in $JETON_LOGIN_TOKEN or the file
-// that $JETON_LOGIN_TOKEN_FILE names; NULL for calls as ourselves. Processes that know no users are not shown the token. 0, or the exit
+// connect_as_user (cli, call, &authorization_r): "Bearer …" for calls as the user whose login token is in $JETON_LOGIN_TOKEN or the file
+// that $JETON_LOGIN_TOKEN_FILE names; NULL for calls as ourselves. Methods that know no users are not shown the token. 0, or the exit
 // status; the reason has been printed.
-int connect_as_user (struct cli *cli, enum service service, char **authorization_r)
+int connect_as_user (struct cli *cli, const struct call *call, char **authorization_r)
     __attribute__ ((warn_unused_result));
 // connect_user_metadata (metadata, authorization): Put it into a call's metadata; returns how many texts that are.
 size_t connect_user_metadata (const char **metadata, const char *authorization);

@@ -3,7 +3,6 @@
 
 #include "common/memory/memory.h"
 #include "common/token/jwt.h"
-#include "issuer.pb-c.h"
 #include "services/cli/command.h"
 #include "services/cli/connect.h"
 #include "services/cli/input.h"
@@ -89,7 +88,7 @@ grant_environment (struct cli *cli, int *value_r)
                        value_r);
 }
 
-static int
+int
 grant_call (struct cli *cli, Jeton__V1__TokenRequest *request)
 {
     int value, status;
@@ -252,6 +251,17 @@ static const struct option_row revoke_options[] = {
     {.name = "public", .help = "a sales channel: it has no secret"},
     {.name = NULL},
 };
+static const struct option_row code_options[] = {
+    {.name = "redirect",
+     .value = "URI",
+     .required = true,
+     .help = "one that the client has registered"},
+    SCOPE_OPTION,
+    {.name = "environment", .value = "live|test", .help = "where the token is good (live)"},
+    {.name = "secret-file", .value = "FILE", .help = "the client's secret is its first line"},
+    {.name = "token-only", .help = "print the access token and nothing else"},
+    {.name = NULL},
+};
 static const struct option_row options[] = {
     SCOPE_OPTION,
     {.name = "environment", .value = "live|test", .help = "where the token is good (live)"},
@@ -277,6 +287,14 @@ const struct command grant_commands[] = {
      "The customer's password is read from standard input or from $JETON_PASSWORD.\n"
      "Exit status: 77 refused, 75 nobody can tell now, or too many requests.",
      "jeton grant password CLI-0123-4567 --username ada@shop.example < password\n"},
+    {"grant", "authorization-code", "CLI-…", 1, 1, code_options, grant_code,
+     "A token for a web application, which acts for a user",
+     "The user is the one whose login token is in $JETON_LOGIN_TOKEN or the file that "
+     "$JETON_LOGIN_TOKEN_FILE names, and consents by this. The client's secret is read from "
+     "standard input, from $JETON_CLIENT_SECRET or from a file.\n"
+     "Exit status: 77 refused, 75 nobody can tell now, or too many requests.",
+     "JETON_LOGIN_TOKEN=$(jeton login ada --token-only) jeton grant authorization-code "
+     "CLI-0123-4567 --redirect https://desk.example/back --secret-file secret\n"},
     {"grant", "refresh", "CLI-…", 1, 1, refresh_options, refresh,
      "The next tokens for a refresh token",
      "The refresh token is read from standard input or from $JETON_REFRESH_TOKEN. It is used once: "

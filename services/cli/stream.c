@@ -61,7 +61,7 @@ connect_stream (struct cli *cli, const struct call *call, connect_item *item, vo
     if (client == NULL) {
         return STREAM_FAILED;
     }
-    *status_r = connect_as_user (cli, call->service, &authorization);
+    *status_r = connect_as_user (cli, call, &authorization);
     if (*status_r != EX_OK) {
         return STREAM_FAILED;
     }

@@ -9,7 +9,7 @@
 // What a token says.
 struct access {
     const struct store_client *client; // whom it was given to
-    int64_t customer;                  // whom it stands for; 0: the client
+    int64_t customer, user;            // whom it stands for, one of these; both 0: the client
     const struct asking_scope *scope;
     Jeton__V1__Environment environment;
     int64_t issued_at, life_s;

@@ -10,7 +10,7 @@ struct parsed {
     struct scope_modules modules; // asked for
     struct scope_modules may;     // have, as the client is set
     struct scope resources;       // asked for
-    // Of a refresh token: what was granted first. granted_resources.n == 0: it was not restricted.
+    // Of a refresh token or a code: what was granted first. granted_resources.n == 0: it was not restricted.
     struct scope_modules granted;
     struct scope granted_resources;
     char rest[SCOPE_TEXT_MAX + 1];
@@ -22,7 +22,7 @@ struct resolving {
     void (*done) (struct asking *asking);
     const char *modules;           // of the scope, as text
     const struct scope *resources; // asked for: as many entries as it says, and no room for more
-    const struct scope *granted;   // by the refresh token: the same
+    const struct scope *granted;   // by the refresh token or code: the same
 };
 
 static void resolving_found (void *context, enum store_outcome outcome, const PGresult *rows);
@@ -50,7 +50,7 @@ modules_allowed (struct asking *asking, struct parsed *parsed)
         snprintf (text, sizeof text, "\"module:%s:%s\" is more than %s", module->name,
                   module->access == 1 ? "read" : "write",
                   !may || module->access > may->access ? "the client may have"
-                                                       : "the refresh token was given for");
+                                                       : "was granted first");
         refuse (asking, text);
         return false;
     }
@@ -88,7 +88,7 @@ scope_end (struct asking *asking, void (*done) (struct asking *asking), const ch
         done (asking);
 }
 
-// What a refresh token was given for is the most (RFC 6749 section 6), and what is meant where nothing is asked for: of modules, and of resources. False: it makes no sense.
+// What a refresh token or a code was given for is the most (RFC 6749 section 6), and what is meant where nothing is asked for: of modules, and of resources. False: it makes no sense.
 static bool
 granted_read (const struct asking *asking, struct parsed *parsed)
 {
@@ -123,9 +123,9 @@ scope_read (struct asking *asking, struct parsed *parsed)
         return false;
     }
     if (asking->granted && !granted_read (asking, parsed)) {
-        log_error ("a refresh token's scope makes no sense", "client", asking->message->client_id,
+        log_error ("a scope that was granted makes no sense", "client", asking->message->client_id,
                    NULL);
-        token_refuse (asking, TOKEN_UNAVAILABLE, "what the refresh token is for cannot be told");
+        token_refuse (asking, TOKEN_UNAVAILABLE, "what was granted first cannot be told");
         return false;
     }
     return true;
@@ -225,7 +225,7 @@ resources_allowed (const struct resolving *resolving, const struct scope_resourc
     }
     other = not_granted (resolving->granted, resources);
     if (other) {
-        snprintf (text, sizeof text, "\"%s:%lld\" is more than the refresh token was given for",
+        snprintf (text, sizeof text, "\"%s:%lld\" is more than was granted first",
                   other->kind == SCOPE_MARKET ? "market" : "stock_location",
                   (long long) other->number);
         refuse (asking, text);

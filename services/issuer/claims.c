@@ -102,14 +102,18 @@ claims_write (const char *begin, const struct access *access, const char *jti,
 {
     const struct store_client *of = access->client;
     struct writing writing = {text_r, text_r + CLAIMS_SIZE};
-    char client[ID_SIZE], account[ID_SIZE], customer[ID_SIZE];
+    char client[ID_SIZE], account[ID_SIZE], subject[ID_SIZE];
     id_format ("CLI", of->number, client);
     id_format ("ACC", of->account, account);
-    if (access->customer)
-        id_format ("CUS", access->customer, customer);
+    if (access->user)
+        id_format ("USR", access->user, subject);
+    else if (access->customer)
+        id_format ("CUS", access->customer, subject);
+    else
+        memcpy (subject, client, sizeof subject);
     put (&writing, begin);
     put (&writing, access->beside ? JWT_OF_CUSTOMER_AUDIENCE "\"" : "\"");
-    put_text (&writing, "sub", access->customer ? customer : client);
+    put_text (&writing, "sub", subject);
     put_text (&writing, "client_id", client);
     put_integer (&writing, "iat", access->issued_at);
     put_integer (&writing, "exp", access->issued_at + access->life_s);

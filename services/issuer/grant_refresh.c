@@ -14,6 +14,7 @@ struct refreshing {
     int64_t family;
     char context[32 + 2 * TOKEN_DIGEST_SIZE]; // that the reply is sealed for: this token's use
     struct refresh_pair *pair;
+    struct feed_change change; // that validators are told of, where it ends the family
 };
 
 static void refresh_find (struct refreshing *refreshing);
@@ -29,7 +30,7 @@ refresh_deny (struct asking *asking, Jeton__V1__GrantReason reason)
 {
     token_deny (asking, reason, TOKEN_INVALID_GRANT, 0,
                 "the refresh token is none of this client's, has expired, was used before or was "
-                "revoked, or the customer may not sign in: sign in again");
+                "revoked, or its customer or user may not sign in: sign in again");
 }
 #define REASON_TOKEN JETON__V1__GRANT_REASON__GRANT_REASON_REFRESH_TOKEN
 
@@ -41,7 +42,7 @@ grant_refresh (struct asking *asking)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "refresh_token is required");
         return;
     }
-    if (!refresh_looks_right (value)) {
+    if (!random_text_good (REFRESH_PREFIX, value)) {
         refresh_deny (asking, REASON_TOKEN);
         return;
     }
@@ -102,10 +103,8 @@ static void
 refresh_reused (struct refreshing *refreshing, const struct store_refresh *refresh)
 {
     struct asking *asking = refreshing->asking;
-    refresh_end_family (asking, refresh, "platform.customers.refresh_token.reused",
-                        "A refresh token was used a second time: all that came of the customer's "
-                        "sign-in was revoked",
-                        refresh_revoked, refreshing);
+    refreshing->change = refresh_end_change (asking, refresh);
+    refresh_end_family (asking, refresh, REFRESH_END_REUSED, refresh_revoked, refreshing);
 }
 
 // A token that is good: what shall the next one be for?
@@ -145,6 +144,7 @@ refresh_found (void *context, enum store_outcome outcome, const struct store_ref
         return;
     }
     asking->customer = refresh->customer;
+    asking->user = refresh->user;
     asking->environment = (Jeton__V1__Environment) refresh->environment;
     if (refresh->ended)
         refresh_deny (asking, REASON_TOKEN);
@@ -233,16 +233,14 @@ refresh_revoked (void *context, enum store_outcome outcome)
     struct refreshing *refreshing = context;
     struct asking *asking = refreshing->asking;
     struct issuer *issuer = request_owner (asking->request);
-    const struct feed_change change = {JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT,
-                                       asking->customer, asking->client.account};
     switch (outcome) {
     case STORE_OK:
-        feed_tell (issuer->feed, &change);
+        feed_tell (issuer->feed, &refreshing->change);
         issuer->stats.refresh_reuses++;
         refresh_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_REFRESH_REUSED);
         return;
     case STORE_UNCERTAIN:
-        feed_tell_unsure (issuer->feed, &change);
+        feed_tell_unsure (issuer->feed, &refreshing->change);
         break;
     case STORE_NOT_FOUND:
     case STORE_CONFLICT:

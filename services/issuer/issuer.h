@@ -2,6 +2,7 @@
 #ifndef JETON_ISSUER_H
 #define JETON_ISSUER_H
 
+#include "common/caller/caller.h"
 #include "common/crypto/crypto.h"
 #include "common/feed/feed.h"
 #include "common/journal/counting.h"
@@ -31,7 +32,7 @@ struct issuer_settings {
     int64_t login_lifetime_s; // of a login token
     int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
     int64_t token_client_per_minute; // requests of a client and address (R20)
-    char *implicit_write_modules; // in which tokens by implicit may write (R21)
+    char *implicit_write_modules;    // in which tokens by implicit may write (R21)
     char *customer_modules;          // that customers' tokens reach (R22)
     int64_t refresh_replay_s;        // how long the use of a refresh token is answered again (R19)
     int64_t worker_threads, worker_queue;
@@ -43,6 +44,7 @@ struct issuer_settings {
 struct issuer_stats {
     uint64_t logins, logins_refused, logins_throttled;
     uint64_t grants, grants_refused, grants_limited;     // by Token
+    uint64_t codes, code_reuses;                         // by Authorize; used a second time
     uint64_t revocations;                                // of tokens, by Revoke
     uint64_t refreshes, refresh_replays, refresh_reuses; // of refresh tokens
 };
@@ -65,6 +67,7 @@ struct issuer {
     struct jwt_key *nobody[2]; // keys that nobody has: what proves nothing is verified with these
     struct counting counting;  // of grants
     struct refresh_eraser *eraser;
+    struct caller_options callers; // who consents
 };
 
 // The methods of jeton.v1.Issuer, with one row each.
@@ -73,6 +76,7 @@ extern const struct rpc_method issuer_methods[];
 void issuer_token (struct request *request);
 void issuer_store_token (struct request *request);
 void issuer_customer_token (struct request *request);
+void issuer_authorize (struct request *request);
 void issuer_revoke (struct request *request);
 void issuer_login (struct request *request);
 void issuer_get_jwks (struct request *request);

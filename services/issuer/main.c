@@ -5,6 +5,7 @@
 #include "issuer.pb-c.h"
 #include "services/issuer/access.h"
 #include "services/issuer/assertion.h"
+#include "services/issuer/authorize.h"
 #include "services/issuer/issuer.h"
 #include "services/issuer/mint.h"
 #include "services/issuer/narrow.h"
@@ -134,6 +135,8 @@ issuer_stats_show (struct issuer *issuer)
     rpc_server_stat (server, "issuer.grants", &issuer->stats.grants);
     rpc_server_stat (server, "issuer.grants_refused", &issuer->stats.grants_refused);
     rpc_server_stat (server, "issuer.grants_limited", &issuer->stats.grants_limited);
+    rpc_server_stat (server, "issuer.codes", &issuer->stats.codes);
+    rpc_server_stat (server, "issuer.code_reuses", &issuer->stats.code_reuses);
     rpc_server_stat (server, "issuer.revocations", &issuer->stats.revocations);
     rpc_server_stat (server, "issuer.refreshes", &issuer->stats.refreshes);
     rpc_server_stat (server, "issuer.refresh_replays", &issuer->stats.refresh_replays);
@@ -200,6 +203,8 @@ main (int argc, char **argv)
     issuer.eraser = refresh_eraser_new (&issuer);
     issuer.keys =
         keys_new (process->loop, process->db, STORE_PUBLIC_KEYS, &settings->keys_interval_ms);
+
+    issuer.callers = authorize_callers (&issuer);
 
     status = process_run (process);
     if (status == 0)

@@ -21,6 +21,7 @@ opaque_make (struct asking *asking, char jti_r[ACCESS_JTI_SIZE])
     *row = (struct store_opaque){
         .client = asking->client.number,
         .customer = asking->customer,
+        .user = asking->user,
         .environment = asking->environment,
         .generation = asking->client.generation,
         .issued_at = now,

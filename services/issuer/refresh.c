@@ -10,44 +10,17 @@
 #include <string.h>
 #include <time.h>
 
-bool
-refresh_looks_right (const char *text)
-{
-    uint8_t binary[REFRESH_RANDOM_SIZE];
-    char again[REFRESH_VALUE_SIZE];
-    const size_t prefix = strlen (REFRESH_PREFIX);
-    size_t size;
-    if (strlen (text) != REFRESH_VALUE_SIZE - 1 || strncmp (text, REFRESH_PREFIX, prefix) != 0 ||
-        sodium_base642bin (binary, sizeof binary, text + prefix, strlen (text + prefix), NULL,
-                           &size, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-        size != sizeof binary)
-        return false;
-    // libsodium 1.0.18 takes any byte above 127 for an underscore.
-    sodium_bin2base64 (again, sizeof again - prefix, binary, sizeof binary,
-                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    bool right = strcmp (again, text + prefix) == 0;
-    sodium_memzero (binary, sizeof binary);
-    sodium_memzero (again, sizeof again);
-    return right;
-}
-
 struct refresh_pair *
 refresh_pair_make (struct asking *asking)
 {
     struct refresh_pair *pair = arena_alloc (request_arena (asking->request), sizeof *pair);
-    uint8_t random[REFRESH_RANDOM_SIZE];
-    const size_t prefix = strlen (REFRESH_PREFIX);
     if (!pair) {
         token_no_memory (asking);
         return NULL;
     }
     if (!token_sign (asking, pair->jti, &pair->reply))
         return NULL;
-    randombytes_buf (random, sizeof random);
-    memcpy (pair->value, REFRESH_PREFIX, prefix);
-    sodium_bin2base64 (pair->value + prefix, sizeof pair->value - prefix, random, sizeof random,
-                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    sodium_memzero (random, sizeof random);
+    random_text_make (REFRESH_PREFIX, pair->value);
     pair->reply.refresh_token = pair->value;
     token_value_digest (pair->value, strlen (pair->value), pair->stored.digest);
     pair->stored.jti = pair->jti;
@@ -97,22 +70,46 @@ refresh_begin (struct asking *asking)
                              refresh_begun, beginning);
 }
 
+// For whom, why: the last of an event's name, and the summary.
+static const struct {
+    const char *object_type, *event, *summary;
+} endings[][2] = {
+    [REFRESH_END_REVOKED] =
+        {{"customer", "platform.customers.refresh_token.revoked",
+          "A client revoked a refresh token: all that came of the customer's sign-in"},
+         {"user", "platform.users.refresh_token.revoked",
+          "A client revoked a refresh token: all that came of the user's consent"}},
+    [REFRESH_END_REUSED] =
+        {{"customer", "platform.customers.refresh_token.reused",
+          "A refresh token was used a second time: all that came of the customer's sign-in was "
+          "revoked"},
+         {"user", "platform.users.refresh_token.reused",
+          "A refresh token was used a second time: all that came of the user's consent was "
+          "revoked"}},
+    // Customers have no codes.
+    [REFRESH_END_CODE_REUSED] = {{NULL, NULL, NULL},
+                                 {"user", "platform.users.authorization_code.reused",
+                                  "An authorization code was used a second time: all that came of "
+                                  "the user's consent was revoked"}},
+};
+
 void
-refresh_end_family (struct asking *asking, const struct store_refresh *refresh, const char *event,
-                    const char *summary, store_done_callback *callback, void *context)
+refresh_end_family (struct asking *asking, const struct store_refresh *refresh,
+                    enum refresh_end why, store_done_callback *callback, void *context)
 {
     const struct issuer *issuer = request_owner (asking->request);
-    char customer[ID_SIZE], account[ID_SIZE];
-    id_format ("CUS", refresh->customer, customer);
+    const bool of_user = refresh->user != 0;
+    char subject[ID_SIZE], account[ID_SIZE];
+    id_format (of_user ? "USR" : "CUS", of_user ? refresh->user : refresh->customer, subject);
     id_format ("ACC", asking->client.account, account);
     size_t size;
     uint8_t *record = audit_pack (asking->request,
                                   &(struct audit_change){
-                                      .event = event,
-                                      .summary = summary,
-                                      .object_type = "customer",
-                                      .object_id = customer,
-                                      .object_name = refresh->email,
+                                      .event = endings[why][of_user].event,
+                                      .summary = endings[why][of_user].summary,
+                                      .object_type = endings[why][of_user].object_type,
+                                      .object_id = subject,
+                                      .object_name = refresh->name,
                                       .account_id = account,
                                       .revision = refresh->revision,
                                   },
@@ -121,6 +118,14 @@ refresh_end_family (struct asking *asking, const struct store_refresh *refresh, 
         store_refresh_revoke (issuer->process.db, refresh->family, record, size, callback, context);
     else
         token_no_memory (asking);
+}
+
+struct feed_change
+refresh_end_change (const struct asking *asking, const struct store_refresh *refresh)
+{
+    return (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT,
+                                refresh->user ? refresh->user : refresh->customer,
+                                asking->client.account};
 }
 
 // ---- replies are forgotten -----------------------------------------------------------------------------------------

@@ -18,13 +18,14 @@
         "  SELECT live, number, jti, access_expires_at, expires_at FROM f", true}, \
     /* One row always, as above. $2: for how many seconds a use is answered again. */ \
     [REFRESH_FIND] = {"refresh_find", \
-        "SELECT f.number, f.client, f.customer, coalesce(c.customer_group, 0), c.email, c.revision, c.status = 1, f.environment, f.scope," \
+        "SELECT f.number, f.client, coalesce(f.customer, 0), coalesce(f.owner, 0), coalesce(c.customer_group, 0), coalesce(c.email, u.username)," \
+        " coalesce(c.revision, u.revision), coalesce(c.status, u.status) = 1, f.environment, f.scope," \
         " f.generation, f.revoked_at IS NOT NULL OR t.expires_at <= clock_timestamp()" \
-        "  OR f.generation <> " JWT_GENERATION_SQL ("f.account", "(1, f.account), (2, f.client), (4, f.customer)") "," \
+        "  OR f.generation <> " JWT_GENERATION_SQL ("f.account", "(1, f.account), (2, f.client), (3, f.owner), (4, f.customer)") "," \
         " t.used_at IS NOT NULL," \
         " CASE WHEN t.used_at + make_interval(secs => $2::integer) > clock_timestamp() THEN t.reply END" \
         " FROM (VALUES (1)) one LEFT JOIN (refresh_tokens t JOIN refresh_families f ON f.number = t.family" \
-        "  JOIN customers c ON c.number = f.customer) ON t.digest = $1", false}, \
+        "  LEFT JOIN customers c ON c.number = f.customer LEFT JOIN users u ON u.number = f.owner) ON t.digest = $1", false}, \
     /* The family's row says which token is good: who changes it from $2 to $4 has used $2, and nobody else can any more. Who waited for the row looks at it again, as it is */ \
     /* now. */ \
     [REFRESH_ROTATE] = {"refresh_rotate", \
@@ -38,14 +39,15 @@
     /* The access tokens that came with the family's tokens go too, the newest $3. Of the newest the family's row knows, which is read when it is locked. Once is enough. */ \
     [REFRESH_REVOKE] = {"refresh_revoke", \
         "WITH f AS (UPDATE refresh_families SET revoked_at = now() WHERE number = $1::bigint AND revoked_at IS NULL" \
-        "  RETURNING number, account, customer, jti, access_expires_at)," \
+        "  RETURNING number, account, customer, owner, jti, access_expires_at)," \
         " e AS (UPDATE refresh_tokens t SET reply = NULL FROM f WHERE t.family = f.number AND t.reply IS NOT NULL)," \
         " j AS (INSERT INTO revoked_jwts (account, jti, expires_at)" \
         "  SELECT account, jti, access_expires_at FROM f UNION" \
         "  SELECT f.account, t.jti, t.access_expires_at FROM f CROSS JOIN LATERAL (SELECT * FROM refresh_tokens o WHERE o.family = f.number" \
         "   AND o.access_expires_at > now() - interval '1 hour' ORDER BY o.created_at DESC LIMIT $3::bigint) t" \
         "  ON CONFLICT (account, jti) DO NOTHING)," \
-        " c AS (INSERT INTO changes (kind, object, account, revision) SELECT 'customer', customer, account, 1 FROM f)" \
+        " c AS (INSERT INTO changes (kind, object, account, revision) " \
+        "  SELECT CASE WHEN owner IS NULL THEN 'customer' ELSE 'user' END, coalesce(customer, owner), account, 1 FROM f)" \
         " INSERT INTO outbox (record) SELECT $2 FROM f", true}, \
     /* Issuers do not wait for each other. */ \
     [REFRESH_ERASE] = {"refresh_erase", \

@@ -187,11 +187,8 @@ refresh_found (void *context, enum store_outcome outcome, const struct store_ref
         revoke_reply (asking->request);
         return;
     }
-    revoking->change = (struct feed_change){JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT,
-                                            refresh->customer, asking->client.account};
-    refresh_end_family (asking, refresh, "platform.customers.refresh_token.revoked",
-                        "A client revoked a refresh token: all that came of the customer's sign-in",
-                        revoke_done, revoking);
+    revoking->change = refresh_end_change (asking, refresh);
+    refresh_end_family (asking, refresh, REFRESH_END_REVOKED, revoke_done, revoking);
 }
 
 static void
@@ -216,7 +213,7 @@ revoke_proven (struct asking *asking)
     uint32_t day;
     json_t *claims = NULL;
     if (strncmp (token, REFRESH_PREFIX, strlen (REFRESH_PREFIX)) == 0) {
-        if (refresh_looks_right (token))
+        if (random_text_good (REFRESH_PREFIX, token))
             revoke_refresh (revoking);
         else
             revoke_reply (asking->request);

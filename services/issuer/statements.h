@@ -24,6 +24,12 @@ enum {
     OPAQUE_ADD,
     OPAQUE_ADD_ONE,
     OPAQUE_REVOKE,
+    CALLER_USER,
+    CODE_REDIRECT,
+    CODE_ADD,
+    CODE_FIND,
+    CODE_USE,
+    CODE_END,
 };
 
 // store_outcome_of (outcome): As this store's callers know it.

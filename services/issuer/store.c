@@ -1,13 +1,13 @@
 #include "services/issuer/store.h"
 
-#include "common/caller/keys.h"
+#include "common/caller/caller.h"
 #include "common/caller/revoked.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include "common/token/id.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/code_statements.h"
 #include "services/issuer/opaque_statements.h"
-#include "services/issuer/refresh_statements.h"
 #include "services/issuer/statements.h"
 
 #include <stdio.h>
@@ -90,6 +90,11 @@ FEED_STATEMENTS (STORE_FEED),
 
 REFRESH_STATEMENTS
 OPAQUE_STATEMENTS
+
+// Whoever consents: no object is looked for.
+[CALLER_USER] = {"caller_user", CALLER_SQL ("NULL", "NULL"), false},
+CODE_STATEMENTS
+
 {NULL, NULL, false}};
 // clang-format on
 

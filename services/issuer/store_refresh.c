@@ -35,19 +35,18 @@ call_done (void *context, enum db_outcome outcome, PGresult *const *results,
     call->callback.done (call->context, store_outcome_of (outcome));
 }
 
-// In one transaction with the access token's row, where it has one.
-static void
-call_pair (struct db *db, int statement, const struct db_params *params,
-           const struct store_refresh_pair *pair, db_callback *done, struct call *call)
+void
+store_refresh_pair_call (struct db *db, int statement, const struct db_params *params,
+                         const struct store_refresh_pair *pair, db_callback *done, void *context)
 {
     struct db_params row;
     struct db_step steps[] = {{statement, params}, {0}};
     if (!pair->opaque) {
-        db_call (db, statement, params, done, call);
+        db_call (db, statement, params, done, context);
         return;
     }
     steps[1] = store_opaque_step (pair->opaque, pair->digest, &row);
-    db_transaction (db, steps, 2, done, call);
+    db_transaction (db, steps, 2, done, context);
 }
 
 void
@@ -67,7 +66,7 @@ store_refresh_begin (struct db *db, const struct store_client *client,
     db_param_int (&params, family->generation);
     struct call *call = call_new (context);
     call->callback.done = callback;
-    call_pair (db, REFRESH_BEGIN, &params, pair, call_done, call);
+    store_refresh_pair_call (db, REFRESH_BEGIN, &params, pair, call_done, call);
 }
 
 // A number that has a display id.
@@ -80,20 +79,24 @@ get_number (const PGresult *result, int column, int64_t *number_r)
 static bool
 refresh_from_row (const PGresult *result, struct store_refresh *refresh_r)
 {
+    int64_t subject; // somebody who has a display id
     return db_get_int (result, 0, 0, &refresh_r->family) &&
            get_number (result, 1, &refresh_r->client) &&
-           get_number (result, 2, &refresh_r->customer) &&
-           db_get_int (result, 0, 3, &refresh_r->customer_group) &&
-           db_get_text (result, 0, 4, &refresh_r->email) &&
-           db_get_int (result, 0, 5, &refresh_r->revision) &&
-           db_get_bool (result, 0, 6, &refresh_r->active) &&
-           db_get_int (result, 0, 7, &refresh_r->environment) && refresh_r->environment >= 1 &&
-           refresh_r->environment <= 2 && db_get_text (result, 0, 8, &refresh_r->scope) &&
-           db_get_int (result, 0, 9, &refresh_r->generation) &&
-           db_get_bool (result, 0, 10, &refresh_r->ended) &&
-           db_get_bool (result, 0, 11, &refresh_r->used) &&
-           (PQgetisnull (result, 0, 12) ||
-            db_get_bytes (result, 0, 12, refresh_r->reply, sizeof refresh_r->reply,
+           db_get_int (result, 0, 2, &refresh_r->customer) &&
+           db_get_int (result, 0, 3, &refresh_r->user) &&
+           get_number (result, refresh_r->customer ? 2 : 3, &subject) &&
+           (refresh_r->customer == 0 || refresh_r->user == 0) &&
+           db_get_int (result, 0, 4, &refresh_r->customer_group) &&
+           db_get_text (result, 0, 5, &refresh_r->name) &&
+           db_get_int (result, 0, 6, &refresh_r->revision) &&
+           db_get_bool (result, 0, 7, &refresh_r->active) &&
+           db_get_int (result, 0, 8, &refresh_r->environment) && refresh_r->environment >= 1 &&
+           refresh_r->environment <= 2 && db_get_text (result, 0, 9, &refresh_r->scope) &&
+           db_get_int (result, 0, 10, &refresh_r->generation) &&
+           db_get_bool (result, 0, 11, &refresh_r->ended) &&
+           db_get_bool (result, 0, 12, &refresh_r->used) &&
+           (PQgetisnull (result, 0, 13) ||
+            db_get_bytes (result, 0, 13, refresh_r->reply, sizeof refresh_r->reply,
                           &refresh_r->reply_size));
 }
 
@@ -153,7 +156,7 @@ store_refresh_rotate (struct db *db, int64_t family, const uint8_t digest[TOKEN_
     db_param_int (&params, pair->access_expires_at);
     struct call *call = call_new (context);
     call->callback.done = callback;
-    call_pair (db, REFRESH_ROTATE, &params, pair, refresh_rotated, call);
+    store_refresh_pair_call (db, REFRESH_ROTATE, &params, pair, refresh_rotated, call);
 }
 
 void

@@ -19,27 +19,35 @@ struct store_refresh_pair {
         *opaque; // the access token's row, written down with it; NULL: it has none
 };
 
-// A refresh token that was given, its family and its customer. Texts are valid during the callback.
+// A refresh token that was given, its family and whom it acts for. Texts are valid during the callback.
 struct store_refresh {
-    int64_t family, client, customer, customer_group; // customer_group 0: of none
-    const char *email;
-    int64_t revision;    // of the customer
-    bool active;         // the customer is
-    int64_t environment; // Jeton__V1__Environment
-    const char *scope;   // as it was granted first
+    int64_t family, client;
+    int64_t customer, user; // who signed in, or consented: one is 0
+    int64_t customer_group; // 0: of none
+    const char *name;       // the customer's email, or the user's name
+    int64_t revision;       // of the customer or user
+    bool active;            // the customer or user is
+    int64_t environment;    // Jeton__V1__Environment
+    const char *scope;      // as it was granted first
     int64_t
-        generation; // of account, client and customer when the family began (common/caller/revoked.h)
+        generation; // of account, client and customer or user when the family began (common/caller/revoked.h)
     bool
-        ended; // it has expired, or its family was revoked, or all of the account's, client's or customer's tokens were
+        ended; // it has expired, or its family was revoked, or all of the account's, client's, customer's or user's tokens were
     bool used;
     size_t reply_size; // 0: none is kept; the sealed reply to its use
     uint8_t reply[STORE_REFRESH_REPLY_MAX];
 };
 
-// store_refresh_begin (db, client, family, pair, callback, context): A family of a client, with its first token: of `family`, customer, environment, scope and generation count.
+// store_refresh_begin (db, client, family, pair, callback, context): A family of a customer, with its first token: of `family`, customer, environment, scope and generation count.
 void store_refresh_begin (struct db *db, const struct store_client *client,
                           const struct store_refresh *family, const struct store_refresh_pair *pair,
                           store_done_callback *callback, void *context);
+
+// store_refresh_pair_call (db, statement, params, pair, done, context): A statement that writes the pair's refresh token down, in one transaction with the access token's row, where it has one.
+// The statement's rows are the first result.
+void store_refresh_pair_call (struct db *db, int statement, const struct db_params *params,
+                              const struct store_refresh_pair *pair, db_callback *done,
+                              void *context);
 
 typedef void store_refresh_callback (void *context, enum store_outcome outcome,
                                      const struct store_refresh *refresh);

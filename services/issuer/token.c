@@ -24,7 +24,7 @@ static const struct grant_type grant_types[] = {
      KIND (SALES_CHANNEL) | KIND (INTEGRATION), grant_client_credentials},
     {"password", JETON__V1__GRANT_TYPE__GRANT_TYPE_PASSWORD, KIND (SALES_CHANNEL), grant_password},
     {"authorization_code", JETON__V1__GRANT_TYPE__GRANT_TYPE_AUTHORIZATION_CODE, KIND (WEBAPP),
-     NULL},
+     grant_code},
     {"refresh_token", JETON__V1__GRANT_TYPE__GRANT_TYPE_REFRESH_TOKEN,
      KIND (SALES_CHANNEL) | KIND (WEBAPP), grant_refresh},
 };
@@ -43,6 +43,8 @@ static const struct {
     [TOKEN_INVALID_SCOPE] = {400, "invalid_scope"},
     [TOKEN_UNSUPPORTED_TOKEN_TYPE] = {400, "unsupported_token_type"},
     [TOKEN_INVALID_TOKEN] = {401, "invalid_token"},
+    [TOKEN_UNSUPPORTED_RESPONSE_TYPE] = {400, "unsupported_response_type"},
+    [TOKEN_ACCESS_DENIED] = {403, "access_denied"},
     [TOKEN_TOO_MANY] = {429, "temporarily_unavailable"},
     [TOKEN_UNAVAILABLE] = {503, "temporarily_unavailable"},
 };
@@ -98,6 +100,7 @@ token_counted (struct asking *asking, Jeton__V1__GrantReason reason, const char 
         .environment = asking->environment,
         .account = asking->client.account,
         .client = asking->known ? asking->number : 0, // what nobody has is not written down
+        .user = asking->user,
         .customer = asking->customer,
         .jti = jti,
     };
@@ -138,6 +141,7 @@ token_access (struct asking *asking)
     return (struct access){
         .client = &asking->client,
         .customer = asking->customer,
+        .user = asking->user,
         .scope = asking->scope,
         .environment = asking->environment,
         .issued_at = asking->issued_at,
@@ -316,7 +320,7 @@ token_check (struct asking *asking)
     else if (!asking->type || !asking->type->run)
         token_refuse (asking, TOKEN_UNSUPPORTED_GRANT_TYPE,
                       "this grant_type is not given: it must be client_credentials, "
-                      "password or refresh_token");
+                      "password, authorization_code or refresh_token");
     else if ((unsigned) message->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "environment must be live or test");
     else

@@ -16,7 +16,7 @@ struct access;
 struct asking;
 struct store_opaque;
 
-// What a client comes for: a token of some kind, or to revoke one. Up to where it has proved itself that is the same.
+// What a client comes for: a token of some kind, to revoke one, or, by way of a user, a code. Up to where it has proved itself that is the same.
 struct endpoint {
     const char *aims;                       // "asked for a token": what it did, for the trail
     bool grants;                            // what is refused is counted as a grant's refusal
@@ -39,10 +39,12 @@ struct asking {
     bool known;                         // there is such a client: what follows is its
     struct store_client client;         // texts in the arena
     bool right;                         // it proved itself, as far as its kind can
-    int64_t customer, customer_group;   // whom the token stands for; 0: the client itself, no group
-    bool beside;                        // what is given is a customer's token (R22)
-    int64_t issued_at;                  // when what is given was signed
-    const char *granted; // by a refresh token: the scope is of that at most; NULL: it is none
+    int64_t customer, user; // whom the token stands for, one of these; both 0: the client itself
+    int64_t customer_group; // 0: no group
+    bool beside;            // what is given is a customer's token (R22)
+    int64_t issued_at;      // when what is given was signed
+    const char
+        *granted; // by a refresh token or code: the scope is of that at most; NULL: it is neither
     const struct asking_scope *scope; // asking_scope.h: what is granted
     struct store_opaque *opaque; // opaque.h: of the access token that is made; NULL: it has no row
 };
@@ -65,6 +67,8 @@ enum token_error {
     TOKEN_UNSUPPORTED_GRANT_TYPE,
     TOKEN_INVALID_SCOPE,
     TOKEN_UNSUPPORTED_TOKEN_TYPE,
+    TOKEN_UNSUPPORTED_RESPONSE_TYPE,
+    TOKEN_ACCESS_DENIED,
     TOKEN_INVALID_TOKEN, // RFC 6750
     TOKEN_TOO_MANY,      // temporarily_unavailable with 429
     TOKEN_UNAVAILABLE,   // temporarily_unavailable with 503
@@ -101,9 +105,10 @@ bool token_client_check (struct asking *asking) __attribute__ ((warn_unused_resu
 void client_authenticate (struct asking *asking);
 
 // The grants. grant_client_credentials (asking): for the client itself (grant_client.c). grant_password (asking): for a customer (grant_password.c).
-// grant_refresh (asking): for whom a refresh token was given (grant_refresh.c).
+// grant_code (asking): for a user who has consented (grant_code.c). grant_refresh (asking): for whom a refresh token was given (grant_refresh.c).
 void grant_client_credentials (struct asking *asking);
 void grant_password (struct asking *asking);
+void grant_code (struct asking *asking);
 void grant_refresh (struct asking *asking);
 
 #endif

@@ -23,8 +23,8 @@ struct check {
     char token_id[ID_SIZE], account_id[ID_SIZE], user_id[ID_SIZE], client_id[ID_SIZE],
         customer_id[ID_SIZE]; // of the reply
     // Of a JWT: what it says of itself.
-    int64_t user, account, expires_at;
-    struct store_client_token client;   // of a client's: instead of the user; texts in the arena
+    int64_t user, account, expires_at;  // user: of a login token
+    struct store_client_token client;   // of a client's: instead of that; texts in the arena
     bool of_customer;                   // it is a customer's token (R22)
     char *jti;                          // NULL: there was no room for it
     uint64_t verified;                  // the cache's stamp of when its signature was checked

@@ -79,17 +79,19 @@ jwt_scope_read (struct check *check, const json_t *claims)
     return true;
 }
 
-// Whom it stands for: a user; a client that asked for itself; or a customer, for whom a client asked.
+// Whom it stands for: a user who signed in here; a client that asked for itself; or a customer or user, for whom a client asked. Only a login token may do what its user may: a client's
+// reaches what its scope says, whomever it stands for.
 static bool
 jwt_subject_read (struct check *check, const json_t *claims)
 {
     const char *subject = jwt_text (claims, "sub"), *client = jwt_text (claims, "client_id");
     if (!subject || !client)
         return false;
-    if (id_parse ("USR", subject, &check->user))
-        return true;
+    if (strcmp (client, "login") == 0)
+        return id_parse ("USR", subject, &check->user);
     return id_parse ("CLI", client, &check->client.client) &&
-           (strcmp (subject, client) == 0 || id_parse ("CUS", subject, &check->client.customer)) &&
+           (strcmp (subject, client) == 0 || id_parse ("CUS", subject, &check->client.customer) ||
+            id_parse ("USR", subject, &check->client.user)) &&
            jwt_scope_read (check, claims);
 }
 

@@ -9,7 +9,7 @@
 struct facts {
     int64_t token; // 0: a JWT
     int64_t account;
-    int64_t user;       // the owner, 0 where there is none
+    int64_t user;       // the owner, or whom a client's token stands for; 0: none
     int64_t customer;   // whom a client's token stands for; 0: nobody else. Then there is no user
     int64_t expires_at; // 0: never
     int64_t

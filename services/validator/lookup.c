@@ -227,15 +227,16 @@ void
 lookup_client (struct lookup *lookup, const struct store_client_token *token,
                lookup_callback *callback, void *context)
 {
-    const int64_t numbers[] = {token->client, token->customer, token->generation};
+    const int64_t numbers[] = {token->client, token->customer, token->user, token->generation};
     const char *const texts[] = {token->modules, token->markets, token->locations, token->jti};
-    struct lookup_key key = key_of (LOOKUP_CLIENT, numbers, 3, texts, 4);
+    struct lookup_key key = key_of (LOOKUP_CLIENT, numbers, 4, texts, 4);
     struct flight *flight = flight_new (lookup, &key, callback, context);
     if (!flight)
         return;
     flight->client = (struct store_client_token){
         .client = token->client,
         .customer = token->customer,
+        .user = token->user,
         .modules = xstrdup (token->modules),
         .markets = xstrdup (token->markets),
         .locations = xstrdup (token->locations),

@@ -40,10 +40,10 @@ enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS, OPAQUE_FACTS = STORE_MODULES + 1, 
 #define OF_ACCOUNT(more)                                                                           \
     " JOIN LATERAL (SELECT status, rate_per_minute, rate_burst, base_rate_per_minute, base_rate_burst" more \
     "  FROM accounts WHERE number = t.account OFFSET 0) a ON true"
-// What a client may do with a token. `from` has it as `i`: number, modules, markets, locations, customer, jti and generation. `said`: what its row says of expiry, kind and environment,
+// What a client may do with a token. `from` has it as `i`: number, modules, markets, locations, customer, owner, jti and generation. `said`: what its row says of expiry, kind and environment,
 // which a JWT says itself.
 #define CLIENT_FACTS_OF(n, said, more, from)                                                       \
-    "SELECT " n ", 0, c.account, 0, " said ", c.status, a.status, coalesce(u.status, 1),"          \
+    "SELECT " n ", 0, c.account, i.owner, " said ", c.status, a.status, coalesce(u.status, o.status, 1)," \
     " (SELECT string_agg(" GRANT_TEXT ("CASE WHEN w.text LIKE '%:write' AND s.text LIKE '%:write' THEN 2 ELSE 1 END") ", ',')" \
     "  FROM unnest(string_to_array(i.modules, ' ')) w (text)"                                      \
     "  JOIN unnest(c.scopes) s (text) ON split_part(s.text, ':', 2) = split_part(w.text, ':', 2)"  \
@@ -58,12 +58,14 @@ enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS, OPAQUE_FACTS = STORE_MODULES + 1, 
     " FROM " from                                                                                  \
     " JOIN clients c ON c.number = i.number AND c.status <> 3 JOIN accounts a ON a.number = c.account" \
     " LEFT JOIN customers u ON u.account = c.account AND u.number = i.customer AND u.status <> 3"  \
+    " LEFT JOIN users o ON o.account = c.account AND o.number = i.owner AND o.status <> 3"         \
     " CROSS JOIN LATERAL (SELECT array_agg(k.number) AS markets FROM markets k"                    \
     "  WHERE k.account = c.account AND k.number = ANY (string_to_array(i.markets, ',')::bigint[])" \
     "  AND k.status = 1 AND (c.market IS NULL OR k.number = c.market)"                             \
     "  AND (k.customer_group IS NULL OR (k.customer_group = u.customer_group AND EXISTS (SELECT FROM customer_groups g" \
     "   WHERE g.account = k.account AND g.number = k.customer_group AND g.status = 1)))) r"        \
-    " WHERE (i.customer = 0 OR u.number IS NOT NULL) AND " STANDS ("c.account", "(1, c.account), (2, c.number), (4, i.customer)")
+    " WHERE (i.customer = 0 OR u.number IS NOT NULL) AND (i.owner = 0 OR o.number IS NOT NULL)"    \
+    " AND " STANDS ("c.account", "(1, c.account), (2, c.number), (3, i.owner), (4, i.customer)")
 // The parts of a scope that begin so, what is behind that, joined.
 #define SCOPE_PARTS(like, part, between)                                                           \
     "coalesce((SELECT string_agg(" part ", '" between "') FROM unnest(string_to_array(t.scope, ' ')) p WHERE p LIKE '" like ":%'), '')"
@@ -93,12 +95,13 @@ const struct db_statement store_statements[] = {
     " JOIN users u ON u.number = i.number AND u.status <> 3 JOIN accounts a ON a.number = u.account"
     " WHERE " STANDS ("u.account", "(1, u.account), (3, u.number)"), DB_READ_MANY},
 
-// The modules are those that both the token says and the client may have, with the lesser access. The markets are what is left of the token's (R14): active, public or for
+// The modules are those that both the token says and the client may have, with the lesser access; a user's of the account may do no less. Whom it stands for, a customer or a user (owner), is
+// there and of the client's account. The markets are what is left of the token's (R14): active, public or for
 // the customer's group (R15), and not another than the client is bound to; the locations are active, and of these markets. No market: the token is not restricted.
 [CLIENT_FACTS] = {"client_facts",
     CLIENT_FACTS_OF ("i.n", "0, 0, 0", "",
-    "unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])"
-    "  WITH ORDINALITY AS i (number, modules, markets, locations, customer, jti, generation, n)"), DB_READ_MANY},
+    "unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[])"
+    "  WITH ORDINALITY AS i (number, modules, markets, locations, customer, jti, generation, owner, n)"), DB_READ_MANY},
 
 [STORE_PUBLIC_KEYS] = {"public_keys", KEYS_SQL, false},
 [STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
@@ -120,7 +123,7 @@ const struct db_statement store_statements[] = {
 [OPAQUE_FACTS] = {"opaque_facts",
     CLIENT_FACTS_OF ("g.n", "i.expiry, 0, i.environment", ", i.customer",
     "unnest($1::bytea[], $2::integer[], $3::text[]) WITH ORDINALITY AS g (digest, day, jti, n)"
-    " CROSS JOIN LATERAL (SELECT t.client AS number, t.customer, t.generation, t.environment, g.jti,"
+    " CROSS JOIN LATERAL (SELECT t.client AS number, t.customer, t.owner, t.generation, t.environment, g.jti,"
     "  " SECONDS ("t.expires_at") " AS expiry,"
     "  " SCOPE_PARTS ("module", "p", " ") " AS modules,"
     "  " SCOPE_PARTS ("market", "substr(p, 8)", ",") " AS markets,"
@@ -255,6 +258,7 @@ store_client_facts (struct db *db, struct policies *policies,
     db_param_int (&params, token->customer);
     db_param_text (&params, token->jti);
     db_param_int (&params, token->generation);
+    db_param_int (&params, token->user);
     store_facts (db, policies, CLIENT_FACTS, &params, callback, context);
 }
 

@@ -41,7 +41,8 @@ void store_user_facts (struct db *db, struct policies *policies, int64_t user, c
 
 // What a client's token says of itself, in canonical form: "module:orders:read module:stock:write", and numbers with commas between them. markets "": it is not restricted to any.
 struct store_client_token {
-    int64_t client, customer; // customer 0: it stands for the client itself
+    int64_t client;
+    int64_t customer, user; // whom it stands for, one of these; both 0: the client itself
     const char *modules, *markets, *locations;
     const char *jti;
     int64_t generation;

@@ -42,7 +42,7 @@ SERVICES = ("issuer", "validator", "admin", "auditor")
 DEFECTS = re.compile(r"ERROR: AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed|==\d+== (Invalid|Conditional"
                       r"|Use of uninit|Syscall param|ERROR SUMMARY: [1-9])|==\d+==.*definitely lost")
 # What must never be in a log: values of tokens, JWTs, passwords in connection strings, private keys of certificates.
-SECRETS = re.compile(r"jtn_(live|test)_[A-Za-z0-9_-]{44}|jtn_(client|refresh)_[A-Za-z0-9_-]{43}|eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+|password=(?!\*)\S|secret-key")
+SECRETS = re.compile(r"jtn_(live|test)_[A-Za-z0-9_-]{44}|jtn_(client|refresh|code)_[A-Za-z0-9_-]{43}|eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+|password=(?!\*)\S|secret-key")
 
 
 class Failed(Exception):

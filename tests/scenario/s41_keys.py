@@ -263,6 +263,16 @@ def forgeries(keys, claims, good):
         for value in bad:
             yield f"{name} {value!r}", es256(None, {name: value}), "malformed"
         yield f"no {name}", es256(None, None, (name,)), "malformed"
+    # Only a login token stands for its user with all the account's rights: whose client_id is another is a client's, and reaches what its scope says.
+    client = "CLI" + claims["sub"][3:]
+    for value in ("Login", "login ", "", "user", claims["account"], claims["sub"], client + "x", client, ["login"], 1, None):
+        yield f"client_id {value!r}", es256(None, {"client_id": value}), "malformed"
+    yield "no client_id", es256(None, None, ("client_id",)), "malformed"
+    for value in ("module:orders", "module:orders:write,module:stock:read", "market:code:eu", ["module:orders:write"], 1, None):
+        yield f"a client's, scope {value!r}", es256(None, {"client_id": client, "scope": value}), "malformed"
+    for sub in ("CUS", "CLI", "ACC"):
+        yield f"a login of {sub}", es256(None, {"sub": sub + claims["sub"][3:]}), "malformed"
+    yield "of a client that there is not", es256(None, {"client_id": client, "scope": "module:orders:write"}), "revoked"
     for typ in ("JWT", "at", "dpop+jwt", "", 1):
         yield f"typ {typ}", es256({"typ": typ}), "malformed"
     own = ec.generate_private_key(ec.SECP256R1())

@@ -16,6 +16,7 @@ import issuer_pb2 as issuer
 BACK = "https://desk.example/back"
 SALES_CHANNEL, INTEGRATION, WEBAPP = types.CLIENT_KIND_SALES_CHANNEL, types.CLIENT_KIND_INTEGRATION, types.CLIENT_KIND_WEBAPP
 UNKNOWN = "CLI-0000-0000"
+PASSWORD = "correct horse battery"
 
 
 def shop():
@@ -128,18 +129,58 @@ def promise(system):
     refused(system, 401, "invalid_client", grant_type="client_credentials", client_id=gone.client.id, client_secret=gone.secret)
 
 
-@test("each cell of R17's table")
+# R17's table: of each grant and kind of client, what a request that has all it needs gets. An error: with which it is refused.
+CELLS = {
+    "client_credentials": {"shop": 14400, "erp": 7200, "desk": "unauthorized_client"},
+    "password": {"shop": 14400, "erp": "unauthorized_client", "desk": "unauthorized_client"},
+    "authorization_code": {"shop": "unauthorized_client", "erp": "unauthorized_client", "desk": 7200},
+    "refresh_token": {"shop": 14400, "erp": "unauthorized_client", "desk": 7200},
+}
+VERIFIER, CHALLENGE = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636, appendix B
+
+
+def code_of(system, login):
+    request = issuer.AuthorizeRequest(response_type="code", client_id=system.clients["desk"], redirect_uri=BACK, code_challenge=CHALLENGE,
+                                      code_challenge_method="S256", consent=True)
+    reply = system.issuers[1].call("jeton.v1.Issuer/Authorize", request, timeout=25, timeout_ms=int(20000 * SLOW), pairs={"authorization": f"Bearer {login}"})
+    expect(reply is not None and reply.code == envelope.CODE_OK, f"the answer: {reply}")
+    return issuer.AuthorizeReply.FromString(reply.body).code
+
+
+@test("each cell of R17's table: what a client of each kind gets by each grant, and for how long, or with which error it is refused")
 def table(system):
-    for name in ("shop", "erp"):
-        given(system, name)
-    expect_equal((given(system, "shop").expires_in, system.secrets["shop"]), (14400, ""))
-    refused(system, 400, "unauthorized_client", "client_credentials", **credentials(system, "desk"))
-    for name in ("erp", "desk"):
-        refused(system, 400, "unauthorized_client", "password", **credentials(system, name, grant_type="password", username="a@b", password="x"))
-    refused(system, 400, "unauthorized_client", "refresh_token", **credentials(system, "erp", grant_type="refresh_token", refresh_token="x"))
+    a = system.admin
+    a.ok("CreateCustomer", account_id=system.account, email="cells@shop.example", password=PASSWORD)
+    a.ok("CreateUser", account_id=system.account, username="cells", name="Cells", password=PASSWORD)
+    login = system.jeton("login", "cells", "--token-only", input=PASSWORD + "\n", check=0).stdout.strip()
+    by_customer = by_password(system, "shop", "cells@shop.example")
+
+    def fields(grant, name):
+        """All that the grant needs, as good as this client can have it."""
+        if grant == "password":
+            return {"username": "cells@shop.example", "password": PASSWORD}
+        code = {"code": code_of(system, login), "redirect_uri": BACK, "code_verifier": VERIFIER} if grant == "authorization_code" or name != "shop" else None
+        if grant == "authorization_code":
+            return code
+        if grant == "refresh_token":
+            first = by_customer if name == "shop" else credentials(system, "desk", grant_type="authorization_code", **code)
+            return {"refresh_token": ask(system, **first).refresh_token}
+        return {}
+
+    for grant, cells in CELLS.items():
+        for name, wanted in cells.items():
+            request = credentials(system, name, grant_type=grant, **fields(grant, name))
+            if isinstance(wanted, str):
+                refused(system, 400, wanted, grant, **request)
+                continue
+            reply = ask(system, **request)
+            expect_equal((reply.status, reply.error_description, reply.expires_in), (200, "", wanted), f"{grant}, {name}")
+            expect_equal((bool(reply.refresh_token), decision(system, reply.access_token)), (grant != "client_credentials", ALLOW), f"{grant}, {name}")
+    # A public client has no secret; the others need theirs.
+    expect_equal(system.secrets["shop"], "")
     for name in ("shop", "desk"):
         refused(system, 400, "invalid_grant", **credentials(system, name, grant_type="refresh_token", refresh_token="x"))
-    for grant in ("authorization_code", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Client_Credentials", "x"):
+    for grant in ("implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Client_Credentials", "x"):
         for name in ("shop", "erp", "desk"):
             refused(system, 400, "unsupported_grant_type", **credentials(system, name, grant_type=grant))
     refused(system, 400, "invalid_request", "grant_type", **credentials(system, "erp", grant_type=""))
@@ -345,7 +386,7 @@ def scope(system):
     system.admin.ok("EditMarket", id=market.id, revision=market.revision + 1, fields=["customer_group_id"], customer_group_id="")
 
 
-BUYER, PASSWORD = "Buyer@Shop.example", "correct horse battery"
+BUYER = "Buyer@Shop.example"
 
 
 def by_password(system, name="shop", username=BUYER, password=PASSWORD, **fields):

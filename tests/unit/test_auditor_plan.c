@@ -168,7 +168,7 @@ START_TEST (test_revocations_expire)
 }
 END_TEST
 
-// And refresh tokens, an hour after they have expired; their families an hour later (R18, R42).
+// And refresh tokens and authorization codes, an hour after they have expired; families an hour later (R18, R42).
 START_TEST (test_refresh_tokens_expire)
 {
     const struct db_statement *row = store_statements;
@@ -185,13 +185,20 @@ START_TEST (test_refresh_tokens_expire)
         " expires_at, jti, access_expires_at) SELECT 77, 77, 77, 1, '', 0, sha256 (n::text::bytea),"
         " now () - make_interval (mins => n), n, now () FROM generate_series (-60, 179) n;"
         "INSERT INTO refresh_tokens (digest, family, jti, access_expires_at, expires_at)"
-        " SELECT live, number, jti, access_expires_at, expires_at FROM refresh_families");
+        " SELECT live, number, jti, access_expires_at, expires_at FROM refresh_families;"
+        "INSERT INTO users (number, account, username, name, role) VALUES (77, 77, 'u', 'u', 1);"
+        "INSERT INTO authorization_codes (digest, account, client, owner, environment, scope, "
+        "redirect_uri, challenge, generation, expires_at)"
+        " SELECT live, 77, 77, 77, 1, '', 'https://a/', repeat ('a', 43), 0, expires_at"
+        " FROM refresh_families");
     for (int i = 0; i < 3; i++)
         PQclear (plan_result (pg, row, "0, 50"));
     PGresult *left = PQexec (pg, "SELECT (SELECT count (*) FROM refresh_tokens),"
-                                 " (SELECT count (*) FROM refresh_families)");
+                                 " (SELECT count (*) FROM refresh_families),"
+                                 " (SELECT count (*) FROM authorization_codes)");
     ck_assert_str_eq (PQgetvalue (left, 0, 0), "120");
     ck_assert_str_eq (PQgetvalue (left, 0, 1), "180");
+    ck_assert_str_eq (PQgetvalue (left, 0, 2), "120");
     PQclear (left);
 }
 END_TEST

@@ -86,6 +86,17 @@ START_TEST (test_restricted)
         ck_assert_msg (json_equal (json_object_get (claims, name), value), "%s", name);
     ck_assert_uint_eq (json_object_size (claims), 14);
     json_decref (claims);
+    // Of a user, who has let the client act for it.
+    char user_id[ID_SIZE];
+    id_format ("USR", 87654321, user_id);
+    const struct access of_user = {.client = &client,
+                                   .user = 87654321,
+                                   .scope = &scope,
+                                   .issued_at = 1700000000,
+                                   .life_s = 7200};
+    claims = claims_of (begin, &of_user);
+    ck_assert_str_eq (json_string_value (json_object_get (claims, "sub")), user_id);
+    json_decref (claims);
     // Of a customer, good beside the client's own only.
     access.beside = true;
     claims = claims_of (begin, &access);

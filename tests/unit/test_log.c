@@ -113,6 +113,7 @@ START_TEST (test_redaction)
 {
     assert_redacted ("value jtn_live_AAECAwQF-_8, next", "value jtn_live_***********, next");
     assert_redacted ("xjtn_test_A", "xjtn_test_*");
+    assert_redacted ("code=jtn_code_Ab_-9&", "code=jtn_code_*****&");
     assert_redacted ("eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UifQ.abc-_ x",
                      "********************************************* x");
     assert_redacted ("eyJhbGciOiJF", "************");

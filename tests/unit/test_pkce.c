@@ -48,6 +48,7 @@ START_TEST (forms)
         "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cN", // bits that mean nothing
         "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM",
         "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw cM",
+        "\xc3\xa9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", // what libsodium takes for "__"
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_assert_msg (!pkce_challenge_good (bad[i]), "%s", bad[i]);

@@ -35,11 +35,13 @@ END_TEST
 // What a client's token reaches (R14, R16) is found by keys, whatever it names: these tables are empty here, so that PostgreSQL has to be told not to read them whole.
 START_TEST (test_client_facts)
 {
-    static const char *const tables[] = {"clients", "customers", "markets", "stock_locations"};
+    static const char *const tables[] = {"clients", "customers", "users", "markets",
+                                         "stock_locations"};
     PQclear (PQexec (pg, "SET enable_seqscan = off"));
     const char *plan = plan_of (pg, statement ("client_facts"),
                                 "ARRAY[1]::bigint[], ARRAY['module:m1:read'], ARRAY['1,2'],"
-                                " ARRAY['3'], ARRAY[0]::bigint[], ARRAY['j'], ARRAY[0]::bigint[]");
+                                " ARRAY['3'], ARRAY[0]::bigint[], ARRAY['j'], ARRAY[0]::bigint[],"
+                                " ARRAY[0]::bigint[]");
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         cleanup_free char *scan = xasprintf ("Seq Scan on %s", tables[i]);
         ck_assert_msg (!strstr (plan, scan), "%s", plan);

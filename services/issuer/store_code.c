@@ -1,0 +1,173 @@
+#include "services/issuer/store_code.h"
+
+#include "common/log/log.h"
+#include "common/memory/memory.h"
+#include "common/token/id.h"
+#include "services/issuer/statements.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// What a statement's answer goes back to.
+struct call {
+    union {
+        store_code_redirect_callback *redirect;
+        store_code_callback *found;
+        store_done_callback *done;
+    } callback;
+    void *context;
+};
+
+static struct call *
+call_new (void *context)
+{
+    struct call *call = xcalloc (1, sizeof *call);
+    call->context = context;
+    return call;
+}
+
+// What changes a code is sent in one order by all issuers, so that none of two that change the same codes waits for the other for ever.
+static int64_t
+lock_order (const uint8_t digest[TOKEN_DIGEST_SIZE])
+{
+    int64_t order = 0;
+    memcpy (&order, digest, sizeof order);
+    return order & INT64_MAX;
+}
+
+static void
+redirect_done (void *context, enum db_outcome outcome, PGresult *const *results,
+               const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    bool registered = false;
+    (void) error;
+    if (outcome == DB_OK && !db_get_bool (results[0], 0, 0, &registered))
+        outcome = DB_FAILED;
+    call->callback.redirect (call->context, store_outcome_of (outcome), registered);
+}
+
+void
+store_code_redirect (struct db *db, int64_t client, const char *uri,
+                     store_code_redirect_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_int (&params, client);
+    db_param_text (&params, uri);
+    struct call *call = call_new (context);
+    call->callback.redirect = callback;
+    db_call (db, CODE_REDIRECT, &params, redirect_done, call);
+}
+
+// Of a statement that tells how many it concerned: none, and nothing was done.
+static void
+changed_done (void *context, enum db_outcome outcome, PGresult *const *results,
+              const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    int64_t n = 0;
+    (void) error;
+    if (outcome == DB_OK && (!db_get_int (results[0], 0, 0, &n) || n == 0))
+        outcome = DB_CONFLICT;
+    call->callback.done (call->context, store_outcome_of (outcome));
+}
+
+void
+store_code_add (struct db *db, const struct store_code_new *code, const uint8_t *record,
+                size_t size, store_done_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_bytes (&params, code->digest, sizeof code->digest);
+    db_param_int (&params, code->client);
+    db_param_int (&params, code->user);
+    db_param_int (&params, code->environment);
+    db_param_text (&params, code->scope);
+    db_param_text (&params, code->redirect_uri);
+    db_param_text (&params, code->challenge);
+    db_param_text (&params, code->login);
+    db_param_int (&params, code->login_generation);
+    db_param_bytes (&params, record, size);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, CODE_ADD, &params, changed_done, call);
+}
+
+// A number that has a display id.
+static bool
+get_number (const PGresult *result, int column, int64_t *number_r)
+{
+    return db_get_int (result, 0, column, number_r) && *number_r >= 1 && *number_r <= ID_NUMBER_MAX;
+}
+
+static bool
+code_from_row (const PGresult *result, struct store_code *code_r)
+{
+    return get_number (result, 0, &code_r->client) && db_get_int (result, 0, 1, &code_r->family) &&
+           get_number (result, 2, &code_r->user) && db_get_text (result, 0, 3, &code_r->username) &&
+           db_get_int (result, 0, 4, &code_r->revision) &&
+           db_get_bool (result, 0, 5, &code_r->active) &&
+           db_get_int (result, 0, 6, &code_r->environment) && code_r->environment >= 1 &&
+           code_r->environment <= 2 && db_get_text (result, 0, 7, &code_r->scope) &&
+           db_get_int (result, 0, 8, &code_r->generation) &&
+           db_get_bool (result, 0, 9, &code_r->ended) &&
+           db_get_text (result, 0, 10, &code_r->redirect_uri) &&
+           db_get_text (result, 0, 11, &code_r->challenge);
+}
+
+static void
+code_found (void *context, enum db_outcome outcome, PGresult *const *results,
+            const struct db_error *error)
+{
+    cleanup_free struct call *call = context;
+    struct store_code code = {0};
+    (void) error;
+    if (outcome != DB_OK) {
+        call->callback.found (call->context, store_outcome_of (outcome), NULL);
+    } else if (PQgetisnull (results[0], 0, 0)) {
+        call->callback.found (call->context, STORE_NOT_FOUND, NULL);
+    } else if (!code_from_row (results[0], &code)) {
+        log_error ("an authorization code's row makes no sense", "client",
+                   PQgetvalue (results[0], 0, 0), NULL);
+        call->callback.found (call->context, STORE_FAILED, NULL);
+    } else {
+        call->callback.found (call->context, STORE_OK, &code);
+    }
+}
+
+void
+store_code_find (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE],
+                 store_code_callback *callback, void *context)
+{
+    struct db_params params = {0};
+    db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
+    struct call *call = call_new (context);
+    call->callback.found = callback;
+    db_call (db, CODE_FIND, &params, code_found, call);
+}
+
+void
+store_code_use (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE], const char *scope,
+                const struct store_refresh_pair *pair, store_done_callback *callback, void *context)
+{
+    struct db_params params = {.lock_order = lock_order (digest)};
+    db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
+    db_param_text (&params, scope);
+    db_param_bytes (&params, pair->digest, sizeof pair->digest);
+    db_param_text (&params, pair->jti);
+    db_param_int (&params, pair->access_expires_at);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    store_refresh_pair_call (db, CODE_USE, &params, pair, changed_done, call);
+}
+
+void
+store_code_end (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE], const uint8_t *record,
+                size_t size, store_done_callback *callback, void *context)
+{
+    struct db_params params = {.lock_order = lock_order (digest)};
+    db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
+    db_param_bytes (&params, record, size);
+    struct call *call = call_new (context);
+    call->callback.done = callback;
+    db_call (db, CODE_END, &params, changed_done, call);
+}
