@@ -22,7 +22,7 @@ import time
 
 import harness
 import lan
-from harness import BUILD, SLOW, Failed, System, expect, wait_for
+from harness import BUILD, PATIENCE, Failed, System, expect, wait_for
 from oracle import Oracle
 from proxy import Link, Network, holder
 
@@ -157,7 +157,7 @@ class Faulty(System):
             finally:
                 flood.terminate()
                 try:
-                    output = flood.communicate(timeout=60 * SLOW)[0]
+                    output = flood.communicate(timeout=60 * PATIENCE)[0]
                 except subprocess.TimeoutExpired:
                     flood.kill()
                     raise Failed("the load did not end") from None

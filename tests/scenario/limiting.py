@@ -74,8 +74,8 @@ class Crowd:
             sent += 1
             values = choose.choices(self.values, k=choose.randint(1, self.size))
             requests = [validator.ValidateRequest(token=value, module="orders") for value in values]
-            batch = dealer.send("jeton.v1.Validator/ValidateBatch", validator.ValidateBatchRequest(requests=requests))
-            reply, until = None, time.monotonic() + 8 * SLOW
+            batch = dealer.send("jeton.v1.Validator/ValidateBatch", validator.ValidateBatchRequest(requests=requests), timeout_ms=int(60000 * SLOW))
+            reply, until = None, time.monotonic() + 60 * SLOW
             # A process that is killed does not answer: its last batch is not known of.
             while (reply is None or reply.id != batch) and service.running() and time.monotonic() < until:
                 reply = dealer.receive(0.1)

@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from errors import fails
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for
 
 NOUNS = {
     "account": ("create", "list", "show", "edit", "suspend", "resume"),
@@ -111,7 +111,7 @@ def settings(system):
     # From a directory below, relative paths, and a public key in place of ours.
     os.makedirs(system.path("deep", "er"), exist_ok=True)
     subprocess.run([f"{BUILD}/bin/jeton", "account", "list"], cwd=system.path("deep", "er"), env=system.environment(), capture_output=True,
-                   timeout=30 * SLOW, check=True)
+                   timeout=30 * PATIENCE, check=True)
     with open(system.path("var", "jeton.conf"), encoding="ascii") as f, open(system.path("var", "relative.conf"), "w", encoding="ascii") as g:
         g.write(f.read().replace(system.path("var") + "/", ""))
     system.jeton("account", "list", "--config", system.path("var", "relative.conf"), check=0)
@@ -218,7 +218,7 @@ def statuses(system):
     expect(time.monotonic() - begin < 6 * SLOW, "--timeout does not count")
     with open("/dev/full", "w", encoding="ascii") as full:
         run = subprocess.run([f"{BUILD}/bin/jeton", "token", "list"], cwd=system.directory, env=system.environment(), stdout=full,
-                             stderr=subprocess.PIPE, text=True, timeout=30 * SLOW, check=False)
+                             stderr=subprocess.PIPE, text=True, timeout=30 * PATIENCE, check=False)
     expect_equal(run.returncode, 74, run.stderr)
 
 
@@ -331,7 +331,7 @@ def terminal(system):
 
 def read_terminal(fd, until, timeout=10):
     """What comes from a terminal, until a text is in it."""
-    text, deadline = "", time.monotonic() + timeout * SLOW
+    text, deadline = "", time.monotonic() + timeout * PATIENCE
     while until not in text:
         expect(time.monotonic() < deadline, f"{until!r} is not in {text!r}")
         if select.select([fd], [], [], 0.1)[0]:
@@ -395,11 +395,11 @@ def health(system):
     expect_equal({row["service"] for row in counters}, {"admin", "auditor", "issuer", "validator"})
     expect(all(isinstance(row["value"], int) and row["name"] for row in counters), "counters")
     system["issuer"].stop()
-    waiting = subprocess.Popen([f"{BUILD}/bin/jeton", "health", "--wait", "20"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    waiting = subprocess.Popen([f"{BUILD}/bin/jeton", "health", "--wait", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                cwd=system.directory, env=system.environment())
     expect_equal(system.jeton("health", "--timeout", "0.3").returncode, 69)
     system["issuer"].start(wait=False)
-    expect_equal(waiting.wait(30 * SLOW), 0, "health --wait")
+    expect_equal(waiting.wait(30 * PATIENCE), 0, "health --wait")
 
 
 if __name__ == "__main__":

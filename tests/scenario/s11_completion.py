@@ -10,13 +10,13 @@ import subprocess
 import tempfile
 import time
 
-from harness import BUILD, SLOW, TOP, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, SLOW, TOP, expect, expect_equal, main, test, wait_for
 
 JETON = os.path.join(TOP, BUILD, "bin", "jeton")
 
 
 def jeton(*arguments):
-    return subprocess.run([JETON, *arguments], capture_output=True, text=True, check=True, timeout=30 * SLOW, env={"LC_ALL": "C.UTF-8"}).stdout
+    return subprocess.run([JETON, *arguments], capture_output=True, text=True, check=True, timeout=30 * PATIENCE, env={"LC_ALL": "C.UTF-8"}).stdout
 
 
 def options(text, heading):
@@ -169,7 +169,7 @@ def bash():
 
         def complete(typed):
             run = subprocess.run(["bash", "--norc", "-c", DRIVER, "bash", script], input="".join(bash_words(t) + "\n" for t in typed),
-                                 capture_output=True, text=True, check=True, timeout=120 * SLOW, env={"PATH": os.environ["PATH"]})
+                                 capture_output=True, text=True, check=True, timeout=120 * PATIENCE, env={"PATH": os.environ["PATH"]})
             expect_equal(run.stderr, "")
             return {t: set(line.split("\t")) - {""} for t, line in zip(typed, run.stdout.split("\n"))}
 
@@ -292,7 +292,7 @@ def install():
         for prefix, zsh_directory in (("/usr", "vendor-completions"), ("/usr/local", "site-functions")):
             def make(target):
                 subprocess.run(["make", "-s", target, f"DESTDIR={root}", f"PREFIX={prefix}", *(["SANITIZE=1"] if "sanitize" in BUILD else [])],
-                               cwd=TOP, check=True, timeout=600 * SLOW, stdout=subprocess.DEVNULL)
+                               cwd=TOP, check=True, timeout=600 * PATIENCE, stdout=subprocess.DEVNULL)
 
             make("install")
             top = root + prefix
@@ -301,7 +301,7 @@ def install():
                                     ("man/man1/jeton.1", ("help", "--man"))):
                 expect_equal(content(f"{top}/share/{name}"), jeton(*arguments), name)
             for program in ("jeton", "jeton-admin", "jeton-auditor", "jeton-issuer", "jeton-validator"):
-                subprocess.run([f"{top}/bin/{program}", "--version"], check=True, stdout=subprocess.DEVNULL, timeout=30 * SLOW)
+                subprocess.run([f"{top}/bin/{program}", "--version"], check=True, stdout=subprocess.DEVNULL, timeout=30 * PATIENCE)
             expect(os.path.exists(f"{top}/share/jeton/schema/0001_initial.sql"), "the schema is not there")
             make("uninstall")
             left = [name for _, _, names in os.walk(root) for name in names]

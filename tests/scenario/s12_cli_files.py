@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from errors import fails
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, System, expect, expect_equal, main, test, wait_for
 
 
 def create(system):
@@ -66,7 +66,7 @@ def tail(system):
         wait_for(lambda: seen()[-1] >= newest, 15, "the record in the tail")
         expect_equal(seen(), list(range(1, len(seen()) + 1)))
         process.send_signal(signal.SIGINT)
-        expect_equal(process.wait(10 * SLOW), 0, "exit status after an interrupt")
+        expect_equal(process.wait(10 * PATIENCE), 0, "exit status after an interrupt")
     finally:
         process.kill()
         process.wait()

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from administer import Admin, admin, counts, envelope, grants, name_of, records, types
-from harness import BUILD, SLOW, TOP, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, TOP, System, expect, expect_equal, main, test, wait_for
 
 with open(f"{TOP}/tests/fuzz/corpus/fuzz_image/grey.png", "rb") as f:
     LOGO = f.read()
@@ -245,14 +245,14 @@ def command_line(system):
     before = counts(system)
     create = ("--json", "token", "create", "--account", system.account, "--name", "cli", "--kind", "service", "--module", "orders")
     with Held(system) as held:
-        run = subprocess.Popen([f"{BUILD}/bin/jeton", *create, "--timeout", "20"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        run = subprocess.Popen([f"{BUILD}/bin/jeton", *create, "--timeout", "90"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, cwd=system.directory, env=system.environment())
         held.wait()
         for name in ("admin", "admin2"):
             system[name].kill()
     for name in ("admin", "admin2"):
         system[name].start(wait=False)
-    out, error = run.communicate(timeout=60 * SLOW)
+    out, error = run.communicate(timeout=60 * PATIENCE)
     expect_equal(run.returncode, 0, error)
     expect("jtn_live_" in out, "the value is lost")
     for name in ("admin", "admin2"):

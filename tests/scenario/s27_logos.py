@@ -7,7 +7,7 @@ import subprocess
 import zlib
 
 from administer import Admin, counts, envelope, grants, one_more, records, types
-from harness import BUILD, SLOW, TOP, System, expect, expect_equal, main, test
+from harness import BUILD, PATIENCE, TOP, System, expect, expect_equal, main, test
 
 CORPUS = f"{TOP}/tests/fuzz/corpus/fuzz_image"
 LARGEST = 256 * 1024
@@ -166,7 +166,7 @@ def command_line(system):
     with open(out, "rb") as f:
         expect_equal(f.read(), load("baseline.jpg"))
     run = subprocess.run([f"{BUILD}/bin/jeton", "token", "logo", "get", token], capture_output=True, cwd=system.directory, env=system.environment(),
-                         timeout=30 * SLOW, check=True)
+                         timeout=30 * PATIENCE, check=True)
     expect_equal(run.stdout, load("baseline.jpg"))
     expect("data" in system.cli("token", "logo", "get", token), "JSON without --output")
     files = {"svg.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>", "large.png": padded(257 * 1024), "cut.png": load("truecolor.png")[:-1]}

@@ -7,7 +7,7 @@ import time
 import zlib
 
 from administer import Admin, admin, grants, name_of, types
-from harness import BUILD, SLOW, TOP, System, expect, expect_equal, main, test
+from harness import BUILD, PATIENCE, SLOW, TOP, System, expect, expect_equal, main, test
 
 DAY = 86400
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>"
@@ -184,7 +184,7 @@ def logos(system):
 def command_line(system):
     def bad(field, *words, **more):
         run = subprocess.run([f"{BUILD}/bin/jeton", "--json", *words], stdin=subprocess.DEVNULL, capture_output=True, cwd=system.directory,
-                             env=system.environment(), timeout=30 * SLOW, check=False)
+                             env=system.environment(), timeout=30 * PATIENCE, check=False)
         expect_equal(run.returncode, more.get("status", 65), f"{words}: {run.stderr[:400]}")
         error = json.loads(run.stderr)["error"]
         if field:

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from administer import Admin, admin, counts, envelope, grants, name_of, records, types
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for
 
 DAY = 86400
 
@@ -252,7 +252,7 @@ def at_once(system):
     path = write(system, "crowd.jsonl", [line(f"sk_live_crowd{i}") for i in range(3000)])
     before = counts(system)
     runs = [start(system, path, crowd) for _ in range(3)]
-    sums = [json.loads(run_.communicate(timeout=60 * SLOW)[0]) for run_ in runs]
+    sums = [json.loads(run_.communicate(timeout=60 * PATIENCE)[0]) for run_ in runs]
     expect_equal([(s["created"] + s["present"], s["conflicts"] + s["refused"]) for s in sums], [(3000, 0)] * 3)
     expect_equal(sum(s["created"] for s in sums), 3000)
     after = counts(system)
@@ -260,7 +260,7 @@ def at_once(system):
 
 
 def start(system, path, account_id, stdout=subprocess.PIPE):
-    return subprocess.Popen([f"{BUILD}/bin/jeton", "--json", "token", "import", path, "--account", account_id, "--timeout", "20"], stdin=subprocess.DEVNULL,
+    return subprocess.Popen([f"{BUILD}/bin/jeton", "--json", "token", "import", path, "--account", account_id, "--timeout", "120"], stdin=subprocess.DEVNULL,
                             stdout=stdout, stderr=subprocess.DEVNULL, text=True, cwd=system.directory, env=system.environment())
 
 

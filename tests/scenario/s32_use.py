@@ -7,7 +7,7 @@ import threading
 import time
 
 import wire
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for
 
 import audit_pb2 as audit
 import envelope_pb2 as envelope
@@ -337,7 +337,7 @@ def full_drops(system):
     # A second process on the same directory does not start.
     other = system.add("validator", "other", {"journal_directory": system.path("small.use")})
     other.start(wait=False)
-    expect_equal(other.process.wait(20 * SLOW), 78)
+    expect_equal(other.process.wait(20 * PATIENCE), 78)
     expect("another process" in other.log(), other.log())
     system.remove("other")
     small.kill()

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, System, expect, expect_equal, main, test, wait_for
 
 OK, MALFORMED, UNKNOWN, DISABLED, DELETED, NOT_GRANTED, WRONG_REQUEST = 1, 3, 4, 6, 7, 10, 0
 
@@ -45,7 +45,7 @@ class Crowd:
 
     def finish(self):
         self.process.terminate()
-        output, error = self.process.communicate(timeout=60 * SLOW)
+        output, error = self.process.communicate(timeout=60 * PATIENCE)
         expect_equal(self.process.returncode, 0, f"the crowd was not content: {output} {error[-1500:]}")
         counts = json.loads(output)
         print(f"# {json.dumps(counts)}")

@@ -4,7 +4,7 @@ import os
 import threading
 
 import wire
-from harness import SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for
 
 import audit_pb2 as audit
 import envelope_pb2 as envelope
@@ -241,7 +241,7 @@ def ends(system):
     os.unlink(os.path.join(system.path("issuer.use"), "big.damaged"))
     system["issuer"].settings["journal_full"] = "perhaps"
     system["issuer"].start(wait=False)
-    expect_equal(system["issuer"].process.wait(20 * SLOW), 78)
+    expect_equal(system["issuer"].process.wait(20 * PATIENCE), 78)
     expect("journal_full" in system["issuer"].log(), system["issuer"].log())
     system["issuer"].settings["journal_full"] = "refuse"
     system["issuer"].start()

@@ -82,8 +82,10 @@ def unknown(system):
 
 @test("an expired token is refused, and was allowed before")
 def expired(system):
-    made = token(system, "--module", "orders:read", "--expires", str(int(time.time()) + 4))
-    expect_reason(system, made["value"], "ok", 200, validators=system.of_kind("validator")[:1])
+    expires_at = int(time.time()) + 4
+    made = token(system, "--module", "orders:read", "--expires", str(expires_at))
+    before = system.validate(made["value"])
+    expect(before["reason"] == "ok" or time.time() >= expires_at, f"before it expired: {before}")
     wait_for(lambda: system.validate(made["value"])["reason"] == "expired", 10, "expiry")
     reply = expect_reason(system, made["value"], "expired", 401)
     expect("expired" in reply["www_authenticate"], reply["www_authenticate"])

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from harness import SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import PATIENCE, System, expect, expect_equal, main, test, wait_for
 from wire import Dealer, envelope
 
 import health_pb2
@@ -167,7 +167,7 @@ def wrong_algorithm(system):
     expect_equal([key["algorithm"] for key in system.cli("keys", "rotate", "--force")][1:], ["ES256", "ES256"])
     issuer.stop()
     issuer.start(wait=False)
-    expect_equal(issuer.process.wait(20 * SLOW), 78, "exit status")
+    expect_equal(issuer.process.wait(20 * PATIENCE), 78, "exit status")
     issuer.settings["signing_algorithm"] = None
     issuer.start()
     algorithm_set(system, "es256")

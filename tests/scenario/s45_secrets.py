@@ -11,7 +11,7 @@ import signal
 import subprocess
 
 from administer import Admin, admin, audit, grants, types
-from harness import SLOW, System, expect, expect_equal, main, pg_program, test, wait_for
+from harness import PATIENCE, System, expect, expect_equal, main, pg_program, test, wait_for
 from hunt import Hunt, forms
 import zmq.utils.z85
 
@@ -191,7 +191,7 @@ def use(s):
 
 def dump(s, program, *arguments):
     return subprocess.run([pg_program(program), "-d", f"host={s.postgres.directory} dbname=jeton user=jeton", *arguments], capture_output=True, check=True,
-                          timeout=60 * SLOW).stdout
+                          timeout=60 * PATIENCE).stdout
 
 
 def texts_of(rows):

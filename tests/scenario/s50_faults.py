@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for, wait_within
+from harness import BUILD, PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for, wait_within
 
 EVENTS = {"create": "created", "disable": "disabled", "enable": "enabled", "delete": "deleted"}
 SECONDS = 120  # no load lasts longer, whatever becomes of its test
@@ -41,7 +41,7 @@ class Load:
 
     def finish(self):
         self.process.terminate()
-        error = self.process.communicate(timeout=120 * SLOW)[1]
+        error = self.process.communicate(timeout=120 * PATIENCE)[1]
         expect_equal(self.process.returncode, 0, f"the load saw wrong answers: {error[-1500:]}")
         self.output.seek(0)
         lines = self.output.read().splitlines()

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import BUILD, SERVICES, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, SERVICES, SLOW, System, expect, expect_equal, main, test, wait_for
 from wire import Dealer, envelope
 
 import admin_pb2
@@ -126,7 +126,7 @@ def ended_at_once(system):
             system[name].signal(signal.SIGTERM)
             system[name].signal(signal.SIGINT)
         for name in calls:
-            expect_equal(system[name].process.wait(10 * SLOW), 1, f"exit status of {name}")
+            expect_equal(system[name].process.wait(10 * PATIENCE), 1, f"exit status of {name}")
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
@@ -140,7 +140,7 @@ def ended_at_once(system):
 def hashing(system):
     def run(command, name):
         subprocess.run([f"{BUILD}/bin/jeton", *command], input="correct horse battery\n", text=True, cwd=system.directory, check=False,
-                       env=system.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60 * SLOW)
+                       env=system.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60 * PATIENCE)
         done.append(name)
     for name, commands in (("issuer", [["login", "--username", "erin"]] * 16),
                            ("admin", [["user", "create", "--account", system.account, "--username", f"u{i}", "--name", "U"] for i in range(16)])):

@@ -12,7 +12,7 @@ import re
 import subprocess
 import time
 
-from harness import BUILD, SLOW, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for
 
 STEPS = int(os.environ.get("JETON_STEPS") or 20000 / SLOW)
 SEED = int(os.environ.get("JETON_SEED") or random.SystemRandom().randrange(1, 2**31))
@@ -102,7 +102,7 @@ class Play:
 
     def finish(self):
         """(exit status, what went wrong, counts)"""
-        error = self.process.communicate(timeout=600 * SLOW)[1]
+        error = self.process.communicate(timeout=600 * PATIENCE)[1]
         self.seconds = time.monotonic() - self.began
         summary = [line for line in self.lines() if line.startswith("summary ")]
         self.output.close()

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import BUILD, SERVICES, SLOW, TOP, expect, expect_equal, free_port, main, test, wait_for
+from harness import BUILD, PATIENCE, SERVICES, SLOW, TOP, expect, expect_equal, free_port, main, test, wait_for
 
 
 class Tree:
@@ -39,13 +39,13 @@ class Tree:
     def do(self, what, status=0, **environment):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("JETON_", "PG"))}
         run = subprocess.run([f"{self.tree}/deploy/local/{what}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             text=True, timeout=120 * SLOW, check=False, env={**kept, "JETON_PORT_BASE": str(self.base), **environment})
+                             text=True, timeout=120 * PATIENCE, check=False, env={**kept, "JETON_PORT_BASE": str(self.base), **environment})
         expect_equal(run.returncode, status, f"exit status of {what}: {run.stdout[-2000:]}")
         return run.stdout
 
     def jeton(self, *arguments):
         return subprocess.run([f"{self.tree}/build/bin/jeton", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=30 * SLOW, check=False, cwd=self.tree)
+                              timeout=30 * PATIENCE, check=False, cwd=self.tree)
 
     def pids(self):
         found = {}

@@ -1,7 +1,7 @@
 """The audit trail as scenarios see it: how far it is, whether it verifies, who writes it, and records put into the outbox by hand."""
 import subprocess
 
-from harness import SLOW, expect, wait_for
+from harness import PATIENCE, expect, wait_for
 
 
 def audit_id(sequence):
@@ -72,4 +72,4 @@ def put(system, *records, pause=0):
     with open(path, "w", encoding="ascii") as f:
         f.write(statements)
     subprocess.run(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, system.url], check=True, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, timeout=60 * SLOW)
+                   stdout=subprocess.DEVNULL, timeout=60 * PATIENCE)

@@ -59,7 +59,7 @@ class Dealer:
             return None
         return envelope.Reply.FromString(self.socket.recv())
 
-    def call(self, method, request, timeout=5.0, **fields):
+    def call(self, method, request, timeout=20.0, **fields):
         """The Reply to this call; None when none came in time."""
         sent = self.send(method, request, **fields)
         while True:
