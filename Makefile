@@ -56,6 +56,7 @@ BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 PROPERTY := $(BUILD)/tests/property/property
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ     := $(FUZZ_C:tests/fuzz/%.c=build/fuzz/%)
+FUZZ_SANITIZERS := address,undefined -fno-sanitize-recover=all
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
@@ -144,11 +145,17 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/rep
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
 
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(COMMON_C) $(PB_H) $(PB_C)
+build/fuzz/objects/%.o: %.c $(PB_H) Makefile
 	@mkdir -p $(@D)
+	@$(CLANG) -std=c17 -O1 -g -w -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZERS) $(CPPFLAGS_) $(PKG_CFLAGS) -pthread $(DEPFLAGS) -c $< -o $@
+
+build/fuzz/libjeton.a: $(addprefix build/fuzz/objects/,$(COMMON_C:.c=.o) $(PB_C:.c=.o))
+	@rm -f $@
+	@ar rcs $@ $^
+
+build/fuzz/fuzz_%: build/fuzz/objects/tests/fuzz/fuzz_%.o build/fuzz/libjeton.a
 	@echo "  FUZZ  $@"
-	@$(CLANG) -std=c17 -O1 -g -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(CPPFLAGS_) $(PKG_CFLAGS) -pthread \
-	    $< $(COMMON_C) $(PB_C) $(PKG_LIBS) -o $@
+	@$(CLANG) -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -pthread $^ $(PKG_LIBS) -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
