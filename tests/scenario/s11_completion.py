@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Completion in bash and zsh, and the manual page: made from the tables of the commands, and checked against what --help says of each (R34)."""
+# plain
 import functools
 import os
 import pty

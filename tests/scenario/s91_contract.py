@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The contract: each method of proto/ has a comment, a row and a handler of its name, and a test that names it."""
+# plain
 import glob
 import os
 import re

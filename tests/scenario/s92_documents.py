@@ -4,6 +4,7 @@
 A quote stands between two lines of its document: <!-- settings: admin --> (what jeton-admin --settings prints, but for the rows that all
 processes have: those are <!-- settings: common -->) or <!-- file: tests/e2e/client.py --> (the file, as a block of code), and <!-- end -->.
 """
+# plain
 import functools
 import os
 import re

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What make run and make stop do, in a copy of the tree that has only what they need: again and again, and when something is in the way."""
 # alone
+# plain
 import os
 import re
 import shutil
