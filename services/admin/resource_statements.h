@@ -67,7 +67,8 @@ enum resource_operation {
             " RETURNING number, account, revision)" TOLD (name, "account"),                        \
             true}
 
-#define RESOURCE_WRITES(resource, name, table, columns, values, assignments)                       \
+// `edited` is what an edit does besides.
+#define RESOURCE_WRITES(resource, name, table, columns, values, assignments, edited)               \
     [RESOURCE_STATEMENT (                                                                          \
         resource, RESOURCE_CREATE)] =                                                              \
         {name "_create",                                                                           \
@@ -81,7 +82,7 @@ enum resource_operation {
                       "WITH changed AS (UPDATE " table " SET " assignments ","                     \
                       " revision = revision + 1, updated_at = to_timestamp ($4)"                   \
                       " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3"       \
-                      " RETURNING number, account, revision)" TOLD (name, "account"),              \
+                      " RETURNING number, account, revision)" edited TOLD (name, "account"),       \
                       true}
 
 #define RESOURCE_COLUMNS                                                                           \
@@ -124,7 +125,7 @@ enum resource_operation {
                         USED ("customers", "customer_group", "customers") " ELSE '' END",          \
                     ""),                                                                           \
         RESOURCE_WRITES (RESOURCE_CUSTOMER_GROUP, "customer_group", "customer_groups",             \
-                         "code, name", "$5, $6", "code = $5, name = $6"),                          \
+                         "code, name", "$5, $6", "code = $5, name = $6", ""),                      \
         RESOURCE_READS (RESOURCE_MARKET, "market", "markets",                                      \
                         RESOURCE_COLUMNS ", coalesce (t.customer_group, 0)", SAME_CODE,            \
                         REFERRED_GROUP, FILTER ("customer_group"),                                 \
@@ -133,13 +134,13 @@ enum resource_operation {
                         ""),                                                                       \
         RESOURCE_WRITES (RESOURCE_MARKET, "market", "markets", "code, name, customer_group",       \
                          "$5, $6, nullif ($7::bigint, 0)",                                         \
-                         "code = $5, name = $6, customer_group = nullif ($7::bigint, 0)"),         \
+                         "code = $5, name = $6, customer_group = nullif ($7::bigint, 0)", ""),     \
         RESOURCE_READS (RESOURCE_STOCK_LOCATION, "stock_location", "stock_locations",              \
                         RESOURCE_COLUMNS ", t.market", SAME_CODE, REFERRED_MARKET,                 \
                         FILTER ("market"), "''", ""),                                              \
         RESOURCE_WRITES (RESOURCE_STOCK_LOCATION, "stock_location", "stock_locations",             \
                          "code, name, market", "$5, $6, $7::bigint",                               \
-                         "code = $5, name = $6, market = $7::bigint"),                             \
+                         "code = $5, name = $6, market = $7::bigint", ""),                         \
         RESOURCE_READS (RESOURCE_CLIENT, "client", "clients", CLIENT_COLUMNS, SAME_NOTHING,        \
                         REFERRED_MARKET, FILTER ("market"), "''", ""),                             \
         RESOURCE_WRITES (                                                                          \
@@ -151,7 +152,8 @@ enum resource_operation {
             " CASE WHEN $13::bytea IS NOT NULL THEN to_timestamp ($4) END",                        \
             "name = $5, market = nullif ($6::bigint, 0), access_token_life_s = $7::integer,"       \
             " token_format = $8::smallint, redirect_uris = string_to_array ($9, ' '),"             \
-            " scopes = string_to_array ($10, ' '), jwks = nullif ($11, '')"),                      \
+            " scopes = string_to_array ($10, ' '), jwks = nullif ($11, '')",                       \
+            ""),                                                                                   \
         RESOURCE_READS (RESOURCE_CUSTOMER, "customer", "customers", CUSTOMER_COLUMNS, SAME_EMAIL,  \
                         REFERRED_GROUP, CUSTOMER_FILTER, "''",                                     \
                         ", password_hash = CASE WHEN $5 = 3 THEN NULL ELSE password_hash END"),    \
@@ -168,6 +170,7 @@ enum resource_operation {
             RESOURCE_CUSTOMER, "customer", "customers", "email, customer_group, password_hash",    \
             "$5, nullif ($6::bigint, 0), CASE WHEN $8::boolean THEN $7::text END",                 \
             "email = $5, customer_group = nullif ($6::bigint, 0),"                                 \
-            " password_hash = CASE WHEN $8::boolean THEN coalesce ($7::text, password_hash) END")
+            " password_hash = CASE WHEN $8::boolean THEN coalesce ($7::text, password_hash) END",  \
+            SIGN_INS_END ("4", "$7::text IS NOT NULL OR NOT $8::boolean"))
 
 #endif

@@ -13,6 +13,12 @@
 #define TOLD(kind, account)                                                                        \
     ", told AS (INSERT INTO changes (kind, object, account, revision)"                             \
     "  SELECT '" kind "', number, " account ", revision FROM changed)" RECORDED
+// A new password, or none any more: what was given to whom the one before let in is good no longer, refresh tokens too (common/caller/revoked.h). `kind`: of jwt_generations.
+#define SIGN_INS_END(kind, condition)                                                              \
+    ", ended AS (INSERT INTO jwt_generations (account, kind, number)"                              \
+    "  SELECT account, " kind ", number FROM changed WHERE " condition                             \
+    "  ON CONFLICT (account, kind, number)"                                                        \
+    "  DO UPDATE SET generation = jwt_generations.generation + 1, revoked_at = now ())"
 // What is no change of anything that validators would have to hear of.
 #define RECORDED                                                                                   \
     ", recorded AS (INSERT INTO outbox (record) SELECT ($1::bytea[])[1] FROM changed)"             \
@@ -196,7 +202,7 @@ const struct db_statement store_statements[] = {
     " UPDATE users SET username = $4, name = $5, role = $6::smallint, revision = revision + 1,"
     "  password_hash = CASE WHEN $7::boolean THEN $8::text ELSE password_hash END"
     " WHERE number = $2::bigint AND revision = $3::bigint AND status <> 3 RETURNING number, account, revision)"
-    TOLD ("user", "account"), true},
+    SIGN_INS_END ("3", "$7::boolean") TOLD ("user", "account"), true},
 
 [USER_STATUS] = {"user_status",
     "WITH changed AS ("

@@ -45,8 +45,10 @@ def edit(system):
         a.refused("INVALID_ARGUMENT", "EditUser", id=made.id, revision=2, fields=fields, name="x", field=field)
     a.refused("INVALID_ARGUMENT", "EditUser", id=made.id, fields=["name"], name="x", field="revision")
     a.refused("NOT_FOUND", "EditUser", id="USR-0000-0000", revision=1, fields=["name"], name="x")
-    expect(login(system, "anna")[0], "the first password")
+    token = login(system, "anna")[0]
+    expect(token, "the first password")
     a.ok("EditUser", id=made.id, revision=2, fields=["password", "username"], password=ANOTHER, username="Anna2")
+    wait_for(lambda: system.validate(token)["reason"] == "revoked", 5, "what the first one led to (R25)")
     expect_equal((login(system, "anna")[0], login(system, "anna2")[0]), (None, None))
     expect(login(system, "anna2", ANOTHER)[0], "the new name and password")
     a.ok("EditUser", id=made.id, revision=3, fields=["password"])

@@ -248,6 +248,33 @@ def ends(system):
     wait_for(lambda: good() == "REVOKED", 5, "given back by its client")
 
 
+@test("a new password, or none, ends what the one before led to: access, refresh and customers' tokens; another edit does not (R25)")
+def new_password(system):
+    a = system.admin
+    edit = lambda fields, **values: a.ok("EditCustomer", id=system.customer, revision=a.ok("GetCustomer", id=system.customer).customer.revision, fields=fields, **values)
+    own = store(system, "server").access_token
+    ask = lambda **fields: call(system, "Token", issuer.TokenRequest(client_id=system.clients["browser"]["client_id"], **fields), issuer.TokenReply)
+    sign_in = lambda given: ask(grant_type="password", username=EMAIL, password=given)
+    password = PASSWORD
+    for another in ("another horse", "", PASSWORD):
+        access, beside = sign_in(password), customer(system, own, password=password).access_token if password else ""
+        edit(["email", "customer_group_id"], email=EMAIL)
+        if password:
+            expect_equal((reason(system, access.access_token), reason(system, beside, beside="server"), access.status), ("OK", "OK", 200))
+            access = ask(grant_type="refresh_token", refresh_token=access.refresh_token)
+            expect_equal(access.status, 200, access.error_description)
+        else:
+            expect_equal(access.status, 400)
+        edit(["password"], password=another)
+        if password:
+            wait_for(lambda: (reason(system, access.access_token), reason(system, beside, beside="server")) == ("REVOKED", "REVOKED"), 5, "what the old one led to")
+            after = ask(grant_type="refresh_token", refresh_token=access.refresh_token)
+            expect_equal((after.status, after.error), (400, "invalid_grant"))
+        password = another
+    expect_equal((sign_in("another horse").status, sign_in(PASSWORD).status), (400, 200))
+    expect_equal(reason(system, own), "OK", "the store's own stays")
+
+
 @test("by the command line, and with a key that this issuer has to read first")
 def command(system):
     def write(name, text):
