@@ -25,7 +25,7 @@ client_authenticate (struct asking *asking)
 {
     struct issuer *issuer = request_owner (asking->request);
     // What failed from an address counts together with sign-ins that failed. What may succeed does not count, even for a moment: many clients can have one address, and be good.
-    int64_t wait = throttle_wait (issuer->by_address, asking->address, zclock_mono ());
+    int64_t wait = throttle_wait (issuer->by_address, asking->place, zclock_mono ());
     if (wait != 0) {
         issuer->stats.grants_limited++;
         token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_THROTTLED, TOKEN_TOO_MANY, wait,
@@ -142,7 +142,7 @@ client_failed (struct asking *asking)
 {
     struct issuer *issuer = request_owner (asking->request);
     // Those that were on their way together may be more than are allowed: they count all the same.
-    (void) throttle_take (issuer->by_address, asking->address, zclock_mono ());
+    (void) throttle_take (issuer->by_address, asking->place, zclock_mono ());
     client_refuse (asking);
 }
 

@@ -5,7 +5,7 @@
 #include "common/audit/record.h"
 #include "common/crypto/crypto.h"
 #include "common/token/id.h"
-#include "services/issuer/throttle.h"
+#include "services/issuer/attempts.h"
 #include "services/issuer/token.h"
 
 #include <ctype.h>
@@ -18,7 +18,8 @@ enum { EMAIL_MAX = 254, PASSWORD_MAX = 1024, NAME_SIZE = EMAIL_MAX + 40 };
 struct entrance {
     struct asking *asking;
     void (*done) (struct asking *asking);
-    char name[NAME_SIZE];  // as failures are counted
+    struct attempt attempt;
+    char name[NAME_SIZE];  // as it is counted
     int64_t number, group; // of the customer; 0: there is none
     const char *email;     // as it is written down
     int64_t revision;
@@ -34,26 +35,12 @@ static void entrance_verify (void *job);
 static void entrance_verified (void *job);
 static void entrance_refused (void *context, enum store_outcome outcome);
 
-static void
-give_back (struct entrance *entrance)
-{
-    struct issuer *issuer = request_owner (entrance->asking->request);
-    throttle_give_back (issuer->by_user, entrance->name);
-    throttle_give_back (issuer->by_address, entrance->asking->address);
-}
-
 // Too many have failed of late? Otherwise this one counts until it has succeeded.
 static bool
 entrance_throttled (struct issuer *issuer, struct entrance *entrance)
 {
     struct asking *asking = entrance->asking;
-    int64_t now = zclock_mono ();
-    int64_t wait = throttle_take (issuer->by_address, asking->address, now);
-    if (wait == 0) {
-        wait = throttle_take (issuer->by_user, entrance->name, now);
-        if (wait != 0)
-            throttle_give_back (issuer->by_address, asking->address);
-    }
+    int64_t wait = attempts_begin (issuer->attempts, &entrance->attempt, zclock_mono ());
     if (wait == 0)
         return false;
     issuer->stats.grants_limited++;
@@ -89,6 +76,8 @@ customer_sign_in (struct asking *asking, const char *field, void (*done) (struct
               message->username);
     for (char *c = entrance->name; *c; c++)
         *c = (char) tolower ((unsigned char) *c);
+    entrance->attempt.name = entrance->name;
+    entrance->attempt.place = asking->place;
     if (!entrance_throttled (issuer, entrance))
         store_customer (issuer->process.db, asking->client.account, message->username,
                         entrance_found, entrance);
@@ -102,7 +91,7 @@ entrance_found (void *context, enum store_outcome outcome, const struct store_cu
     struct issuer *issuer = request_owner (asking->request);
     struct arena *arena = request_arena (asking->request);
     if (outcome != STORE_OK && outcome != STORE_NOT_FOUND) {
-        give_back (entrance);
+        attempts_undo (issuer->attempts, &entrance->attempt);
         token_refuse (asking, TOKEN_UNAVAILABLE,
                       "the customer could not be looked up: the database is not available");
         return;
@@ -120,7 +109,7 @@ entrance_found (void *context, enum store_outcome outcome, const struct store_cu
     entrance->hash = arena_strdup (arena, hash ? hash : password_dummy ());
     if (!entrance->hash || (customer && !entrance->email) ||
         !worker_submit (issuer->workers, entrance_verify, entrance_verified, entrance)) {
-        give_back (entrance);
+        attempts_undo (issuer->attempts, &entrance->attempt);
         token_refuse (asking, TOKEN_UNAVAILABLE, "too many sign-ins at once");
     }
 }
@@ -179,7 +168,8 @@ entrance_verified (void *job)
         entrance_refuse (entrance);
         return;
     }
-    give_back (entrance);
+    struct issuer *issuer = request_owner (asking->request);
+    attempts_succeeded (issuer->attempts, &entrance->attempt, zclock_mono ());
     asking->customer_group = entrance->group;
     entrance->done (asking);
 }

@@ -89,8 +89,7 @@ issuer_customer_token (struct request *request)
     beside->credentials.username = message->email;
     beside->credentials.password = message->password;
     request_context_set (request, beside);
-    const char *address = request_metadata (request, "client-address");
-    asking->address = address ? address : request_peer (request)->name;
+    token_address (asking);
     asking->message = &beside->credentials;
     asking->beside = true;
     if (!*message->store_token)
@@ -111,7 +110,7 @@ static void
 store_token_deny (struct asking *asking)
 {
     struct issuer *issuer = request_owner (asking->request);
-    (void) throttle_take (issuer->by_address, asking->address, zclock_mono ());
+    (void) throttle_take (issuer->by_address, asking->place, zclock_mono ());
     token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_STORE_TOKEN, TOKEN_INVALID_TOKEN, 0,
                 "the store's token is none of a client's own, has expired or was revoked, or its "
                 "client may have no tokens");
@@ -181,7 +180,7 @@ store_token_read (struct beside *beside)
     struct issuer *issuer = request_owner (asking->request);
     const char *token = beside->message->store_token;
     size_t length = strlen (token);
-    int64_t wait = throttle_wait (issuer->by_address, asking->address, zclock_mono ());
+    int64_t wait = throttle_wait (issuer->by_address, asking->place, zclock_mono ());
     if (wait != 0) {
         issuer->stats.grants_limited++;
         token_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_THROTTLED, TOKEN_TOO_MANY, wait,

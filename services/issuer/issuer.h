@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct attempts;
 struct public_keys;
 struct jwt_key;
 struct mint;
@@ -31,6 +32,7 @@ struct issuer_settings {
     int64_t jwks_max_age_s; // how long a JWKS may be kept; a key is shown that long before it signs
     int64_t login_lifetime_s; // of a login token
     int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
+    int64_t login_first_per_hour, login_others_per_hour;
     int64_t token_client_per_minute; // requests of a client and address (R20)
     char *implicit_write_modules;    // in which tokens by implicit may write (R21)
     char *customer_modules;          // that customers' tokens reach (R22)
@@ -60,8 +62,9 @@ struct issuer {
     struct signing *signing;
     struct public_keys *keys; // of all tokens that are good
     struct feed *feed;
-    struct throttle *by_user, *by_address; // of what failed
-    struct throttle *by_client;            // of all that a client asks for from an address
+    struct throttle *by_address; // of what failed
+    struct attempts *attempts;   // to sign in
+    struct throttle *by_client;  // of all that a client asks for from an address
     struct worker_pool *workers;
     struct mint *mint;         // tokens that are being signed
     struct jwt_key *nobody[2]; // keys that nobody has: what proves nothing is verified with these

@@ -7,10 +7,10 @@
 #include "envelope.pb-c.h"
 #include "issuer.pb-c.h"
 #include "services/issuer/access.h"
+#include "services/issuer/attempts.h"
 #include "services/issuer/grant.h"
 #include "services/issuer/signing.h"
 #include "services/issuer/store.h"
-#include "services/issuer/throttle.h"
 
 #include <ctype.h>
 #include <sodium.h>
@@ -29,8 +29,8 @@ struct login {
     const char *password;
     Jeton__V1__Environment environment; // live or test
     char *hash; // what the password is verified against: the user's, or one that nobody has
-    char *throttle_name; // the user name as it is counted
-    const char *throttle_address;
+    struct attempt attempt; // its name: the user name as it is counted
+    char place[ATTEMPT_PLACE_SIZE];
     bool known, active; // there is such a user; it may sign in
     int64_t user, account;
     char *username, *name;
@@ -66,13 +66,7 @@ login_counted (const struct login *login, Jeton__V1__GrantReason reason, const c
 static bool
 login_throttled (struct issuer *issuer, struct login *login)
 {
-    int64_t now = zclock_mono ();
-    int64_t wait = throttle_take (issuer->by_address, login->throttle_address, now);
-    if (wait == 0) {
-        wait = throttle_take (issuer->by_user, login->throttle_name, now);
-        if (wait != 0)
-            throttle_give_back (issuer->by_address, login->throttle_address);
-    }
+    int64_t wait = attempts_begin (issuer->attempts, &login->attempt, zclock_mono ());
     if (wait == 0)
         return false;
     issuer->stats.logins_throttled++;
@@ -89,17 +83,16 @@ login_throttled (struct issuer *issuer, struct login *login)
 static bool
 login_counted_as (struct issuer *issuer, struct login *login, const char *asked)
 {
-    if (strcmp (login->throttle_name, asked) == 0)
+    if (strcmp (login->attempt.name, asked) == 0)
         return true;
     char *name = arena_strdup (request_arena (login->request), asked);
-    throttle_give_back (issuer->by_user, login->throttle_name);
-    throttle_give_back (issuer->by_address, login->throttle_address);
+    attempts_undo (issuer->attempts, &login->attempt);
     if (!name) {
         request_fail (login->request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
                       "the request needs more memory than the setting arena_limit allows");
         return false;
     }
-    login->throttle_name = name;
+    login->attempt.name = name;
     return !login_throttled (issuer, login);
 }
 
@@ -129,9 +122,8 @@ issuer_login (struct request *request)
     }
 
     struct login *login = arena_alloc (request_arena (request), sizeof *login);
-    if (login)
-        login->throttle_name = arena_strdup (request_arena (request), message->username);
-    if (!login || !login->throttle_name) {
+    char *name = arena_strdup (request_arena (request), message->username);
+    if (!login || !name) {
         request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
                       "the request needs more memory than the setting arena_limit allows");
         return;
@@ -141,10 +133,12 @@ issuer_login (struct request *request)
     login->environment = message->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
                              ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
                              : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
-    for (char *p = login->throttle_name; *p; p++)
+    for (char *p = name; *p; p++)
         *p = (char) tolower ((unsigned char) *p);
     const char *address = request_metadata (request, "client-address");
-    login->throttle_address = address ? address : request_peer (request)->name;
+    attempt_place (address ? address : request_peer (request)->name, login->place);
+    login->attempt.name = name;
+    login->attempt.place = login->place;
     if (!login_throttled (issuer, login))
         store_user_by_name (issuer->process.db, message->username, issuer_login_found, login);
 }
@@ -156,8 +150,7 @@ issuer_login_found (void *context, enum store_outcome outcome, const struct stor
     struct issuer *issuer = request_owner (login->request);
     struct arena *arena = request_arena (login->request);
     if (outcome != STORE_OK && outcome != STORE_NOT_FOUND) {
-        throttle_give_back (issuer->by_user, login->throttle_name);
-        throttle_give_back (issuer->by_address, login->throttle_address);
+        attempts_undo (issuer->attempts, &login->attempt);
         request_fail (login->request, JETON__V1__CODE__CODE_UNAVAILABLE,
                       "the user could not be looked up: the database is not available");
         return;
@@ -179,8 +172,7 @@ issuer_login_found (void *context, enum store_outcome outcome, const struct stor
                                                                            : password_dummy ());
     if (!login->hash || (login->known && (!login->username || !login->name)) ||
         !worker_submit (issuer->workers, issuer_login_verify, issuer_login_verified, login)) {
-        throttle_give_back (issuer->by_user, login->throttle_name);
-        throttle_give_back (issuer->by_address, login->throttle_address);
+        attempts_undo (issuer->attempts, &login->attempt);
         request_fail (login->request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
                       "too many sign-ins at once: try again in a moment");
     }
@@ -289,8 +281,7 @@ issuer_login_verified (void *job)
     struct login *login = job;
     struct issuer *issuer = request_owner (login->request);
     if (login->known && login->right && login->active) {
-        throttle_give_back (issuer->by_user, login->throttle_name);
-        throttle_give_back (issuer->by_address, login->throttle_address);
+        attempts_succeeded (issuer->attempts, &login->attempt, zclock_mono ());
         login_reply (issuer, login);
     } else {
         login_refuse (issuer, login);

@@ -5,6 +5,7 @@
 #include "issuer.pb-c.h"
 #include "services/issuer/access.h"
 #include "services/issuer/assertion.h"
+#include "services/issuer/attempts.h"
 #include "services/issuer/authorize.h"
 #include "services/issuer/issuer.h"
 #include "services/issuer/mint.h"
@@ -39,14 +40,19 @@ static const struct config_row issuer_settings_table[] = {
     {"login_lifetime_s", CONFIG_NUMBER, FIELD (login_lifetime_s), "3600", 1, 86400, true,
      "life of a login token, in seconds"},
     {"login_user_per_minute", CONFIG_NUMBER, FIELD (login_user_per_minute), "10", 1, 6000, false,
-     "failed sign-ins per minute for one user name"},
+     "failed sign-ins per minute for one user name from one client address"},
     {"login_address_per_minute", CONFIG_NUMBER, FIELD (login_address_per_minute), "60", 1, 60000,
      false,
      "failed sign-ins per minute from one client address (from one peer, where it tells none)"},
+    {"login_first_per_hour", CONFIG_NUMBER, FIELD (login_first_per_hour), "300", 1, 60000, false,
+     "failed sign-ins per hour for one user name that are the first of their address in the hour, "
+     "from all addresses that it has not signed in from"},
+    {"login_others_per_hour", CONFIG_NUMBER, FIELD (login_others_per_hour), "60", 1, 60000, false,
+     "the same of all others"},
     {"login_throttle_entries", CONFIG_NUMBER, FIELD (login_throttle_entries), "65536", 64, 16777216,
      false,
-     "user names, addresses, and clients with their address, each, that are counted (16 bytes an "
-     "entry)"},
+     "places of each of the tables in which user names, addresses, and these or clients with their "
+     "addresses are counted (16 bytes a place)"},
     {"token_client_per_minute", CONFIG_NUMBER, FIELD (token_client_per_minute), "30", 1, 60000,
      false, "requests for tokens per minute of one client from one address"},
     {"implicit_write_modules", CONFIG_TEXT, FIELD (implicit_write_modules), "", 0, 0, false,
@@ -182,10 +188,14 @@ main (int argc, char **argv)
         process_end (process);
         return 78;
     }
-    issuer.by_user =
-        throttle_new (settings->login_user_per_minute, (size_t) settings->login_throttle_entries);
     issuer.by_address = throttle_new (settings->login_address_per_minute,
                                       (size_t) settings->login_throttle_entries);
+    issuer.attempts = attempts_new (
+        issuer.by_address,
+        &(struct attempts_limits){.name_per_minute = settings->login_user_per_minute,
+                                  .first_per_hour = settings->login_first_per_hour,
+                                  .others_per_hour = settings->login_others_per_hour,
+                                  .entries = (size_t) settings->login_throttle_entries});
     issuer.by_client =
         throttle_new (settings->token_client_per_minute, (size_t) settings->login_throttle_entries);
     if (!assertion_start (&issuer, &error)) {
@@ -223,8 +233,8 @@ main (int argc, char **argv)
     keys_destroy (&issuer.keys);
     assertion_end (&issuer);
     throttle_destroy (&issuer.by_client);
+    attempts_destroy (&issuer.attempts);
     throttle_destroy (&issuer.by_address);
-    throttle_destroy (&issuer.by_user);
     seal_keys_destroy (&issuer.seal_keys);
     sodium_memzero (&issuer.token_keys, sizeof issuer.token_keys);
     free (issuer.claims_begin);

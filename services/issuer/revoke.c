@@ -63,7 +63,6 @@ issuer_revoke (struct request *request)
     credentials.client_assertion_type = message->client_assertion_type;
     credentials.client_assertion = message->client_assertion;
     struct arena *arena = request_arena (request);
-    const char *address = request_metadata (request, "client-address");
     struct asking none = {.request = request, .message = &credentials, .endpoint = &revocation};
     struct asking *asking = arena_memdup (arena, &none, sizeof none);
     struct revoking *revoking = arena_alloc (arena, sizeof *revoking);
@@ -75,7 +74,7 @@ issuer_revoke (struct request *request)
     }
     *revoking = (struct revoking){.message = message, .asking = asking};
     request_context_set (request, revoking);
-    asking->address = address ? address : request_peer (request)->name;
+    token_address (asking);
     if (!*message->token)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "token is required");
     else if (token_client_check (asking))

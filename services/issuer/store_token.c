@@ -97,8 +97,7 @@ issuer_store_token (struct request *request)
         token_no_memory (&none);
         return;
     }
-    const char *address = request_metadata (request, "client-address");
-    asking->address = address ? address : request_peer (request)->name;
+    token_address (asking);
     asking->environment = message.environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
                               ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
                               : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;

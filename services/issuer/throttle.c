@@ -23,9 +23,15 @@ struct throttle {
 struct throttle *
 throttle_new (int64_t per_minute, size_t entries)
 {
+    return throttle_new_per (per_minute, 60000, entries);
+}
+
+struct throttle *
+throttle_new_per (int64_t n, int64_t period_ms, size_t entries)
+{
     struct throttle *throttle = xcalloc (1, sizeof *throttle);
-    throttle->interval_ms = 60000 / per_minute;
-    throttle->burst_ms = throttle->interval_ms * per_minute;
+    throttle->interval_ms = period_ms / n;
+    throttle->burst_ms = throttle->interval_ms * n;
     throttle->buckets = entries / BUCKET + 1;
     throttle->entries = xcalloc (throttle->buckets * BUCKET, sizeof *throttle->entries);
     randombytes_buf (throttle->key, sizeof throttle->key);
@@ -94,6 +100,15 @@ throttle_wait (struct throttle *throttle, const char *name, int64_t now_ms)
     int64_t full = full_of (entry_find (throttle, hash), hash, now_ms);
     int64_t early = full + throttle->interval_ms - throttle->burst_ms - now_ms;
     return early > 0 ? early : 0;
+}
+
+void
+throttle_mark (struct throttle *throttle, const char *name, int64_t now_ms)
+{
+    uint64_t hash = name_hash (throttle, name);
+    struct entry *entry = entry_find (throttle, hash);
+    entry->name = hash;
+    entry->full_ms = now_ms + throttle->burst_ms;
 }
 
 void

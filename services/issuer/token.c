@@ -328,6 +328,14 @@ token_check (struct asking *asking)
     return false;
 }
 
+void
+token_address (struct asking *asking)
+{
+    const char *address = request_metadata (asking->request, "client-address");
+    asking->address = address ? address : request_peer (asking->request)->name;
+    attempt_place (asking->address, asking->place);
+}
+
 // R20: all requests of a client and address count, whatever becomes of them.
 bool
 token_limited (struct asking *asking)
@@ -366,8 +374,7 @@ issuer_token (struct request *request)
     }
     if (!token_check (asking))
         return;
-    const char *address = request_metadata (request, "client-address");
-    asking->address = address ? address : request_peer (request)->name;
+    token_address (asking);
     asking->environment = asking->message->environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
                               ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
                               : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;

@@ -5,6 +5,7 @@
 
 #include "common/scope/module.h"
 #include "issuer.pb-c.h"
+#include "services/issuer/attempts.h"
 #include "services/issuer/grant.h"
 #include "services/issuer/issuer.h"
 #include "services/issuer/store.h"
@@ -34,7 +35,8 @@ struct asking {
     const Jeton__V1__TokenRequest *message;
     const struct grant_type *type;
     Jeton__V1__Environment environment; // live or test
-    const char *address;                // of the client, as it is counted
+    const char *address;                // of the client, as its requests are counted
+    char place[ATTEMPT_PLACE_SIZE];     // as what failed is counted
     int64_t number;                     // of the client's id
     bool known;                         // there is such a client: what follows is its
     struct store_client client;         // texts in the arena
@@ -97,6 +99,8 @@ void token_no_memory (struct asking *asking);
 // token_client_copy (asking, client): What is known of the client, kept in the request's arena. False: the request has been answered.
 bool token_client_copy (struct asking *asking, const struct store_client *client)
     __attribute__ ((warn_unused_result));
+// token_address (asking): From where is it asked? Sets address and place.
+void token_address (struct asking *asking);
 // token_limited (asking): Counts a request of the client and address of the asking (R20). True: there were too many; the request has been answered.
 bool token_limited (struct asking *asking) __attribute__ ((warn_unused_result));
 // token_client_check (asking): Has the message what a client proves itself with, and is nothing too long? False: the request has been answered.

@@ -19,7 +19,8 @@ CODES = {envelope.CODE_OK: ("ok",), envelope.CODE_UNAUTHENTICATED: ("unknown_use
 
 def with_users():
     system = System(settings={"auditor": {"outbox_poll_ms": 20, "tail_poll_ms": 20, "last_access_step_s": 1},
-                              "issuer": {"keys_interval_ms": 200, "login_user_per_minute": 3, "login_address_per_minute": 60000, "login_throttle_entries": 64}})
+                              "issuer": {"keys_interval_ms": 200, "login_user_per_minute": 3, "login_first_per_hour": 1, "login_others_per_hour": 2, "login_address_per_minute": 60000,
+                                         "login_throttle_entries": 64}})
     system.cli("module", "create", "orders")
     system.account = system.cli("account", "create", "--name", "Acme", "--module", "orders")["id"]
     system.users = {name: system.cli("user", "create", "--account", system.account, "--username", name, "--name", name, input=PASSWORD + "\n")["id"]

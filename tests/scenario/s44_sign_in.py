@@ -9,7 +9,7 @@ import issuer_pb2 as issuer
 
 PASSWORD = "correct horse battery"
 EMAIL = "ada@shop.example"
-FIRST, OTHERS = 20, 4  # an hour; the unit test has the defaults
+FIRST, OTHERS = 12, 3  # an hour; the unit test has the defaults
 
 
 def shop():
