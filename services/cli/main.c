@@ -24,6 +24,7 @@ static const struct noun nouns[] = {
     {"login", "a signed token for a user's name and password", login_commands},
     {"grant", "tokens by the grants of OAuth, for clients", grant_commands},
     {"validate", "may a token do this?", validate_commands},
+    {"introspect", "what is this token?", introspect_commands},
     {"audit", "the audit trail", audit_commands},
     {"log", "the access log: what tokens were used for", log_commands},
     {"usage", "how often tokens were used", usage_commands},

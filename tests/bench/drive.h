@@ -27,6 +27,7 @@ struct drive_call {
 };
 
 struct work;
+struct chain;
 struct drive {
     struct drive_settings settings;
     const struct work *work;
@@ -37,6 +38,7 @@ struct drive {
     char value[DRIVE_VALUE_SIZE]; // of all checks; empty: the bench's tokens
     // Values that were made in advance, in the order in which they are asked for, again and again; NULL: each is made when it is asked for.
     char (*values)[TOKEN_VALUE_LENGTH + 1];
+    struct chain *chains; // refresh.c: tokens of which each gives the next
     struct dice dice;
     uint64_t position; // ORDER_SEQUENCE: of the next token
     uint64_t asked;    // of those that were made in advance
@@ -58,7 +60,10 @@ void work_prepare (struct drive *drive);
 void grant_start (struct drive_call *call, rpc_callback *done);
 void grant_judge (struct drive *drive, const void *message);
 void grant_judge_opaque (struct drive *drive, const void *message);
-// work_find (name): "validate", "validate-single", "validate-batch", "create", "grant", "grant-opaque"; NULL: none of them.
+// Of refresh.c.
+void refresh_start (struct drive_call *call, rpc_callback *done);
+void refresh_judge (struct drive *drive, const void *message);
+// work_find (name): "validate", "validate-single", "validate-batch", "create", "grant", "grant-opaque", "refresh"; NULL: none of them.
 const struct work *work_find (const char *name);
 
 #endif

@@ -88,6 +88,19 @@ class Pgbench:
                             f"host={self.postgres.directory} dbname=floor user=jeton", clients, seconds)
 
 
+class Tpcb:
+    """pgbench's default transaction, like TPC-B's: three updates, a read and an insert; in a database of its own, too."""
+
+    def __init__(self, postgres, scale):
+        postgres.sql("create database tpcb", database="postgres")
+        self.url = f"host={postgres.directory} dbname=tpcb user=jeton"
+        run([pg_program("pgbench"), "-i", "-q", "-s", scale, self.url])
+
+    def rate(self, clients, seconds):
+        output = run([pg_program("pgbench"), "-n", "-M", "prepared", "-c", clients, "-j", "2", "-T", seconds, self.url], timeout=seconds + 120)
+        return float(re.search(r"^tps = ([0-9.]+)", output, re.M).group(1))
+
+
 def signatures(algorithm, what, seconds):
     """`openssl speed`: operations a second of one core; what: "sign" or "verify"."""
     output = run(["openssl", "speed", "-seconds", seconds, algorithm], timeout=4 * seconds + 60)

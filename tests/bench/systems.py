@@ -1,10 +1,13 @@
 """Systems to measure: as the scenarios' (tests/scenario/harness.py), but every commit is on disk before it is answered, and with many tokens."""
 
+import base64
+import hashlib
 import json
+import os
 import subprocess
 import time
 
-from floors import BY_HAND, TABLES_BY_HAND, TOKENS_BY_HAND, TOOLS, Pgbench, run, transactions
+from floors import BY_HAND, TABLES_BY_HAND, TOKENS_BY_HAND, TOOLS, Pgbench, Tpcb, run, transactions
 from harness import BUILD, SERVICES, Failed, System, expect, wait_for
 
 ACCOUNTS = 64
@@ -27,7 +30,7 @@ class Measured(System):
         self.tokens = tokens
         self.taken = tokens
         self.uses = 0  # of tests/bench/uses.c, that are in the access log
-        self._pgbench = self._frames = None
+        self._pgbench = self._tpcb = self._frames = None
         super().__init__(settings={**{kind: SETTINGS for kind in SERVICES}, "validator": VALIDATOR}, postgres=DURABLE)
         try:
             self._fill()
@@ -90,7 +93,7 @@ class Measured(System):
     def start_drive(self, work, **settings):
         """tests/bench/drive.c at work; settings: its own."""
         settings = {"peers": f"{self.keys}/peers", "key": f"{self.keys}/curve/operator.key", "token_keys": f"{self.keys}/token-check.keys",
-                    "endpoints": self[{"create": "admin", "grant": "issuer", "grant-opaque": "issuer"}.get(work, "validator")].endpoint, "tokens": self.tokens,
+                    "endpoints": self[{"create": "admin", "grant": "issuer", "grant-opaque": "issuer", "refresh": "issuer"}.get(work, "validator")].endpoint, "tokens": self.tokens,
                     "accounts": ACCOUNTS, "work": work, **settings}
         command = [f"{TOOLS}/drive", *(f"--{key}={value}" for key, value in settings.items())]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -126,6 +129,23 @@ class Measured(System):
             self._pgbench = Pgbench(self.postgres, self.tokens)
         return self._pgbench
 
+    def tpcb(self, scale):
+        if not self._tpcb:
+            self._tpcb = Tpcb(self.postgres, scale)
+        return self._tpcb
+
+    def families(self, client, customer, n):
+        """As many new families of refresh tokens of a customer, as signing in makes them; their tokens."""
+        tokens = [f"jtn_refresh_{base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip('=')}" for _ in range(n)]
+        digests = ", ".join(f"('\\x{hashlib.sha256(token.encode()).hexdigest()}'::bytea)" for token in tokens)
+        self.sql("with f as (insert into refresh_families (account, client, customer, environment, scope, live, expires_at, jti, access_expires_at, generation)"
+                 f" select c.account, c.client, c.number, 1, '', d.digest, now() + interval '14 days', 'bench', now() + interval '1 hour', 0"
+                 f" from (select c.number, c.account, k.number as client from customers c join clients k on k.account = c.account and k.name = '{client}'"
+                 f" where c.email = '{customer}') c cross join (values {digests}) d (digest) returning *)"
+                 " insert into refresh_tokens (digest, family, jti, access_expires_at, expires_at)"
+                 " select live, number, jti, access_expires_at, expires_at from f")
+        return tokens
+
     def tokens_by_hand(self, clients, seconds):
         """Tokens a second that pgbench creates in this system's own tables, with a script that does the inserts and nothing else."""
         self.sql(TABLES_BY_HAND)
@@ -137,6 +157,15 @@ class Measured(System):
             if row["name"] == name:
                 return int(row["value"])
         raise Failed(f"{service} has no counter {name}")
+
+    def processor_s(self, service):
+        """That all threads of a process ran, in seconds."""
+        tasks = f"/proc/{self[service].process.pid}/task"
+        ran = 0
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/schedstat", encoding="ascii") as f:
+                ran += int(f.read().split()[0])
+        return ran / 1e9
 
     def start_validator(self, warm):
         """Starts it, with what was used last in its memory or with nothing; when it was ready."""

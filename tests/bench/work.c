@@ -161,6 +161,7 @@ static const struct work works[] = {
     {"create", "admin", false, false, create_start, create_judge},
     {"grant", "issuer", false, false, grant_start, grant_judge},
     {"grant-opaque", "issuer", false, false, grant_start, grant_judge_opaque},
+    {"refresh", "issuer", false, false, refresh_start, refresh_judge},
 };
 
 const struct work *

@@ -21,7 +21,7 @@ NOUNS = {
     "token": ("create", "list", "show", "edit", "logo", "rotate", "reveal", "reseal", "disable", "enable", "delete"),
     **{noun: ("create", "list", "show", "edit", "deactivate", "activate", "delete") for noun in ("market", "location", "group", "client")},
     "scope": ("resolve",), "prefix": ("list", "remove"),
-    "login": (), "validate": (), "health": (), "stats": (),
+    "login": (), "validate": (), "introspect": (), "health": (), "stats": (),
     "audit": ("list", "show", "tail", "verify", "export"),
     "keys": ("init", "add", "replace", "remove", "reseal", "list", "rotate"),
     "db": ("migrate",), "init": (), "reload": (), "help": (), "completion": (),

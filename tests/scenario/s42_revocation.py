@@ -312,6 +312,12 @@ def introspection(system):
     for _ in range(5):  # no limit counts it
         expect(introspect(system, limited).active, "a limited token")
     expect_equal(system.validators[0].call("jeton.v1.Validator/Introspect", validator.IntrospectRequest(), timeout=20).code, envelope.CODE_INVALID_ARGUMENT)
+    told = system.cli("introspect", environment={"JETON_TOKEN": erp})
+    expect_equal((told["active"], told["client_id"], told["scope"], told["exp"]), (True, client, "module:orders:write", claims["exp"]))
+    run = system.jeton("introspect", input=made["value"] + "\n", check=0)
+    expect(run.stdout.startswith("active\n") and made["id"] in run.stdout and made["value"] not in run.stdout + run.stderr, run.stdout)
+    expect_equal(system.jeton("introspect", "--endpoint", system["validator"].endpoint, input="jtn_live_made_up\n", check=1).stdout, "not active\n")
+    expect_equal(system.cli("introspect", input="jtn_live_made_up\n", check=1)["active"], False)
     all_of = lambda token: [introspect(system, token, which) for which in (0, 1)]
     expect_equal(revoke(system, erp), (200, ""))
     system.cli("token", "disable", made["id"])
