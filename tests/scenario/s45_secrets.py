@@ -143,6 +143,14 @@ def people(s):
     market = s.cli("market", "create", "--account", s.account, "--code", "eu", "--name", "Europe")["id"]
     for kind, more in (("sales_channel", ("--market", market)), ("integration", ()), ("webapp", ("--redirect", "https://shop.example/back"))):
         s.cli("client", "create", "--account", s.account, "--name", kind, "--kind", kind, *more)
+    opaque = s.cli("client", "create", "--account", s.account, "--name", "opaque", "--kind", "integration", "--format", "opaque", "--scope", "module:orders:read")
+    for environment in ("live", "test"):
+        path = s.path("client-secret")
+        with open(path, "w", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as f:
+            f.write(opaque["secret"])
+        value = s.cli("grant", "client-credentials", opaque["id"], "--secret-file", path, "--environment", environment)["access_token"]
+        expect(value.startswith(f"jtn_access_{environment}_"), "an opaque token")
+        expect_equal(s.validate(value, environment=environment)["reason"], "ok")
     s.call("CreateUser", "a user", account_id=s.account, username="bert", name="Bert", password=s.password("correct-horse-battery-staple-2"))
     for i, name in enumerate(("ada", "bert")):
         login = s.cli("login", "--username", name, input=s.passwords[i] + "\n")["access_token"]
@@ -269,7 +277,7 @@ def kept(s):
     found = ", ".join(f"bool_or(position({oid}::bytea in {column}) > 0)" for column in ("public_key", "private_key"))
     expect_equal(s.sql(f"select {found} from signing_keys"), "t|f")
     s.sql("checkpoint")
-    clear = re.compile(rb"jtn_(?:live|test)_[A-Za-z0-9_-]{20}|eyJ[\w-]{16,}\.eyJ|" + b"|".join(re.escape(p.encode()) for p in s.passwords))
+    clear = re.compile(rb"jtn_(?:access_)?(?:live|test)_[A-Za-z0-9_-]{20}|eyJ[\w-]{16,}\.eyJ|" + b"|".join(re.escape(p.encode()) for p in s.passwords))
     found, size = set(), 0
     for path in glob.glob(f"{s.postgres.data}/**", recursive=True):
         if os.path.isfile(path):
