@@ -67,12 +67,21 @@ item_send (struct feed *feed, struct item *item)
 void
 feed_tell (struct feed *feed, const struct feed_change *change)
 {
+    feed_tell_status (feed, change, 0, JETON__V1__TOKEN_STATUS__TOKEN_STATUS_UNSPECIFIED);
+}
+
+void
+feed_tell_status (struct feed *feed, const struct feed_change *change, int64_t revision,
+                  Jeton__V1__TokenStatus status)
+{
     if (change->kind == JETON__V1__CHANGE_KIND__CHANGE_KIND_NONE)
         return;
     // At once: it is on its way before the answer to who asked for the change.
     struct item item = {.reply = JETON__V1__FOLLOW_REPLY__INIT};
     item.reply.n_changes = item_fill (&item, change, 1);
     item.reply.changes = item.pointers;
+    item.changes[0].revision = revision;
+    item.changes[0].status = status;
     item_send (feed, &item);
 }
 

@@ -118,6 +118,10 @@ bool feed_admitted (const struct feed *feed, struct error *error_r)
 
 // feed_tell (feed, change): It is committed: every validator that follows is told before this returns.
 void feed_tell (struct feed *feed, const struct feed_change *change);
+// feed_tell_status (feed, change, revision, status): The same of a token whose status was changed, and nothing else: that is its revision now. Validators need not ask for
+// what they refuse.
+void feed_tell_status (struct feed *feed, const struct feed_change *change, int64_t revision,
+                       Jeton__V1__TokenStatus status);
 // feed_tell_unsure (feed, change): It may be committed, now or later (DB_UNCERTAIN). Settled by the feed itself when the database is back.
 void feed_tell_unsure (struct feed *feed, const struct feed_change *change);
 

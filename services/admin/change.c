@@ -160,7 +160,9 @@ change_end (struct request *request, enum db_outcome outcome, PGresult *const *r
     case DB_OK:
         if (PQntuples (results[0]) != 1)
             return CHANGE_OVERTAKEN;
-        feed_tell (admin->feed, &change->told_to_validators);
+        // The write demanded that revision, and made the next one.
+        feed_tell_status (admin->feed, &change->told_to_validators,
+                          change->status ? change->revision + 1 : 0, change->status);
         return CHANGE_DONE;
     case DB_CONFLICT:
         if (error && strcmp (error->constraint, IDEMPOTENCY_CONSTRAINT) == 0) {

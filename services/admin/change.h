@@ -31,6 +31,7 @@ struct change {
     void *own;                             // what the handler keeps
     int attempts;                          // reads so far
     struct feed_change told_to_validators; // what of it matters to them
+    Jeton__V1__TokenStatus status;         // of a token, when that is all that it changes
 };
 
 // change_begin (request): The request's change, made at the first call. Each read counts as an attempt. NULL: the request was answered:

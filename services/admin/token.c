@@ -118,7 +118,7 @@ token_change_write (struct request *request, const Jeton__V1__Token *before,
     Jeton__V1__Token *after = token_after (request, before);
     if (!after)
         return;
-    after->status = status;
+    ((struct change *) request_context (request))->status = after->status = status;
     if (status == DELETED)
         after->logo = NULL;
     view_flags (after);

@@ -3,6 +3,7 @@
 #include "common/memory/memory.h"
 #include "services/validator/hash_index.h"
 #include "services/validator/stamps.h"
+#include "services/validator/told.h"
 #include "services/validator/unknown.h"
 
 #include <assert.h>
@@ -18,11 +19,14 @@ enum {
     ENTRY_COST = 128, // more than an entry takes with its part of index and slots
 };
 
+#define EXPIRES_MAX ((INT64_C (1) << 39) - 1)
+
 // One token, in one line of the processor's cache.
 struct entry {
     struct cache_key key;
-    uint64_t stamp; // when it was asked for
-    int64_t expires_at;
+    uint64_t stamp;          // when it was asked for
+    int64_t expires_at : 40; // enough until the year 19391
+    uint64_t revision : TOLD_REVISION_BITS;
     union {
         int64_t grace_until; // of an API token
         char *jti;           // of a JWT, owned
@@ -53,6 +57,7 @@ struct cache {
     uint32_t last, free;      // the highest that was ever used; the first that was given back
     uint32_t hand;            // of the clock
     struct unknown *unknown;
+    struct told *told;
 };
 
 // ---- life ----------------------------------------------------------------------------------------------------------
@@ -66,7 +71,7 @@ sizes_of (const struct cache_bounds *bounds, size_t room, size_t *token_slots_r,
     if (bounds->token_slots)
         *token_slots_r = bounds->token_slots;
     *account_slots_r = bounds->account_slots ? bounds->account_slots : CACHE_ACCOUNT_SLOTS;
-    return sizeof (struct cache) + unknown_bytes () +
+    return sizeof (struct cache) + unknown_bytes () + told_bytes () +
            stamps_bytes (*token_slots_r, *account_slots_r) + hash_index_bytes (room) +
            (room + 2) * sizeof (struct entry);
 }
@@ -92,6 +97,7 @@ cache_new (struct policies *policies, const struct cache_bounds *bounds)
     // So large that calloc gets them from the kernel, and each page is there when it is first written to.
     stamps_start (&cache->stamps, token_slots, account_slots);
     cache->unknown = unknown_new ();
+    cache->told = told_new ();
     hash_index_start (&cache->hashes, cache->room);
     cache->memory = xcalloc (cache->room + 2, sizeof cache->entries[0]);
     size_t aligned = (LINE - (uintptr_t) cache->memory % LINE) % LINE;
@@ -121,6 +127,7 @@ cache_destroy (struct cache **cache)
     assert ((*cache)->jti_bytes == 0);
     stamps_end (&(*cache)->stamps);
     free ((*cache)->unknown);
+    free ((*cache)->told);
     hash_index_end (&(*cache)->hashes);
     free ((*cache)->memory);
     sodium_memzero (*cache, sizeof **cache);
@@ -242,6 +249,7 @@ entry_read (const struct entry *entry, struct facts *facts_r)
         .account = entry->account,
         .user = entry->of_customer ? 0 : entry->user,
         .customer = entry->of_customer ? entry->user : 0,
+        .revision = entry->revision,
         .expires_at = entry->expires_at,
         .grace_until = entry->jwt ? 0 : entry->grace_until,
         .kind = entry->kind,
@@ -261,11 +269,28 @@ number_of (const struct facts *facts)
     return facts->token ? facts->token : jwt_number (facts->jti);
 }
 
+// Is it good by what was told of the one change since? Then it becomes what it is since then.
 static bool
-entry_good (const struct cache *cache, const struct entry *entry)
+entry_told (struct cache *cache, struct entry *entry)
+{
+    const struct told *told = told_find (cache->told, entry->token);
+    if (entry->jwt || !told ||
+        !told_follows (told, &cache->stamps, entry->account, entry->stamp, entry->revision,
+                       entry->token_status))
+        return false;
+    cache->stats.told += entry->token_status != told->status;
+    entry->token_status = told->status & STATE_MAX;
+    entry->revision = told_revision (told->revision);
+    entry->stamp = told->after;
+    return true;
+}
+
+static bool
+entry_good (struct cache *cache, struct entry *entry)
 {
     int64_t number = entry->jwt ? JWT_NUMBER_MIN + entry->token : entry->token;
-    return stamps_good (&cache->stamps, number, entry->account, entry->stamp);
+    return stamps_good (&cache->stamps, number, entry->account, entry->stamp) ||
+           entry_told (cache, entry);
 }
 
 static enum cache_outcome
@@ -339,7 +364,8 @@ facts_fit (const struct cache *cache, const struct facts *facts)
     return facts->token >= 0 && facts->token <= UINT32_MAX && facts->account >= 0 &&
            facts->account <= UINT32_MAX && facts->user >= 0 && facts->user <= UINT32_MAX &&
            facts->customer >= 0 && facts->customer <= UINT32_MAX &&
-           (facts->user == 0 || facts->customer == 0) && facts->kind <= STATE_MAX &&
+           (facts->user == 0 || facts->customer == 0) && facts->expires_at >= 0 &&
+           facts->expires_at <= EXPIRES_MAX && facts->kind <= STATE_MAX &&
            facts->environment <= STATE_MAX && facts->token_status <= STATE_MAX &&
            facts->account_status <= STATE_MAX && facts->user_status <= STATE_MAX &&
            (facts->token == 0) == (facts->jti != NULL) &&
@@ -352,6 +378,7 @@ entry_write (struct cache *cache, struct entry *entry, const struct facts *facts
 {
     *entry = (struct entry){
         .expires_at = facts->expires_at,
+        .revision = told_revision (facts->revision),
         .policy = policy_hold (facts->policy),
         .token = (uint32_t) number, // of a JWT, without JWT_NUMBER_MIN
         .account = (uint32_t) facts->account,
@@ -483,6 +510,16 @@ cache_change_token (struct cache *cache, int64_t token)
 {
     stamps_change (&cache->stamps, &cache->stamps.tokens, token);
     cache->stamps.unknown = cache->stamps.now;
+}
+
+void
+cache_refuse_token (struct cache *cache, int64_t token, int64_t revision, uint8_t status)
+{
+    uint64_t before = *stamps_slot (&cache->stamps.tokens, token);
+    cache_change_token (cache, token);
+    if (token < JWT_NUMBER_MIN && status <= STATE_MAX)
+        told_put (cache->told, token, revision, status, before,
+                  *stamps_slot (&cache->stamps.tokens, token));
 }
 
 void

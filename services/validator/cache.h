@@ -35,6 +35,7 @@ struct cache_stats {
     uint64_t hits, misses;
     uint64_t outdated; // of the misses: found, but something has changed since
     uint64_t moved;    // of the misses: found by their digest after all
+    uint64_t told;     // of the hits and moved: first refused by what was told of their change
     uint64_t unknown;  // hits: known not to be known
     uint64_t refused;  // not kept: something had changed since it was asked, or it does not fit
     uint64_t evicted;
@@ -92,6 +93,9 @@ bool cache_adopt (struct cache *cache, const uint8_t digest[TOKEN_DIGEST_SIZE],
 // Something has changed: what was asked about it before is not believed any more. A token that is new is a change of that token. Of a
 // JWT count the token of its jwt_number, its account, the signing keys and everything; a change of a user is one of the account. Each ends the block of the same object.
 void cache_change_token (struct cache *cache, int64_t token);
+// cache_refuse_token (cache, token, revision, status): A change of that token, by which it became that revision and nothing of it changed but its status, which is none
+// that allows anything. What is known of the revision before it is known of this one: it is found with that status. RULE in told.h.
+void cache_refuse_token (struct cache *cache, int64_t token, int64_t revision, uint8_t status);
 void cache_change_account (struct cache *cache, int64_t account);
 void cache_change_keys (struct cache *cache);
 void cache_change_all (struct cache *cache);

@@ -11,6 +11,7 @@ struct facts {
     int64_t account;
     int64_t user;       // the owner, or whom a client's token stands for; 0: none
     int64_t customer;   // whom a client's token stands for; 0: nobody else. Then there is no user
+    int64_t revision;   // of an API token, from memory its low bits (told.h); otherwise 0
     int64_t expires_at; // 0: never
     int64_t
         grace_until; // of the value before a rotation: accepted until then; 0: this is the current value

@@ -111,11 +111,11 @@ unsure_settle (struct follow *follow)
     // With it ends what was blocked because there was no room to block one by one.
     if (follow->overflowed)
         truth_change (follow->validator->truth, JETON__V1__CHANGE_KIND__CHANGE_KIND_UNSPECIFIED, 0,
-                      0);
+                      0, (struct truth_status){0});
     follow->overflowed = false;
     for (size_t i = 0; i < n; i++)
         truth_change (follow->validator->truth, follow->unsure[i].kind, follow->unsure[i].object,
-                      follow->unsure[i].account);
+                      follow->unsure[i].account, (struct truth_status){0});
 }
 
 // ---- the feed ------------------------------------------------------------------------------------------------------
@@ -149,9 +149,11 @@ item_take (struct follow *follow, const Jeton__V1__FollowReply *item)
         return false;
     follow->heard = item->sequence;
     follow->validator->stats.heard += item->n_changes;
-    for (size_t i = 0; i < item->n_changes; i++)
-        truth_change (follow->validator->truth, item->changes[i]->kind, item->changes[i]->object,
-                      item->changes[i]->account);
+    for (size_t i = 0; i < item->n_changes; i++) {
+        const Jeton__V1__Change *change = item->changes[i];
+        truth_change (follow->validator->truth, change->kind, change->object, change->account,
+                      (struct truth_status){change->revision, change->status});
+    }
     unsure_add (follow, item->unsure, item->n_unsure);
     if (item->sure)
         unsure_settle (follow);

@@ -110,6 +110,7 @@ validator_stats_show (struct validator *validator)
     rpc_server_stat (server, "validator.cache_refused", &cache->refused);
     rpc_server_stat (server, "validator.cache_evicted", &cache->evicted);
     rpc_server_stat (server, "validator.cache_moved", &cache->moved);
+    rpc_server_stat (server, "validator.cache_told", &cache->told);
     rpc_server_stat (server, "validator.warm_rows", &validator->stats.warm_rows);
     rpc_server_stat (server, "validator.warm_kept", &validator->stats.warm_kept);
     rpc_server_stat (server, "validator.warm_passed", &validator->stats.warm_passed);

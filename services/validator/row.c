@@ -218,7 +218,8 @@ facts_read (const struct db_field *fields, const struct row_names *names, bool o
         !get_small (&fields[ROW_TOKEN_STATUS], &facts_r->token_status) ||
         !get_small (&fields[ROW_ACCOUNT_STATUS], &facts_r->account_status) ||
         !get_small (&fields[ROW_USER_STATUS], &facts_r->user_status) ||
-        !db_field_int (&fields[ROW_GRACE_UNTIL], &facts_r->grace_until))
+        !db_field_int (&fields[ROW_GRACE_UNTIL], &facts_r->grace_until) ||
+        !db_field_int (&fields[ROW_REVISION], &facts_r->revision))
         return false;
     facts_r->policy = policy_from_row (fields, names, of_client, policies);
     return facts_r->policy != NULL;

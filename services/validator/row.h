@@ -23,6 +23,7 @@ enum row_column {
     ROW_BURST,
     ROW_ACCOUNT_RATE,
     ROW_ACCOUNT_BURST,
+    ROW_REVISION, // of an API token; otherwise 0
     ROW_COLUMNS,
     // Of a client's token, after these:
     ROW_CLIENT = ROW_COLUMNS,

@@ -33,7 +33,7 @@ enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS, OPAQUE_FACTS = STORE_MODULES + 1, 
     " array_to_string(t.allow_list, ','), " grace ","                                              \
     /* A base token without a limit of its own has the account's for such. */                      \
     " coalesce(t.rate_per_minute, CASE t.kind WHEN 3 THEN a.base_rate_per_minute END, 0),"         \
-    " coalesce(t.rate_burst, CASE t.kind WHEN 3 THEN a.base_rate_burst END, 0), " ACCOUNT_RATE
+    " coalesce(t.rate_burst, CASE t.kind WHEN 3 THEN a.base_rate_burst END, 0), " ACCOUNT_RATE ", t.revision"
 // A JWT that was revoked stands for nobody.
 #define STANDS(account, owners) JWT_STANDS_SQL (account, owners, "i.jti", "i.generation")
 // A look at the token's account, kept apart from the rest by OFFSET 0, so that PostgreSQL remembers what it found for the token before.
@@ -49,7 +49,7 @@ enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS, OPAQUE_FACTS = STORE_MODULES + 1, 
     "  JOIN unnest(c.scopes) s (text) ON split_part(s.text, ':', 2) = split_part(w.text, ':', 2)"  \
     "  JOIN modules m ON m.name = split_part(w.text, ':', 2)"                                      \
     "  JOIN account_modules am ON am.account = c.account AND am.module = m.number),"               \
-    " ''::text, 0, 0, 0, " ACCOUNT_RATE ", c.number,"                                              \
+    " ''::text, 0, 0, 0, " ACCOUNT_RATE ", 0, c.number,"                                           \
     " CASE WHEN i.markets <> '' THEN coalesce(concat_ws(' ',"                                      \
     "  (SELECT string_agg('market:' || k, ' ' ORDER BY k) FROM unnest(r.markets) k),"              \
     "  (SELECT string_agg('stock_location:' || l.number, ' ' ORDER BY l.number) FROM stock_locations l" \
@@ -70,7 +70,7 @@ enum { TOKEN_FACTS, USER_FACTS, CLIENT_FACTS, OPAQUE_FACTS = STORE_MODULES + 1, 
 #define SCOPE_PARTS(like, part, between)                                                           \
     "coalesce((SELECT string_agg(" part ", '" between "') FROM unnest(string_to_array(t.scope, ' ')) p WHERE p LIKE '" like ":%'), '')"
 #define TOKEN_COLUMNS                                                                              \
-    "number, account, owner, expires_at, kind, environment, status, digest, allow_list, grace_until, rate_per_minute, rate_burst"
+    "number, account, owner, expires_at, kind, environment, status, digest, allow_list, grace_until, rate_per_minute, rate_burst, revision"
 
 const struct db_statement store_statements[] = {
 [TOKEN_FACTS] = {"token_facts",
@@ -91,7 +91,7 @@ const struct db_statement store_statements[] = {
 
 [USER_FACTS] = {"user_facts",
     "SELECT i.n, 0, u.account, u.number, 0, 0, 0, 1, a.status, u.status, " ACCOUNT_GRANTS ("u.account") ","
-    " ''::text, 0, 0, 0, " ACCOUNT_RATE " FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS i (number, jti, generation, n)"
+    " ''::text, 0, 0, 0, " ACCOUNT_RATE ", 0 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) WITH ORDINALITY AS i (number, jti, generation, n)"
     " JOIN users u ON u.number = i.number AND u.status <> 3 JOIN accounts a ON a.number = u.account"
     " WHERE " STANDS ("u.account", "(1, u.account), (3, u.number)"), DB_READ_MANY},
 
@@ -109,7 +109,9 @@ const struct db_statement store_statements[] = {
 // What has become visible since a snapshot ($1; NULL: nothing, only where we are), and the snapshot that this is. Everything before the oldest
 // transaction that ran at that time was visible then; of what came after it, what was not. No order of commits can hide a change.
 [STORE_CHANGES] = {"changes",
-    "SELECT pg_current_snapshot()::text, c.kind, c.object, c.account FROM (VALUES (1)) one"
+    "SELECT pg_current_snapshot()::text, c.kind, c.object, c.account, c.revision, CASE WHEN c.kind = 'token' AND c.revision > 1 THEN"
+    // What the token became by it, while that is what it is.
+    "  (SELECT t.status FROM tokens t WHERE t.number = c.object AND t.revision = c.revision) END FROM (VALUES (1)) one"
     " LEFT JOIN changes c ON c.xid >= pg_snapshot_xmin($1::pg_snapshot)"
     "  AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)"
     " LIMIT $2", false},

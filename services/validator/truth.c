@@ -80,12 +80,19 @@ forget_all (struct truth *truth)
 }
 
 static void
-change_apply (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object, int64_t account)
+change_apply (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object, int64_t account,
+              struct truth_status status)
 {
     struct cache *cache = truth->validator->cache;
     switch (kind) {
     case JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN:
-        cache_change_token (cache, object);
+        // What allows more is always asked for.
+        if (status.revision > 0 &&
+            (status.status == JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DISABLED ||
+             status.status == JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DELETED))
+            cache_refuse_token (cache, object, status.revision, (uint8_t) status.status);
+        else
+            cache_change_token (cache, object);
         return;
     case JETON__V1__CHANGE_KIND__CHANGE_KIND_ACCOUNT:
         cache_change_account (cache, account);
@@ -104,9 +111,10 @@ change_apply (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object, i
 }
 
 void
-truth_change (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object, int64_t account)
+truth_change (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object, int64_t account,
+              struct truth_status status)
 {
-    change_apply (truth, kind, object, account);
+    change_apply (truth, kind, object, account, status);
     // It ends a block of the same object; that somebody is still not sure about it outlasts this.
     for (size_t i = 0; i < truth->nfollows; i++)
         follow_block (truth->follows[i]);
@@ -302,17 +310,21 @@ changes_take (struct truth *truth, const PGresult *result)
     }
     for (int i = 0; i < n; i++) {
         const char *kind;
-        int64_t object, account = 0;
+        int64_t object, account = 0, status = 0;
+        struct truth_status now = {0};
         if (PQgetisnull (result, i, 1))
             continue; // the row that stands for none
         if (!db_get_text (result, i, 1, &kind) || !db_get_int (result, i, 2, &object) ||
-            (!PQgetisnull (result, i, 3) && !db_get_int (result, i, 3, &account))) {
+            (!PQgetisnull (result, i, 3) && !db_get_int (result, i, 3, &account)) ||
+            !db_get_int (result, i, 4, &now.revision) ||
+            (!PQgetisnull (result, i, 5) && !db_get_int (result, i, 5, &status))) {
             log_error ("a row of the table of changes makes no sense", NULL);
             forget_all (truth);
             return;
         }
         truth->validator->stats.changes++;
-        truth_change (truth, kind_of (kind), object, account);
+        now.status = (Jeton__V1__TokenStatus) status;
+        truth_change (truth, kind_of (kind), object, account, now);
     }
 }
 

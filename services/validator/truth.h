@@ -40,10 +40,15 @@ uint64_t truth_horizon (const struct truth *truth);
 // truth_health (truth): Show in the server's health what follows of that.
 void truth_health (const struct truth *truth);
 
-// Of follow.c. truth_change (truth, kind, object, account): This was committed; the cache forgets what it concerns. truth_word (truth): A writer's
+// A token that was disabled or deleted, and nothing else, when it became this revision; status 0: anything may have changed.
+struct truth_status {
+    int64_t revision;
+    Jeton__V1__TokenStatus status;
+};
+// Of follow.c. truth_change (truth, kind, object, account, status): This was committed; the cache forgets what it concerns, or knows by the status that it is refused. truth_word (truth): A writer's
 // word came.
-void truth_change (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object,
-                   int64_t account);
+void truth_change (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object, int64_t account,
+                   struct truth_status status);
 void truth_word (struct truth *truth);
 
 #endif

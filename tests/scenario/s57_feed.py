@@ -7,6 +7,7 @@ from harness import Failed, System, expect, expect_equal, main, test, wait_for
 from wire import Dealer
 
 import feed_pb2
+import types_pb2
 
 FOLLOW, VOUCH = "jeton.v1.Feed/Follow", "jeton.v1.Feed/Vouch"
 TOKEN, ACCOUNT, KEYS = feed_pb2.CHANGE_KIND_TOKEN, feed_pb2.CHANGE_KIND_ACCOUNT, feed_pb2.CHANGE_KIND_KEYS
@@ -76,6 +77,10 @@ def told(system):
     expect_equal([c.kind for c in item.changes], [TOKEN], "what is told of a token")
     stored = system.sql("SELECT object, account FROM changes ORDER BY id DESC LIMIT 1").strip().split("|")
     expect_equal([str(item.changes[0].object), str(item.changes[0].account)], stored, "the number of the token and the account")
+    expect_equal((item.changes[0].revision, item.changes[0].status), (2, types_pb2.TOKEN_STATUS_DISABLED), "what is told of its status")
+    system.cli("token", "edit", token["id"], "--name", "other")
+    change = follower.next().changes[0]
+    expect_equal((change.revision, change.status), (0, 0), "what is told of a change of more than the status")
     system.cli("account", "suspend", account["id"])
     item = follower.next()
     expect_equal([(c.kind, str(c.account)) for c in item.changes], [(ACCOUNT, stored[1])], "what is told of an account")

@@ -67,6 +67,34 @@ def remembered(system):
     expect(after["validator.cache_hits"] >= before["validator.cache_hits"] + 50, f"from memory: {before} to {after}")
 
 
+@test("a token that was disabled, enabled and deleted is refused by all without a query, and enabled by one (R6, R29, R42)")
+def told(system):
+    def lookups():
+        return [counters(system, service)["validator.lookups"] for service in system.dealers]
+
+    def refused(token, value, verb, reason):
+        """A validator that is held up for a moment is not sure, and asks: then with another token."""
+        before = lookups()
+        system.cli("token", verb, token)
+        all_become(system, value, reason, f"{reason} at all three")
+        expect_equal([system.all(value) for _ in range(3)], [[reason] * 3] * 3, "what follows")
+        return lookups() == before
+
+    def life():
+        token, value = system.token("told")
+        remember(system, value)
+        good = refused(token, value, "disable", "DISABLED")
+        system.cli("token", "enable", token)
+        all_become(system, value, "OK", "OK at all three")
+        remember(system, value)
+        return refused(token, value, "delete", "DELETED") and good
+
+    before = [counters(system, service)["validator.cache_told"] for service in system.dealers]
+    wait_for(life, 60, "a life without a query for what is refused")
+    after = [counters(system, service)["validator.cache_told"] for service in system.dealers]
+    expect(all(b >= a + 2 for a, b in zip(before, after)), f"refused by what was told: {before} to {after}")
+
+
 def counters(system, service):
     reply = system.dealers[service].call("jeton.v1.Stats/Get", health_pb2.GetStatsRequest())
     return {s.name: s.value for s in health_pb2.GetStatsReply.FromString(reply.body).stats}

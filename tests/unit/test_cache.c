@@ -1,5 +1,5 @@
 // The validator's memory: what it keeps, what it forgets, and how much of it there is (R42).
-// objects: services/validator/cache.o services/validator/unknown.o services/validator/stamps.o services/validator/hash_index.o services/validator/policy.o services/validator/modules.o
+// objects: services/validator/cache.o services/validator/unknown.o services/validator/told.o services/validator/stamps.o services/validator/hash_index.o services/validator/policy.o services/validator/modules.o
 #include "tests/unit/test_cache.h"
 #include <unistd.h>
 
@@ -11,7 +11,8 @@ START_TEST (test_facts)
     struct facts in = {.token = 99999999,
                        .account = 99999998,
                        .user = 99999997,
-                       .expires_at = INT64_MAX,
+                       .revision = 77,
+                       .expires_at = (INT64_C (1) << 39) - 1,
                        .grace_until = INT64_MIN,
                        .kind = 4,
                        .environment = 2,
@@ -25,7 +26,7 @@ START_TEST (test_facts)
     ck_assert (cache_put (cache, &key, &in, 0));
     ck_assert_int_eq (cache_find (cache, &key, 0, &out), CACHE_HIT);
     ck_assert (out.token == in.token && out.account == in.account && out.user == in.user &&
-               out.expires_at == in.expires_at && out.grace_until == in.grace_until &&
+               out.expires_at == in.expires_at && out.revision == 77 && out.grace_until == in.grace_until &&
                out.kind == 4 && out.environment == 2 && out.token_status == 3 &&
                out.account_status == 15 && out.user_status == 14 && out.policy == policy &&
                !out.jti);
@@ -66,6 +67,8 @@ START_TEST (test_misfits)
     MISFIT (account = -1);
     MISFIT (user = INT64_MAX);
     MISFIT (customer = INT64_MAX);
+    MISFIT (expires_at = -1);
+    MISFIT (expires_at = INT64_C (1) << 39);
     MISFIT (kind = 16);
     MISFIT (environment = 255);
     MISFIT (token_status = 16);
@@ -73,7 +76,7 @@ START_TEST (test_misfits)
     MISFIT (user_status = 16);
     MISFIT (jti = "of an API token");
     ck_assert_uint_eq (cache_stats (cache)->entries, 1);
-    ck_assert_uint_eq (cache_stats (cache)->refused, 12);
+    ck_assert_uint_eq (cache_stats (cache)->refused, 14);
     cache_destroy (&cache);
 }
 END_TEST

@@ -224,7 +224,8 @@ static const char *const good_row[ROW_COLUMNS] = {"7",
                                                   "600",
                                                   "60",
                                                   "6000",
-                                                  "100"};
+                                                  "100",
+                                                  "3"};
 
 // A number in binary, for columns that are none of the texts; what is no number stays as it is.
 static struct db_field
