@@ -187,15 +187,15 @@ class Measured(System):
         """The auditor has nothing more to do: what is measured next has the machine for itself."""
         wait_for(lambda: self.sql("select not exists (select from outbox)") == "t", 600, "the end of the outbox")
 
-
     def wait_counted(self, validators):
         """The same of the access log, and nothing of it is left with these."""
-        wait_for(lambda: all(self.stat(name, "journal.segments") == 0 for name in validators), 600, "the auditor having all that was counted")
+        wait_for(lambda: all(self.stat(name, "journal.segments") == 0 for name in validators), 1800,
+                 "the auditor having all that was counted", every=0.5)
         self.wait_folded()
 
     def wait_folded(self):
         """The same of the access log."""
-        wait_for(lambda: self.sql("select folded = (select last from use_head) from use_fold") == "t", 600, "the end of the folding")
+        wait_for(lambda: self.sql("select folded = (select last from use_head) from use_fold") == "t", 600, "the end of the folding", every=0.1)
 
 
 class Systems:

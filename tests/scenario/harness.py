@@ -63,9 +63,9 @@ def expect_equal(actual, expected, what=""):
         raise Failed(f"{what + ': ' if what else ''}{actual!r} instead of {expected!r}")
 
 
-def wait_for(condition, timeout=5.0, what="the condition", patience=PATIENCE):
+def wait_for(condition, timeout=5.0, what="the condition", patience=PATIENCE, every=0.02):
     """Poll until condition() is true, and return what it gave. An exception in it counts as false, and is told in the end. timeout: seconds that are ample
-    on an idle machine. What is promised within a time is waited for by wait_within."""
+    on an idle machine. What is promised within a time is waited for by wait_within. every: seconds between two looks, where one costs much."""
     deadline = time.monotonic() + timeout * patience
     last = None
     while True:
@@ -78,7 +78,7 @@ def wait_for(condition, timeout=5.0, what="the condition", patience=PATIENCE):
             last = error
         if time.monotonic() > deadline:
             raise Failed(f"{what} did not come within {timeout * patience:g} s; last: {last!r}")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def wait_within(condition, seconds, what):
