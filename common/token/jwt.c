@@ -127,12 +127,19 @@ struct parts {
     size_t header_length, claims_length, signature_length;
 };
 
+static bool
+base64url_letter (char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_';
+}
+
 // A part: the base64url characters at the beginning of text.
 static size_t
 part (const char *text, size_t length)
 {
     size_t n = 0;
-    while (n < length && text[n] && strchr (alphabet, text[n]))
+    while (n < length && base64url_letter (text[n]))
         n++;
     return n;
 }
@@ -160,7 +167,8 @@ bool
 jwt_looks_like (const char *text, size_t length)
 {
     struct parts parts;
-    return split (text, length, &parts);
+    // Whatever is no token of another kind is asked for this: most of it is made up as one, without a dot.
+    return memchr (text, '.', length) != NULL && split (text, length, &parts);
 }
 
 // What is wrong with a text that is no JSON object, without a word of it: it is a stranger's.

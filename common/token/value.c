@@ -1,5 +1,6 @@
 #include "common/token/value.h"
 #include "common/crypto/crypto.h"
+#include "common/token/base64url.h"
 #include <assert.h>
 #include <sodium.h>
 #include <string.h>
@@ -109,10 +110,6 @@ decode (const struct form *form, const struct token_keys *keys, const char *text
 {
     if (length != form->length)
         return false;
-    // libsodium 1.0.18 takes any byte above 127 for an underscore.
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char) text[i] > 127)
-            return false;
     enum token_environment environment;
     if (memcmp (text, form->prefixes[TOKEN_LIVE], form->prefix_length) == 0)
         environment = TOKEN_LIVE;
@@ -122,11 +119,9 @@ decode (const struct form *form, const struct token_keys *keys, const char *text
         return false;
 
     uint8_t binary[BINARY_MAX];
-    size_t size;
-    bool good = sodium_base642bin (binary, sizeof binary, text + form->prefix_length,
-                                   length - form->prefix_length, NULL, &size, NULL,
-                                   sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
-                size == form->payload + CHECK_SIZE && check_right (form, keys, environment, binary);
+    bool good =
+        base64url_decode (text + form->prefix_length, length - form->prefix_length, binary) &&
+        check_right (form, keys, environment, binary);
     if (good) {
         *environment_r = environment;
         memcpy (payload_r, binary, form->payload);
