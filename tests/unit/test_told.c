@@ -114,13 +114,12 @@ START_TEST (test_order)
 {
     begin (4, ACTIVE);
     cache_change_token (cache, TOKEN); // 6
-    uint64_t asked = cache_now (cache);
     cache_refuse_token (cache, TOKEN, 5, DISABLED);
     ck_assert_int_eq (status_of (), 0); // nothing in memory can be refused by it
 
     begin (4, ACTIVE);
     cache_change_token (cache, TOKEN);
-    asked = cache_now (cache);
+    uint64_t asked = cache_now (cache);
     ck_assert (kept (6, ACTIVE, asked));
     cache_refuse_token (cache, TOKEN, 5, DISABLED);
     ck_assert_int_eq (status_of (), 0); // asked again: it is enabled
