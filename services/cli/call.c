@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAUSE_MS = 100, LIMIT_DEFAULT = 100, PAGE_SIZE_MAX = 500 };
+enum { PAUSE_MS = 100, HOME_MS = 500, HOME_LOOK_MS = 5, LIMIT_DEFAULT = 100, PAGE_SIZE_MAX = 500 };
 
 // Does the method only look? Then it may be repeated, and an unknown outcome changes nothing.
 static bool
@@ -133,6 +133,18 @@ call_wait (struct waiting *waiting, struct rpc_client *client, uint64_t id)
     return true;
 }
 
+// A call by home goes to its key's home among all that can be reached: not to who came up first.
+static void
+home_wait (struct cli *cli, struct rpc_client *client)
+{
+    int64_t until = zclock_mono () + HOME_MS;
+
+    while (!rpc_client_settled (client) && zclock_mono () < until &&
+           connect_run (cli, HOME_LOOK_MS)) {
+        continue;
+    }
+}
+
 static int
 call_ (struct cli *cli, const struct call *call, bool patient, json_t **reply_r)
 {
@@ -171,6 +183,9 @@ call_ (struct cli *cli, const struct call *call, bool patient, json_t **reply_r)
         metadata[pairs + 1] = cli->key_sent;
     }
     options.metadata = metadata;
+    if (call->home != NULL) {
+        home_wait (cli, client);
+    }
     while (waiting.status < 0) {
         uint64_t id = rpc_client_call (client, connect_service_descriptor (call->service),
                                        call->method, call->request, &options, on_reply, &waiting);

@@ -37,7 +37,7 @@ struct call {
     const char *method; // of the service's own descriptor
     const ProtobufCMessage *request;
     const char *endpoints; // NULL: as configured
-    const char *home;      // what to choose a validator by, or NULL
+    const char *home;      // what to choose a validator, or an issuer, by, or NULL
 };
 
 // connect_call (cli, call, &reply_r): Call and wait. 0: reply_r is the reply's JSON form, the caller releases it. Otherwise: the exit

@@ -2,6 +2,7 @@
 #include "services/cli/grant.h"
 
 #include "common/memory/memory.h"
+#include "common/token/issuer_home.h"
 #include "common/token/jwt.h"
 #include "services/cli/command.h"
 #include "services/cli/connect.h"
@@ -99,9 +100,10 @@ grant_call (struct cli *cli, Jeton__V1__TokenRequest *request)
     }
     request->environment = (Jeton__V1__Environment) value;
     request->scope = (char *) option_or (cli, "scope", "");
-    status = connect_call (
-        cli, &(struct call){SERVICE_ISSUER, "Token", &request->base, NULL, request->client_id},
-        &reply);
+    char home[ISSUER_HOME_SIZE];
+    issuer_home_client (request->client_id, NULL, home);
+    status = connect_call (cli, &(struct call){SERVICE_ISSUER, "Token", &request->base, NULL, home},
+                           &reply);
     if (status != EX_OK) {
         return status;
     }

@@ -1,4 +1,5 @@
 // jeton grant store, jeton grant customer: short tokens for stores, and tokens for their customers beside them.
+#include "common/token/issuer_home.h"
 #include "issuer.pb-c.h"
 #include "services/cli/connect.h"
 #include "services/cli/grant.h"
@@ -53,8 +54,12 @@ store_call (struct cli *cli, const char *method, const ProtobufCMessage *request
             const struct column *columns)
 {
     json_t *reply, *token;
-    int status = connect_call (
-        cli, &(struct call){SERVICE_ISSUER, method, request, NULL, cli->arguments[0]}, &reply);
+    char home[ISSUER_HOME_SIZE];
+    int status;
+
+    issuer_home_client (cli->arguments[0], NULL, home);
+    status =
+        connect_call (cli, &(struct call){SERVICE_ISSUER, method, request, NULL, home}, &reply);
 
     if (status != EX_OK) {
         return status;

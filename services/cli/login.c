@@ -1,3 +1,4 @@
+#include "common/token/issuer_home.h"
 #include "issuer.pb-c.h"
 #include "services/cli/command.h"
 #include "services/cli/connect.h"
@@ -18,7 +19,7 @@ login (struct cli *cli)
 {
     Jeton__V1__LoginRequest request = JETON__V1__LOGIN_REQUEST__INIT;
     const char *environment = option_text (cli, "environment");
-    char *password;
+    char *password, home[ISSUER_HOME_SIZE];
     const char *username = cli->narguments > 0 ? cli->arguments[0] : option_text (cli, "username");
     int value = 0, status;
     json_t *reply;
@@ -37,7 +38,8 @@ login (struct cli *cli)
     request.username = (char *) username;
     request.password = password;
     request.environment = (Jeton__V1__Environment) value;
-    status = connect_call (cli, &(struct call){SERVICE_ISSUER, "Login", &request.base, NULL, NULL},
+    issuer_home_user (username, home);
+    status = connect_call (cli, &(struct call){SERVICE_ISSUER, "Login", &request.base, NULL, home},
                            &reply);
     input_forget (&password);
     if (status == EX_OK && (cli->json || !option_given (cli, "token-only"))) {

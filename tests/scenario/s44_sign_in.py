@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Limits at the issuers: a stranger who guesses gets few guesses, and keeps nobody out (R17, R22, R23); requests of a client and address are counted at one issuer, wherever they are made (R20)."""
+import time
+
 import wire
 from administer import Admin, types
 from harness import SLOW, System, expect, expect_equal, main, test, wait_for
@@ -78,6 +80,43 @@ def strangers(system):
     events = ("platform.users.user.sign_in_failed", "platform.customers.customer.sign_in_failed")
     wait_for(lambda: all(int(system.sql(f"select count(*) from trail where event = '{event}'")) >= FIRST for event in events), 10, "a record of each guess that was looked at")
     wait_for(lambda: int(system.sql(f"select count(*) from use_log where reason = {issuer.GRANT_REASON_THROTTLED}")) > 0, 15, "the refusals in the log")
+
+
+B, T = 6, 10  # so many at once, and then one every T s
+
+
+@test("callers that choose by home have the requests of a client counted at one issuer of two; each that joins or is killed costs what the document says, and no more (R20)")
+def home(system):
+    for service in system.of_kind("issuer"):
+        service.settings["token_client_per_minute"] = str(B)
+        service.stop()
+    for service in system.of_kind("issuer"):
+        service.start()
+    clients = [system.admin.ok("CreateClient", account_id=system.account, name=name, kind=types.CLIENT_KIND_INTEGRATION, scopes=["module:orders:read"]) for name in "abcdef"]
+    given, began = [0] * len(clients), time.monotonic()
+
+    def ask(lives):
+        """More than one issuer allows, of each client: how many were there until now? lives: of issuers that may have counted them."""
+        for i, made in enumerate(clients):
+            for _ in range(B + 2):
+                run = system.jeton("grant", "client-credentials", made.client.id, "--token-only", input=made.secret + "\n")
+                expect(run.returncode == 0 or "HTTP status 429" in run.stderr, f"{run.returncode} {run.stderr}")
+                given[i] += run.returncode == 0
+            bound = lives * (B + (time.monotonic() - began) / T + 1)
+            expect(B <= given[i] <= bound, f"{given} of at most {bound}")
+
+    ask(1)
+    both = list(given)
+    system["issuer2"].kill()
+    ask(2)
+    one = list(given)
+    system["issuer2"].start()
+    system["issuer"].kill()
+    ask(3)
+    print(f"# given: {both} by two issuers, {one} after one was killed, {given} after it came back and the other was killed, in {time.monotonic() - began:.0f} s")
+    expect(min(given) >= 2 * B, "whoever's home was killed has another")
+    system["issuer"].start()
+
 
 
 main(shop)
