@@ -142,7 +142,7 @@ def tokens(s):
 def people(s):
     market = s.cli("market", "create", "--account", s.account, "--code", "eu", "--name", "Europe")["id"]
     for kind, more in (("sales_channel", ("--market", market)), ("integration", ()), ("webapp", ("--redirect", "https://shop.example/back"))):
-        s.cli("client", "create", "--account", s.account, "--name", kind, "--kind", kind, *more)
+        desk = s.cli("client", "create", "--account", s.account, "--name", kind, "--kind", kind, *more)  # the last one
     opaque = s.cli("client", "create", "--account", s.account, "--name", "opaque", "--kind", "integration", "--format", "opaque", "--scope", "module:orders:read")
     for environment in ("live", "test"):
         path = s.path("client-secret")
@@ -159,6 +159,10 @@ def people(s):
         s.fails("module", "create", "no", environment={"JETON_LOGIN_TOKEN": login})
         s.fails("token", "list", environment={"JETON_LOGIN_TOKEN": login[:-8] + "AAAAAAAA"})
         expect_equal(s.validate(login[:-8] + "AAAAAAAA")["status"], 401)
+        # An application acts for it: the code is gone by then, and was issued nevertheless.
+        given = s.cli("grant", "authorization-code", desk["id"], "--redirect", "https://shop.example/back", input=desk["secret"] + "\n", environment={"JETON_LOGIN_TOKEN": login})
+        s.fails("grant", "authorization-code", desk["id"], "--redirect", "https://shop.example/" + given["refresh_token"], input=desk["secret"] + "\n",
+                environment={"JETON_LOGIN_TOKEN": login})
     s.fails("login", "--username", "ada", input=s.password("what-ada-typed-instead") + "\n")
     s.fails("login", "--username", "nobody-at-all", input=s.password("what-nobody-typed-either") + "\n")
     s.fails("login", "--username", s.password("typed-into-the-wrong-field"), input="\n")  # with no password at all
