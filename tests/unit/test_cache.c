@@ -26,10 +26,10 @@ START_TEST (test_facts)
     ck_assert (cache_put (cache, &key, &in, 0));
     ck_assert_int_eq (cache_find (cache, &key, 0, &out), CACHE_HIT);
     ck_assert (out.token == in.token && out.account == in.account && out.user == in.user &&
-               out.expires_at == in.expires_at && out.revision == 77 && out.grace_until == in.grace_until &&
-               out.kind == 4 && out.environment == 2 && out.token_status == 3 &&
-               out.account_status == 15 && out.user_status == 14 && out.policy == policy &&
-               !out.jti);
+               out.expires_at == in.expires_at && out.revision == 77 &&
+               out.grace_until == in.grace_until && out.kind == 4 && out.environment == 2 &&
+               out.token_status == 3 && out.account_status == 15 && out.user_status == 14 &&
+               out.policy == policy && !out.jti);
 
     // A JWT.
     in = (struct facts){.account = 1, .user = 2, .expires_at = 3, .policy = policy, .jti = "a-b-c"};
