@@ -53,15 +53,20 @@ static const struct peer alice = {.name = "alice", .roles = ROLE_OPERATOR};
 // ---- the feed ---------------------------------------------------------------------------------------------------------
 static struct {
     struct feed_change change; // the last that was told
+    int64_t revision;
+    Jeton__V1__TokenStatus status;
     int told, unsure;
     bool refuses; // to let it write
 } heard;
 
 void
-feed_tell (struct feed *feed, const struct feed_change *change)
+feed_tell_status (struct feed *feed, const struct feed_change *change, int64_t revision,
+                  Jeton__V1__TokenStatus status)
 {
     (void) feed;
     heard.change = *change;
+    heard.revision = revision;
+    heard.status = status;
     heard.told++;
 }
 void

@@ -231,6 +231,8 @@ START_TEST (test_disable_token)
     ck_assert_int_eq (heard.told, told + 1);
     ck_assert_int_eq ((int) heard.change.kind, (int) JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN);
     ck_assert_int_eq (heard.change.object, asked.change.number);
+    ck_assert_int_eq (heard.revision, 5);
+    ck_assert_int_eq ((int) heard.status, (int) JETON__V1__TOKEN_STATUS__TOKEN_STATUS_DISABLED);
 }
 END_TEST
 
