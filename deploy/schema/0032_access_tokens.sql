@@ -55,8 +55,9 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock (7238601947) THEN
         RETURN 0;
     END IF;
-    FOR part IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'public.access_tokens'::regclass
-        AND substr (c.relname, length ('access_tokens_') + 1)::integer < today LOOP
+    -- The day is read out of names of partitions only, one after the other: a condition of the query might look at those of other relations first, which have no number.
+    FOR part IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'public.access_tokens'::regclass LOOP
+        CONTINUE WHEN substr (part, length ('access_tokens_') + 1)::integer >= today;
         BEGIN
             EXECUTE format ('DROP TABLE public.%I', part);
         EXCEPTION WHEN lock_not_available THEN
