@@ -70,7 +70,7 @@ struct block {
     struct block *next;
     size_t size; // of data
     size_t used;
-    size_t unused_; // keeps data aligned
+    size_t unused_;       // keeps data aligned
     unsigned char data[]; // zero behind what is used
 };
 
