@@ -6,6 +6,7 @@
 #include "services/issuer/authorize.h"
 #include "services/issuer/refresh.h"
 #include "services/issuer/store_code.h"
+#include "services/issuer/tell.h"
 
 #include <string.h>
 
@@ -207,20 +208,11 @@ code_revoked (void *context, enum store_outcome outcome)
     struct exchange *exchange = context;
     struct asking *asking = exchange->asking;
     struct issuer *issuer = request_owner (asking->request);
-    switch (outcome) {
-    case STORE_OK:
-        feed_tell (issuer->feed, &exchange->change);
+    tell_change (issuer, outcome, &exchange->change);
+    if (outcome == STORE_OK) {
         issuer->stats.code_reuses++;
         code_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_CODE_REUSED);
         return;
-    case STORE_UNCERTAIN:
-        feed_tell_unsure (issuer->feed, &exchange->change);
-        break;
-    case STORE_NOT_FOUND:
-    case STORE_CONFLICT:
-    case STORE_UNAVAILABLE:
-    case STORE_FAILED:
-        break;
     }
     // Not "no" before what it gave is revoked, and in the trail.
     token_refuse (asking, TOKEN_UNAVAILABLE,

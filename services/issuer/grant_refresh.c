@@ -2,6 +2,7 @@
 #include "common/log/log.h"
 #include "services/issuer/asking_scope.h"
 #include "services/issuer/refresh.h"
+#include "services/issuer/tell.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -233,20 +234,11 @@ refresh_revoked (void *context, enum store_outcome outcome)
     struct refreshing *refreshing = context;
     struct asking *asking = refreshing->asking;
     struct issuer *issuer = request_owner (asking->request);
-    switch (outcome) {
-    case STORE_OK:
-        feed_tell (issuer->feed, &refreshing->change);
+    tell_change (issuer, outcome, &refreshing->change);
+    if (outcome == STORE_OK) {
         issuer->stats.refresh_reuses++;
         refresh_deny (asking, JETON__V1__GRANT_REASON__GRANT_REASON_REFRESH_REUSED);
         return;
-    case STORE_UNCERTAIN:
-        feed_tell_unsure (issuer->feed, &refreshing->change);
-        break;
-    case STORE_NOT_FOUND:
-    case STORE_CONFLICT:
-    case STORE_UNAVAILABLE:
-    case STORE_FAILED:
-        break;
     }
     // Not "no" before the family is revoked and in the trail.
     token_refuse (asking, TOKEN_UNAVAILABLE,

@@ -6,6 +6,7 @@
 #include "services/issuer/opaque.h"
 #include "services/issuer/refresh.h"
 #include "services/issuer/signing.h"
+#include "services/issuer/tell.h"
 #include "services/issuer/token.h"
 
 #include <string.h>
@@ -251,9 +252,9 @@ revoke_done (void *context, enum store_outcome outcome)
     struct revoking *revoking = context;
     struct asking *asking = revoking->asking;
     struct issuer *issuer = request_owner (asking->request);
+    tell_change (issuer, outcome, &revoking->change);
     switch (outcome) {
     case STORE_OK:
-        feed_tell (issuer->feed, &revoking->change);
         issuer->stats.revocations++;
         log_info ("token revoked", "request", request_correlation (asking->request), "jti",
                   revoking->jwt.jti ? revoking->jwt.jti : "", "client", asking->message->client_id,
@@ -261,7 +262,6 @@ revoke_done (void *context, enum store_outcome outcome)
         revoke_reply (asking->request);
         return;
     case STORE_UNCERTAIN:
-        feed_tell_unsure (issuer->feed, &revoking->change);
         token_refuse (asking, TOKEN_UNAVAILABLE,
                       "the connection to the database was lost: the token may be revoked; repeat "
                       "it to be sure");

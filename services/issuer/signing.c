@@ -4,6 +4,7 @@
 #include "common/log/log.h"
 #include "issuer.pb-c.h"
 #include "services/issuer/sealed.h"
+#include "services/issuer/tell.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -64,10 +65,7 @@ void
 signing_tell (struct issuer *issuer, enum store_outcome outcome)
 {
     static const struct feed_change keys = {JETON__V1__CHANGE_KIND__CHANGE_KIND_KEYS, 0, 0};
-    if (outcome == STORE_OK)
-        feed_tell (issuer->feed, &keys);
-    else if (outcome == STORE_UNCERTAIN)
-        feed_tell_unsure (issuer->feed, &keys);
+    tell_change (issuer, outcome, &keys);
 }
 
 // ---- the first keys ------------------------------------------------------------------------------------------------
