@@ -1,0 +1,55 @@
+// The gateway's own state, and what its handlers share: calls to the services on behalf of an exchange.
+#ifndef JETON_GATEWAY_GATEWAY_H
+#define JETON_GATEWAY_GATEWAY_H
+
+#include "common/process/process.h"
+#include "common/rpc/client.h"
+#include "common/validation/validator_client.h"
+#include "services/gateway/http.h"
+
+enum upstream { UPSTREAM_ISSUER, UPSTREAM_VALIDATOR, UPSTREAM_ADMIN, UPSTREAM_AUDITOR, UPSTREAMS };
+
+struct gateway_settings {
+    struct process_settings process;
+    struct http_settings http;
+    char *services[UPSTREAMS]; // endpoints, settings `issuer`, `validator`, `admin`, `auditor`
+    char *public_url;          // setting public_url: the issuer of RFC 8414, "https://jeton.localhost"
+    char *routes;              // setting auth_routes: the file of forward-auth (auth_routes.h)
+    int64_t call_timeout_ms;   // setting call_timeout_ms
+};
+
+struct gateway {
+    struct process process;
+    struct gateway_settings settings;
+    struct http *http;
+    struct rpc_client *clients[UPSTREAMS];
+    struct validator_client *validator; // forward-auth's, gathered
+};
+
+// How a call is made. All may be 0.
+struct gateway_call {
+    enum upstream upstream;
+    const char *method; // of the service's descriptor: "GetToken"
+    const ProtobufCMessage *message;
+    const char *home;   // what the issuer is chosen by, or NULL
+    const char *bearer; // the user's login token, or NULL: metadata `authorization`
+    const char *idempotency_key; // or NULL
+    bool write; // may not be sent twice; else it is idempotent
+    uint32_t credit; // a stream's
+};
+
+// gateway_call (exchange, call, callback): Call a service for this exchange, with its client-address, user-agent and traceparent. The callback's context is the exchange. It is never called when
+// the client has gone meanwhile: the call is cancelled then. One at a time an exchange; the handler's exchange_gone is taken.
+void gateway_call (struct exchange *exchange, const struct gateway_call *call,
+                   rpc_callback *callback);
+
+// gateway_fail (exchange, result): End it with the problem that says what a result other than CODE_OK means:
+//   INVALID_ARGUMENT 400 with the fields at fault, UNAUTHENTICATED 401 with WWW-Authenticate, PERMISSION_DENIED 403, NOT_FOUND 404, ALREADY_EXISTS 409, FAILED_PRECONDITION 409, ABORTED 412,
+//   RESOURCE_EXHAUSTED 429, UNIMPLEMENTED 501, UNAVAILABLE 503, DEADLINE_EXCEEDED 504, UNKNOWN 502 ("it may have happened": repeat it with the same Idempotency-Key), others 500
+void gateway_fail (struct exchange *exchange, const struct rpc_result *result);
+
+// Routes; each ended by a row whose path is NULL.
+extern const struct http_route oauth_routes[], sign_in_routes[], rest_routes[], auth_routes[],
+    status_routes[];
+
+#endif
