@@ -1,7 +1,7 @@
-// revoke PEERS KEY TOKEN-KEYS ADMIN VALIDATORS FIRST COUNT: disables the bench's tokens FIRST … one after the other, while it asks each of the
-// validators for the token every millisecond, whether or not it has answered the question before. Prints for each token "NUMBER FIRST-REFUSAL REPLIED LAST-ALLOW":
-// when the last of the validators refused it for the first time, when admin acknowledged the change, and when the last allow of any of them came; in microseconds
-// since the epoch, the clock of the database's commits.
+// revoke PEERS KEY TOKEN-KEYS ADMIN VALIDATORS DATABASE FIRST COUNT: disables the bench's tokens FIRST … one after the other, while it asks each of the
+// validators for the token every millisecond, whether or not it has answered the question before. Prints for each token "NUMBER FIRST-REFUSAL REPLIED LAST-ALLOW UNSEEN":
+// when the last of the validators refused it for the first time, when admin acknowledged the change, when the last allow of any of them came, and when it was last seen that
+// the change could not be seen in the database, where that is looked at every millisecond, too; in microseconds since the epoch, the clock of the database's commits.
 //
 // An allow that was asked for after a refusal of the same validator is a wrong answer: exit status 1.
 #include "admin.pb-c.h"
@@ -11,6 +11,7 @@
 #include "tests/bench/pace.h"
 #include "tests/bench/session.h"
 #include "tests/bench/value.h"
+#include "tests/bench/witness.h"
 #include "validator.pb-c.h"
 
 #include <inttypes.h>
@@ -42,6 +43,7 @@ struct revoke {
     struct session session;
     struct token_keys keys;
     struct rpc_client *admin;
+    struct witness *witness;
     struct prober probers[VALIDATORS_MAX];
     size_t n;
     int64_t number, last;
@@ -82,8 +84,8 @@ token_end (struct revoke *revoke)
     }
     if (revoke->replied_us == 0)
         return;
-    printf ("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", revoke->number, last,
-            revoke->replied_us, allow);
+    printf ("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", revoke->number, last,
+            revoke->replied_us, allow, witness_unseen_us (revoke->witness));
     revoke->number++;
     if (revoke->number < revoke->last)
         token_begin (revoke);
@@ -150,7 +152,7 @@ probed (void *context, const struct rpc_result *result)
     if (question->number != revoke->number || prober->done)
         return;
     answer_take (prober, question->asked_us, result);
-    if (!revoke->asked && all_allowed (revoke))
+    if (!revoke->asked && all_allowed (revoke) && witness_unseen_us (revoke->witness) != 0)
         disable (revoke);
     prober->done = revoke->wrong || prober->refused == REFUSED_AFTER;
     if (prober->done)
@@ -178,6 +180,7 @@ ask_all (struct loop *loop, int timer, void *argument)
     struct revoke *revoke = argument;
     (void) loop;
     (void) timer;
+    witness_look (revoke->witness);
     for (size_t i = 0; i < revoke->n; i++)
         if (!revoke->probers[i].done)
             prober_ask (&revoke->probers[i]);
@@ -189,6 +192,7 @@ token_begin (struct revoke *revoke)
 {
     revoke->asked = false;
     revoke->replied_us = 0;
+    witness_begin (revoke->witness, revoke->number);
     bench_value (&revoke->keys, (uint64_t) revoke->number, revoke->value);
     for (size_t i = 0; i < revoke->n; i++) {
         struct prober *prober = &revoke->probers[i];
@@ -225,7 +229,7 @@ main (int argc, char **argv)
 {
     struct revoke *revoke = xcalloc (1, sizeof *revoke);
     struct error error;
-    if (argc != 8)
+    if (argc != 9)
         return 64;
     session_open (&revoke->session, "revoke", argv[1], argv[2]);
     if (!token_keys_load (argv[3], &revoke->keys, &error)) {
@@ -233,14 +237,16 @@ main (int argc, char **argv)
         return EXIT_FAILURE;
     }
     clients_open (revoke, argv[4], argv[5]);
-    revoke->number = strtoll (argv[6], NULL, 10);
-    revoke->last = revoke->number + strtoll (argv[7], NULL, 10);
+    revoke->witness = witness_new (revoke->session.loop, argv[6]);
+    revoke->number = strtoll (argv[7], NULL, 10);
+    revoke->last = revoke->number + strtoll (argv[8], NULL, 10);
     token_begin (revoke);
     loop_timer (revoke->session.loop, PAUSE_MS, 0, ask_all, revoke);
     loop_timer (revoke->session.loop, 20, 0, look, revoke);
     loop_run (revoke->session.loop);
 
     bool wrong = revoke->wrong;
+    witness_destroy (&revoke->witness);
     rpc_client_destroy (&revoke->admin);
     for (size_t i = 0; i < revoke->n; i++)
         rpc_client_destroy (&revoke->probers[i].client);
