@@ -41,18 +41,26 @@ key_find (void *context, const char *kid)
     return key ? key : search->nobody;
 }
 
-// `aud`: one text, alone or in an array.
 static bool
-audience_right (const struct issuer *issuer, const json_t *claims)
+audience_own (const struct issuer *issuer, const json_t *claim)
 {
-    const json_t *claim = json_object_get (claims, "aud");
-    if (json_array_size (claim) == 1)
-        claim = json_array_get (claim, 0);
     const char *own = issuer->settings.issuer, *audience = json_string_value (claim);
     size_t length = strlen (own);
     return audience && strlen (audience) == json_string_length (claim) &&
            strncmp (audience, own, length) == 0 &&
            (!audience[length] || strcmp (audience + length, "/oauth/token") == 0);
+}
+
+// `aud`: one text, or an array in which each is ours: some clients name both, always. What is for somebody else as well could be used by them.
+static bool
+audience_right (const struct issuer *issuer, const json_t *claims)
+{
+    const json_t *claim = json_object_get (claims, "aud"), *one;
+    size_t i;
+    if (!json_is_array (claim))
+        return audience_own (issuer, claim);
+    json_array_foreach (claim, i, one) if (!audience_own (issuer, one)) return false;
+    return i > 0;
 }
 
 static bool

@@ -7,6 +7,8 @@ const struct rpc_method issuer_methods[] = {
     // The gateway brings users, who say by their login tokens who they are.
     {"Authorize", issuer_authorize, ROLE_GATEWAY | ROLE_OPERATOR, RPC_WRITE, 0, 0},
     {"Revoke", issuer_revoke, ROLE_GATEWAY | ROLE_OPERATOR, RPC_IDEMPOTENT | RPC_WRITE, 0, 0},
+    {"AuthenticateClient", issuer_authenticate_client, ROLE_GATEWAY | ROLE_OPERATOR, RPC_WRITE, 0,
+     0},
     // Not idempotent for a client: each try counts against the limits.
     {"Login", issuer_login, ROLE_GATEWAY | ROLE_OPERATOR, RPC_WRITE, 10000, 0},
     {"GetJwks", issuer_get_jwks, ROLE_ANY, RPC_IDEMPOTENT, 0, 0},

@@ -81,6 +81,7 @@ void issuer_store_token (struct request *request);
 void issuer_customer_token (struct request *request);
 void issuer_authorize (struct request *request);
 void issuer_revoke (struct request *request);
+void issuer_authenticate_client (struct request *request);
 void issuer_login (struct request *request);
 void issuer_get_jwks (struct request *request);
 void issuer_list_signing_keys (struct request *request);

@@ -17,6 +17,7 @@ issuer_get_jwks (struct request *request)
     Jeton__V1__GetJwksReply reply = JETON__V1__GET_JWKS_REPLY__INIT;
     reply.jwks = (char *) signing_jwks (issuer->signing);
     reply.max_age_s = issuer->settings.jwks_max_age_s;
+    reply.issuer = issuer->settings.issuer;
     request_reply (request, &reply.base);
 }
 

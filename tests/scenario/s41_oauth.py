@@ -288,13 +288,14 @@ def assertion(system):
     for issuer_of in (0, 1):
         again = ask(system, issuer_of=issuer_of, **fields(good))
         expect_equal((again.status, again.error), (401, "invalid_client"), "the same once more, at any issuer")
-    for text in (sign(two, "EdDSA", "two"), sign(aud=[ISSUER + "/oauth/token"]), sign(jti="x" * 256)):
+    for text in (sign(two, "EdDSA", "two"), sign(aud=[ISSUER + "/oauth/token"]), sign(aud=[ISSUER, ISSUER + "/oauth/token"]), sign(jti="x" * 256)):
         reply = ask(system, **fields(text))
         expect_equal(reply.status, 200, reply.error_description)
     now = int(time.time())
     erp = system.clients["erp"]
     for text, client in ((sign(other), None), (sign(two, "EdDSA", "one"), None), (sign(kid="three"), None), (sign(kid=None), None), (sign(exp=now - 1), None),
                          (sign(exp=now + 3600), None), (sign(iat=now + 600), None), (sign(aud="https://else.example"), None), (sign(aud=[ISSUER, "x"]), None),
+                         (sign(aud=[]), None), (sign(aud=[ISSUER, [ISSUER]]), None),
                          (sign(aud=ISSUER + "/"), None), (sign(iss=erp), None), (sign(sub=erp), None), (sign(iss=erp, sub=erp), erp), (sign(), erp), (sign(), UNKNOWN),
                          (sign(jti="x" * 257), None), (sign(jti=1), None), (sign(without=("jti",)), None), (sign(without=("exp",)), None), (sign(without=("iat",)), None),
                          (sign(without=("aud",)), None), (sign()[:-2], None), ("a.b.c", None), ("", None), (reply.access_token, None),
@@ -318,6 +319,27 @@ def assertion(system):
     a.refused("INVALID_ARGUMENT", "EditClient", id=system.clients["shop"], revision=1, fields=["jwks"], jwks=both, field="jwks")
     a.ok("EditClient", id=made.id, revision=2, fields=["jwks"])
     refused(system, 401, "invalid_client", **fields(sign()))
+
+
+@test("a client can prove itself for nothing but that; a public one cannot (AuthenticateClient; R36)")
+def authenticate(system):
+    def prove(name, **fields):
+        message = issuer.AuthenticateClientRequest(**{"client_id": system.clients[name], "client_secret": system.secrets[name], **fields})
+        reply = system.issuers[0].call("jeton.v1.Issuer/AuthenticateClient", message, timeout=25, timeout_ms=int(20000 * SLOW), pairs={"client-address": "192.0.2.77"})
+        expect(reply is not None and reply.code == envelope.CODE_OK, f"the answer: {reply}")
+        return issuer.AuthenticateClientReply.FromString(reply.body)
+
+    for name in ("erp", "desk"):
+        reply = prove(name)
+        expect_equal((reply.status, reply.error, reply.account), (200, "", system.account))
+    for name, fields, status, error in (("erp", {"client_secret": system.secrets["desk"]}, 401, "invalid_client"), ("erp", {"client_secret": ""}, 401, "invalid_client"),
+                                        ("erp", {"client_id": UNKNOWN}, 401, "invalid_client"), ("erp", {"client_id": ""}, 401, "invalid_client"),
+                                        ("erp", {"client_assertion": "a.b.c"}, 400, "invalid_request"), ("shop", {}, 400, "unauthorized_client")):
+        reply = prove(name, **fields)
+        expect_equal((reply.status, reply.error, reply.account), (status, error, ""), f"{name} {fields}: {reply.error_description}")
+        expect_equal(reply.www_authenticate, 'Basic realm="jeton"' if status == 401 else "")
+    wait_for(lambda: "wanted to prove itself in vain" in json.dumps(system.cli("audit", "list", "--event", "platform.clients.client.authentication_failed")), 10,
+             "a record of it in the trail")
 
 
 @test("a client's scopes name modules of its account (R2, R12)")
