@@ -1,6 +1,7 @@
 // One call: sent with what it needs, repeated until it has an outcome, and lists of more than one page.
 #include "common/json/json.h"
 #include "common/memory/memory.h"
+#include "common/rpc/contract.h"
 #include "envelope.pb-c.h"
 #include "services/cli/connect.h"
 #include "services/cli/print.h"
@@ -10,20 +11,6 @@
 #include <string.h>
 
 enum { PAUSE_MS = 100, HOME_MS = 500, HOME_LOOK_MS = 5, LIMIT_DEFAULT = 100, PAGE_SIZE_MAX = 500 };
-
-// Does the method only look? Then it may be repeated, and an unknown outcome changes nothing.
-static bool
-only_reads (const char *method)
-{
-    static const char *const beginnings[] = {"Get", "List", "Check", "Validate", "Tail", "Export"};
-
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
-        if (strncmp (method, beginnings[i], strlen (beginnings[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static int
 print_interrupted (struct cli *cli, bool write)
@@ -148,9 +135,11 @@ home_wait (struct cli *cli, struct rpc_client *client)
 static int
 call_ (struct cli *cli, const struct call *call, bool patient, json_t **reply_r)
 {
-    // Only admin keeps replies; elsewhere a key would promise what nobody holds.
+    const char *method;
+    const ProtobufCServiceDescriptor *descriptor = connect_descriptor (call, &method);
+    // What only looks may be repeated, and an unknown outcome changes nothing.
     struct waiting waiting = {.cli = cli,
-                              .write = !only_reads (call->method),
+                              .write = !contract_reads (method),
                               .patient = patient,
                               .until = zclock_mono () + cli->timeout_ms,
                               .status = -1};
@@ -175,7 +164,8 @@ call_ (struct cli *cli, const struct call *call, bool patient, json_t **reply_r)
         options.key = call->home;
         options.key_size = strlen (call->home);
     }
-    waiting.keyed = waiting.write && call->service == SERVICE_ADMIN;
+    // Only admin keeps replies; elsewhere a key would promise what nobody holds.
+    waiting.keyed = waiting.write && descriptor == connect_service_descriptor (SERVICE_ADMIN);
     cli->key_sent[0] = '\0';
     if (waiting.keyed) {
         key_choose (cli);
@@ -187,8 +177,8 @@ call_ (struct cli *cli, const struct call *call, bool patient, json_t **reply_r)
         home_wait (cli, client);
     }
     while (waiting.status < 0) {
-        uint64_t id = rpc_client_call (client, connect_service_descriptor (call->service),
-                                       call->method, call->request, &options, on_reply, &waiting);
+        uint64_t id = rpc_client_call (client, descriptor, method, call->request, &options,
+                                       on_reply, &waiting);
         if (call_wait (&waiting, client, id) && waiting.again) {
             waiting.again = false;
             waiting.repeated = true;

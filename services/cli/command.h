@@ -34,7 +34,7 @@ extern const struct command account_commands[], user_commands[], module_commands
 extern const struct command log_commands[], usage_commands[];
 extern const struct command group_commands[], market_commands[], location_commands[],
     scope_commands[], client_commands[], customer_commands[], grant_commands[],
-    introspect_commands[];
+    introspect_commands[], call_commands[], describe_commands[];
 
 // One run of `jeton`: what was asked for, and the connections that it needed.
 struct cli {

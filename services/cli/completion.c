@@ -1,6 +1,7 @@
 // jeton completion: scripts by which shells complete commands. A script knows all that the tables of commands know, and calls nothing.
 #include "services/cli/completion.h"
 #include "services/cli/command.h"
+#include "services/cli/describe.h"
 #include "services/cli/print.h"
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,26 @@ completion_words (const char *value)
         printf ("%s%s", between, word);
         between = " ";
     }
+}
+
+struct names {
+    const char *between;
+    bool later;
+};
+
+static void
+put_name (void *context, const char *name)
+{
+    struct names *names = context;
+
+    printf ("%s%s", names->later ? names->between : "", name);
+    names->later = true;
+}
+
+void
+completion_names (bool methods, const char *between)
+{
+    describe_each_name (methods, put_name, &(struct names){.between = between});
 }
 
 void

@@ -131,6 +131,11 @@ put_takes (const char *value)
     case OPTION_TAKES_DIRECTORY:
         fputs (":directory", stdout);
         break;
+    case OPTION_TAKES_METHOD:
+    case OPTION_TAKES_SYMBOL:
+        fputs (":choice=", stdout);
+        completion_names (option_takes (value) == OPTION_TAKES_METHOD, "|");
+        break;
     case OPTION_TAKES_CHOICE: {
         char word[OPTION_WORD_MAX + 1];
         const char *before = option_is_list (value) ? ":list=" : ":choice=";

@@ -86,6 +86,12 @@ put_takes (const char *value)
     case OPTION_TAKES_DIRECTORY:
         fputs ("directory:_files -/", stdout);
         break;
+    case OPTION_TAKES_METHOD:
+    case OPTION_TAKES_SYMBOL:
+        fputs ("word:(", stdout);
+        completion_names (option_takes (value) == OPTION_TAKES_METHOD, " ");
+        putchar (')');
+        break;
     case OPTION_TAKES_CHOICE:
         fputs (option_is_list (value) ? "words:_values -s , word " : "word:(", stdout);
         completion_words (value);

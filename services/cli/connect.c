@@ -2,7 +2,9 @@
 #include "admin.pb-c.h"
 #include "audit.pb-c.h"
 #include "common/memory/memory.h"
+#include "common/rpc/contract.h"
 #include "common/rpc/peers.h"
+#include "health.pb-c.h"
 #include "issuer.pb-c.h"
 #include "services/cli/print.h"
 #include "services/cli/settings.h"
@@ -41,6 +43,7 @@ static const struct {
     [SERVICE_ISSUER] = {"issuer", &jeton__v1__issuer__descriptor},
     [SERVICE_VALIDATOR] = {"validator", &jeton__v1__validator__descriptor},
     [SERVICE_AUDITOR] = {"auditor", &jeton__v1__audit_logger__descriptor},
+    [SERVICE_GATEWAY] = {"gateway", &jeton__v1__health__descriptor},
 };
 
 const char *
@@ -53,6 +56,17 @@ const ProtobufCServiceDescriptor *
 connect_service_descriptor (enum service service)
 {
     return services[service].descriptor;
+}
+
+const ProtobufCServiceDescriptor *
+connect_descriptor (const struct call *call, const char **method_r)
+{
+    const char *slash = strchr (call->method, '/');
+    cleanup_free char *name =
+        slash != NULL ? xasprintf ("%.*s", (int) (slash - call->method), call->method) : NULL;
+
+    *method_r = slash != NULL ? slash + 1 : call->method;
+    return name != NULL ? contract_service (name)->descriptor : services[call->service].descriptor;
 }
 
 enum service
@@ -78,6 +92,8 @@ connect_endpoints (const struct connect_settings *settings, enum service service
         return settings->validator;
     case SERVICE_AUDITOR:
         return settings->auditor;
+    case SERVICE_GATEWAY:
+        return settings->gateway;
     case SERVICE_COUNT:
         break;
     }

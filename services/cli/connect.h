@@ -9,12 +9,19 @@
 #include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 
-enum service { SERVICE_ADMIN, SERVICE_ISSUER, SERVICE_VALIDATOR, SERVICE_AUDITOR, SERVICE_COUNT };
+enum service {
+    SERVICE_ADMIN,
+    SERVICE_ISSUER,
+    SERVICE_VALIDATOR,
+    SERVICE_AUDITOR,
+    SERVICE_GATEWAY,
+    SERVICE_COUNT
+};
 
 // Settings of the connection; see connect_settings.
 struct connect_settings {
-    char *admin, *issuer, *validator, *auditor; // endpoints
-    char *peers;                                // the peers file, for the services' public keys
+    char *admin, *issuer, *validator, *auditor, *gateway; // endpoints
+    char *peers;          // the peers file, for the services' public keys
     char *key;            // our certificate, with its secret part in <key>_secret
     char *checkpoint_key; // the public key of the trail's checkpoints
 };
@@ -27,6 +34,7 @@ const struct connect_settings *connect_settings (struct cli *cli);
 // connect_service_name (service), connect_service_find (name): "admin", …; SERVICE_COUNT when there is none of that name.
 const char *connect_service_name (enum service service);
 enum service connect_service_find (const char *name);
+// connect_service_descriptor (service): Its own; the gateway has none but what every process serves: Health.
 const ProtobufCServiceDescriptor *connect_service_descriptor (enum service service);
 // connect_endpoints (settings, service): As configured; "" when there is none.
 const char *connect_endpoints (const struct connect_settings *settings, enum service service);
@@ -34,11 +42,16 @@ const char *connect_endpoints (const struct connect_settings *settings, enum ser
 // One call.
 struct call {
     enum service service;
-    const char *method; // of the service's own descriptor
+    const char *
+        method; // of the service's own descriptor; "Health/Check": of another that the process serves (common/rpc/contract.h)
     const ProtobufCMessage *request;
     const char *endpoints; // NULL: as configured
     const char *home;      // what to choose a validator, or an issuer, by, or NULL
 };
+
+// connect_descriptor (call, &method_r): The service that the call's method is of, and the method's name in it.
+const ProtobufCServiceDescriptor *connect_descriptor (const struct call *call,
+                                                      const char **method_r);
 
 // connect_call (cli, call, &reply_r): Call and wait. 0: reply_r is the reply's JSON form, the caller releases it. Otherwise: the exit
 // status; the reason has been printed.

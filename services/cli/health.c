@@ -286,7 +286,7 @@ static const struct option_row stats_options[] = {
     {.name = NULL}};
 
 const struct command health_commands[] = {
-    {"health", NULL, "[admin|issuer|validator|auditor]", 0, 1, health_options, health,
+    {"health", NULL, "[admin|issuer|validator|auditor|gateway]", 0, 1, health_options, health,
      "How the processes are",
      "Of all, or of those of one service. Exit status: 0 when all are serving (or stand by), 69 "
      "otherwise.",
@@ -296,7 +296,7 @@ const struct command health_commands[] = {
     {.noun = NULL},
 };
 const struct command stats_commands[] = {
-    {"stats", NULL, "[admin|issuer|validator|auditor]", 0, 1, stats_options, stats,
+    {"stats", NULL, "[admin|issuer|validator|auditor|gateway]", 0, 1, stats_options, stats,
      "Counters of the processes since they began, and gauges", NULL,
      "jeton stats validator\n"
      "jeton stats --json\n"},

@@ -30,6 +30,8 @@ static const struct noun nouns[] = {
     {"usage", "how often tokens were used", usage_commands},
     {"health", "how the processes are", health_commands},
     {"stats", "their counters", stats_commands},
+    {"call", "any method, with JSON", call_commands},
+    {"describe", "what there is to call", describe_commands},
     {"keys", "signing keys, and the key files of a system", keys_commands},
     {"db", "the database", database_commands},
     {"init", "all that a system needs, before its processes start", init_commands},

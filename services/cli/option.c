@@ -100,11 +100,13 @@ option_number (const struct cli *cli, const char *name, int64_t minimum, int64_t
 enum option_takes
 option_takes (const char *value)
 {
-    return value == NULL                    ? OPTION_TAKES_NOTHING
-           : strchr (value, '|') != NULL    ? OPTION_TAKES_CHOICE
-           : strstr (value, "FILE") != NULL ? OPTION_TAKES_FILE
-           : strstr (value, "DIR") != NULL  ? OPTION_TAKES_DIRECTORY
-                                            : OPTION_TAKES_TEXT;
+    return value == NULL                      ? OPTION_TAKES_NOTHING
+           : strchr (value, '|') != NULL      ? OPTION_TAKES_CHOICE
+           : strstr (value, "FILE") != NULL   ? OPTION_TAKES_FILE
+           : strstr (value, "DIR") != NULL    ? OPTION_TAKES_DIRECTORY
+           : strstr (value, "METHOD") != NULL ? OPTION_TAKES_METHOD
+           : strstr (value, "SYMBOL") != NULL ? OPTION_TAKES_SYMBOL
+                                              : OPTION_TAKES_TEXT;
 }
 
 bool

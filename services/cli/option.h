@@ -27,6 +27,7 @@ extern const struct option_row option_globals[];
 // What an option takes, or a command as its argument, is read from how help shows it:
 //   FILE, DIR     the name of a file or directory
 //   a|b|c         one of these words; with ",…" at its end, several with commas
+//   METHOD, SYMBOL  a method of proto/; or that, a service, a message (describe.h)
 //   else          text
 // Brackets around it change nothing.
 enum option_takes {
@@ -35,6 +36,8 @@ enum option_takes {
     OPTION_TAKES_CHOICE,
     OPTION_TAKES_FILE,
     OPTION_TAKES_DIRECTORY,
+    OPTION_TAKES_METHOD,
+    OPTION_TAKES_SYMBOL,
 };
 enum option_takes option_takes (const char *value);
 // option_choice (&rest, word_r): The words of a choice, one after the other; rest starts as the value. False: no more.

@@ -183,6 +183,21 @@ print_usage (const struct cli *cli, const char *format, ...)
 }
 
 int
+print_member (const struct cli *cli, int status, const char *code, const char *text)
+{
+    json_t *details = json_array ();
+    const char *colon = strstr (text, ": ");
+
+    if (cli->json && colon != NULL) {
+        json_array_append_new (details, json_pack ("{s:s#,s:s}", "field", text,
+                                                   (int) (colon - text), "description", colon + 2));
+    }
+    print_failure (cli, code, text, details);
+    json_decref (details);
+    return status;
+}
+
+int
 print_status (int code)
 {
     switch ((Jeton__V1__Code) code) {

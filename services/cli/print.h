@@ -32,6 +32,9 @@ int print_usage (const struct cli *cli, const char *format, ...)
 // print_result (cli, write, result): How a call failed. `write`: it would have changed something, so that an unknown
 // outcome needs a warning. Returns the exit status for its code.
 int print_result (const struct cli *cli, bool write, const struct rpc_result *result);
+// print_member (cli, status, code, text): print_fail for what is wrong with a member of a JSON text, told as json_to_message tells it: "path: why". With --json, the path
+// is in the details.
+int print_member (const struct cli *cli, int status, const char *code, const char *text);
 // print_status (code): The exit status for a Jeton__V1__Code.
 int print_status (int code);
 

@@ -8,7 +8,7 @@ const char reference_settings_text[] =
     "paths in it are relative to its directory.";
 
 const struct reference reference_settings[] = {
-    {"admin, issuer, validator, auditor", "endpoints: tcp://host:port[,tcp://…]"},
+    {"admin, issuer, validator, auditor, gateway", "endpoints: tcp://host:port[,tcp://…]"},
     {"peers", "the peers file, for the public keys of the processes"},
     {"key", "your CURVE key; its secret part is in the file of the same name with _secret behind "
             "it"},
@@ -18,8 +18,8 @@ const struct reference reference_settings[] = {
 
 const struct reference reference_environment[] = {
     {"JETON_CONFIG", "the file of settings"},
-    {"JETON_ADMIN, JETON_ISSUER, JETON_VALIDATOR, JETON_AUDITOR, JETON_PEERS, JETON_KEY, "
-     "JETON_CHECKPOINT_KEY",
+    {"JETON_ADMIN, JETON_ISSUER, JETON_VALIDATOR, JETON_AUDITOR, JETON_GATEWAY, JETON_PEERS, "
+     "JETON_KEY, JETON_CHECKPOINT_KEY",
      "settings; they go before the file"},
     {"JETON_TOKEN", "the token that validate asks about; otherwise the first line of standard "
                     "input. Secrets are never read from arguments"},

@@ -21,6 +21,7 @@ static const struct config_row rows[] = {
     TEXT (issuer, CONFIG_TEXT, "endpoints of the issuer"),
     TEXT (validator, CONFIG_TEXT, "endpoints of the validators"),
     TEXT (auditor, CONFIG_TEXT, "endpoints of the auditor"),
+    TEXT (gateway, CONFIG_TEXT, "endpoints of the gateways' RPC: health and counters"),
     TEXT (peers, CONFIG_PATH, "the peers file: names and public keys"),
     TEXT (key, CONFIG_PATH, "the CURVE key; its secret part is in <key>_secret"),
     TEXT (checkpoint_key, CONFIG_PATH, "the public key of the audit trail's checkpoints"),

@@ -5,7 +5,7 @@
 #include "services/cli/print.h"
 #include <stdlib.h>
 
-enum { STREAM_TIMEOUT_MS = 600000 };
+enum { CREDIT = 64 };
 
 struct streaming {
     struct cli *cli;
@@ -56,6 +56,8 @@ connect_stream (struct cli *cli, const struct call *call, connect_item *item, vo
         connect_client (cli, call->service, call->endpoints, false, status_r);
     const char *metadata[3] = {NULL};
     cleanup_free char *authorization = NULL;
+    const char *method;
+    const ProtobufCServiceDescriptor *descriptor = connect_descriptor (call, &method);
     uint64_t id;
 
     if (client == NULL) {
@@ -66,10 +68,10 @@ connect_stream (struct cli *cli, const struct call *call, connect_item *item, vo
         return STREAM_FAILED;
     }
     connect_user_metadata (metadata, authorization);
-    id = rpc_client_call (
-        client, connect_service_descriptor (call->service), call->method, call->request,
-        &(struct rpc_call_options){.timeout_ms = STREAM_TIMEOUT_MS, .metadata = metadata}, on_item,
-        &streaming);
+    // With credit it is known to be a stream: it lasts as long as it likes, but waits for its connection no longer than a call does.
+    id = rpc_client_call (client, descriptor, method, call->request,
+                          &(struct rpc_call_options){.credit = CREDIT, .metadata = metadata},
+                          on_item, &streaming);
     while (!streaming.ended) {
         if (!connect_run (cli, 0) && !streaming.ended) {
             streaming.end = STREAM_STOPPED;

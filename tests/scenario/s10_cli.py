@@ -21,7 +21,7 @@ NOUNS = {
     "token": ("create", "list", "show", "edit", "logo", "rotate", "reveal", "reseal", "disable", "enable", "delete"),
     **{noun: ("create", "list", "show", "edit", "deactivate", "activate", "delete") for noun in ("market", "location", "group", "client")},
     "scope": ("resolve",), "prefix": ("list", "remove"),
-    "login": (), "validate": (), "introspect": (), "health": (), "stats": (),
+    "login": (), "validate": (), "introspect": (), "health": (), "stats": (), "call": (), "describe": (),
     "audit": ("list", "show", "tail", "verify", "export"),
     "keys": ("init", "add", "replace", "remove", "reseal", "list", "rotate"),
     "db": ("migrate",), "init": (), "reload": (), "help": (), "completion": (),
@@ -81,7 +81,7 @@ def mistakes(system):
             (("--timeout", "soon", "token", "list"), ("--timeout",)),
             (("token", "list", "--timeout", "-1"), ("--timeout",)),
             (("validate",), ("--module is missing",)),
-            (("health", "gateway"), ("admin, issuer, validator, auditor",)),
+            (("health", "proxy"), ("admin, issuer, validator, auditor, gateway",)),
             (("audit", "list", "--from", "yesterday"), ("--from", "yesterday"))):
         error = fails(system, 64, *arguments, says=words)
         expect_equal(error["code"], "USAGE", str(arguments))

@@ -2,6 +2,7 @@
 """Completion in bash and zsh, and the manual page: made from the tables of the commands, and checked against what --help says of each (R34)."""
 # plain
 import functools
+import json
 import os
 import pty
 import re
@@ -47,7 +48,18 @@ def globals_():
     return options(jeton("--help"), "Options of every command")
 
 
+@functools.lru_cache
+def names(value):
+    """What describe tells of: methods; for a SYMBOL services as well."""
+    services = json.loads(jeton("--json", "describe"))
+    short = [service["service"].split(".")[-1] for service in services]
+    methods = [f"{name}/{method['name']}" for name, service in zip(short, services) for method in service["methods"]]
+    return methods + ([] if value == "METHOD" else short)
+
+
 def choice(value):
+    if value in ("METHOD", "[SYMBOL]"):
+        return names(value)
     return value.strip("[]").removesuffix(",…").split("|") if "|" in value else []
 
 
@@ -98,8 +110,8 @@ def check_all(complete, parent):
     wanted = list(queries(directory))
     got = complete([typed for typed, _ in wanted])
     for typed, want in wanted:
-        names = {os.path.basename(word.rstrip("/").removesuffix("=")) for word in got[typed]}
-        expect_equal(sorted(names), sorted(expected(directory, want, typed)), f"jeton {typed}<TAB>")
+        found = {word.removesuffix("=").rstrip("/").removeprefix(directory + "/") for word in got[typed]}
+        expect_equal(sorted(found), sorted(expected(directory, want, typed)), f"jeton {typed}<TAB>")
 
 
 class Terminal:
