@@ -19,6 +19,7 @@ BUILD   := build$(if $(SANITIZE),/sanitize)
 PACKAGES := libzmq libczmq libprotobuf-c openssl libpq libsodium jansson zlib
 # Only looked up when something is compiled, so that `make run` works before the packages are there.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+HTTP_LIBS  = $(eval HTTP_LIBS := $(shell pkg-config --libs libmicrohttpd gnutls))$(HTTP_LIBS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
 
 OPTIMISE := $(if $(DEBUG),-O0,$(if $(SANITIZE),-O1,-O2))
@@ -41,7 +42,7 @@ COMMON_C := $(wildcard common/*/*.c)
 COMMON_O := $(COMMON_C:%.c=$(BUILD)/%.o)
 LIBRARY  := $(BUILD)/libjeton.a
 
-SERVICES := issuer validator admin auditor
+SERVICES := issuer validator admin auditor gateway
 PROGRAMS := $(SERVICES:%=$(BUILD)/bin/jeton-%) $(BUILD)/bin/jeton
 UNIT_C   := $(wildcard tests/unit/test_*.c)
 # The admin process without its ends: tests stand in for the store, and begin the requests.
@@ -103,7 +104,7 @@ define PROGRAM
 $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard services/$(2)/*.c)) $(LIBRARY)
 	@mkdir -p $$(@D)
 	@echo "  LINK  $$@"
-	@$(CC) $$(LDFLAGS_) $$^ $$(PKG_LIBS) -o $$@
+	@$(CC) $$(LDFLAGS_) $$^ $(if $(filter gateway,$(2)),$$(HTTP_LIBS)) $$(PKG_LIBS) -o $$@
 endef
 $(foreach s,$(SERVICES),$(eval $(call PROGRAM,jeton-$(s),$(s))))
 $(eval $(call PROGRAM,jeton,cli))

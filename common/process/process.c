@@ -29,7 +29,7 @@ refuse (struct process *process, int status, const struct error *error)
 }
 
 static void
-collect_tables (struct process *process, const char *default_bind,
+collect_tables (struct process *process, const char *default_bind, bool database,
                 const struct config_row *const *tables)
 {
     for (const struct config_row *row = process_settings_table; row->key; row++)
@@ -39,6 +39,8 @@ collect_tables (struct process *process, const char *default_bind,
     process->bind_row[1] = (struct config_row){0};
     size_t n = 0, room = sizeof process->tables / sizeof *process->tables;
     process->tables[n++] = process->bind_row;
+    if (database)
+        process->tables[n++] = process_database_table;
     for (; *tables; tables++) {
         assert (n < room - 1);
         process->tables[n++] = *tables;
@@ -182,7 +184,7 @@ process_start (struct process *process, const char *name, const char *default_bi
     process->argc = argc;
     process->argv = argv;
     process->signal_fd = -1;
-    collect_tables (process, default_bind, tables);
+    collect_tables (process, default_bind, statements != NULL, tables);
     char program[64];
     snprintf (program, sizeof program, "jeton-%s", name);
 
@@ -300,7 +302,8 @@ on_drain_look (struct loop *loop, int timer, void *context)
     (void) timer;
     struct process *process = context;
     bool late = zclock_mono () >= process->drain_until;
-    if (process->drained && (!process->db || db_idle (process->db))) {
+    if (process->drained && (!process->db || db_idle (process->db)) &&
+        (!process->idle || process->idle (process))) {
         process->exit_status = EXIT_SUCCESS;
         return -1;
     }
@@ -328,6 +331,8 @@ drain (struct process *process, const char *signal_name)
     process->drain_until = zclock_mono () + process->settings->drain_timeout_ms;
     loop_timer (process->loop, DRAIN_LOOK_MS, 0, on_drain_look, process);
     rpc_server_drain (process->server, on_drained, process);
+    if (process->drain_begins)
+        process->drain_begins (process);
 }
 
 static int

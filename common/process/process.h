@@ -14,14 +14,14 @@
 #include <czmq.h>
 #include <stdbool.h>
 
-// The settings that every process has; each process's struct of settings begins with it.
+// The settings that every process has; each process's struct of settings begins with it. Those of the database are only there where there is one.
 struct process_settings {
     char *bind, *log_level, *peers, *key, *user, *database_url, *database_password;
     int64_t drain_timeout_ms, in_flight_limit, peer_limit, high_water_mark, backlog_limit,
         message_limit, connection_limit, arena_limit, database_connections, database_queue,
         database_group, database_timeout_ms;
 };
-extern const struct config_row process_settings_table[];
+extern const struct config_row process_settings_table[], process_database_table[];
 
 // Zeroed before process_start, but for the hooks and `owner`.
 struct process {
@@ -37,6 +37,9 @@ struct process {
     void (*reloaded) (struct process *process);
     // Called when the last request was answered after a drain began, may be NULL. What it asks of the database is waited for.
     void (*drained_now) (struct process *process);
+    // Called when a drain begins, may be NULL; and then, until it says true, whether what is not requests of the server has come to its end, too: may be NULL.
+    void (*drain_begins) (struct process *process);
+    bool (*idle) (struct process *process);
     void *owner;
     bool planned_once; // of the database's options
     // Set by process_start. This life of the process: random. What its sessions are called in the database, "jeton-admin 1f2e3d4c/…": the part up to
@@ -63,7 +66,7 @@ struct process {
 // Read the settings, open the log, bind the socket, drop privileges (setting `user`), begin to connect to the database, which must have
 // the schema JETON_SCHEMA_VERSION. `statements` NULL: a process without database. Returns -1 to go on, or the status to exit with
 // (0 after --help and its like, 64 for wrong settings, 69 when the socket cannot be bound, 71 when the system refuses something; the
-// reason has been printed, everything is freed). The server is in RPC_STARTING. `tables`, at most 6, begins with process_settings_table.
+// reason has been printed, everything is freed). The server is in RPC_STARTING. `tables`, at most 5, begins with process_settings_table.
 // Signals are blocked in this thread and in those that it starts from then on.
 int process_start (struct process *process, const char *name, const char *default_bind,
                    const struct config_row *const *tables, const struct db_statement *statements,

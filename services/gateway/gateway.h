@@ -13,9 +13,9 @@ struct gateway_settings {
     struct process_settings process;
     struct http_settings http;
     char *services[UPSTREAMS]; // endpoints, settings `issuer`, `validator`, `admin`, `auditor`
-    char *public_url;          // setting public_url: the issuer of RFC 8414, "https://jeton.localhost"
-    char *routes;              // setting auth_routes: the file of forward-auth (auth_routes.h)
-    int64_t call_timeout_ms;   // setting call_timeout_ms
+    char *public_url; // setting public_url: the issuer of RFC 8414, "https://jeton.localhost"
+    char *routes;     // setting auth_routes: the file of forward-auth (auth_routes.h)
+    int64_t call_timeout_ms; // setting call_timeout_ms
 };
 
 struct gateway {
@@ -23,7 +23,8 @@ struct gateway {
     struct gateway_settings settings;
     struct http *http;
     struct rpc_client *clients[UPSTREAMS];
-    struct validator_client *validator; // forward-auth's, gathered
+    struct validator_client *validator; // forward-auth's, gathered; NULL without the setting
+    bool drained;
 };
 
 // How a call is made. All may be 0.
@@ -31,15 +32,16 @@ struct gateway_call {
     enum upstream upstream;
     const char *method; // of the service's descriptor: "GetToken"
     const ProtobufCMessage *message;
-    const char *home;   // what the issuer is chosen by, or NULL
-    const char *bearer; // the user's login token, or NULL: metadata `authorization`
+    const char *home;            // what the issuer is chosen by, or NULL
+    const char *bearer;          // the user's login token, or NULL: metadata `authorization`
     const char *idempotency_key; // or NULL
-    bool write; // may not be sent twice; else it is idempotent
-    uint32_t credit; // a stream's
+    bool write;                  // may not be sent twice; else it is idempotent
+    uint32_t credit;             // a stream's
 };
 
 // gateway_call (exchange, call, callback): Call a service for this exchange, with its client-address, user-agent and traceparent. The callback's context is the exchange. It is never called when
-// the client has gone meanwhile: the call is cancelled then. One at a time an exchange; the handler's exchange_gone is taken.
+// the client has gone meanwhile, or the exchange has been ended: the call is cancelled then. One at a time an exchange, whose owner is the gateway. Without a service of
+// this kind the exchange is ended with 503, before this returns.
 void gateway_call (struct exchange *exchange, const struct gateway_call *call,
                    rpc_callback *callback);
 
@@ -47,6 +49,13 @@ void gateway_call (struct exchange *exchange, const struct gateway_call *call,
 //   INVALID_ARGUMENT 400 with the fields at fault, UNAUTHENTICATED 401 with WWW-Authenticate, PERMISSION_DENIED 403, NOT_FOUND 404, ALREADY_EXISTS 409, FAILED_PRECONDITION 409, ABORTED 412,
 //   RESOURCE_EXHAUSTED 429, UNIMPLEMENTED 501, UNAVAILABLE 503, DEADLINE_EXCEEDED 504, UNKNOWN 502 ("it may have happened": repeat it with the same Idempotency-Key), others 500
 void gateway_fail (struct exchange *exchange, const struct rpc_result *result);
+
+// gateway_connect (gateway, error_r): Clients of the services that the settings name, with their keys from the peers file. gateway_disconnect (gateway): Idempotent.
+bool gateway_connect (struct gateway *gateway, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+void gateway_disconnect (struct gateway *gateway);
+// upstream_name (upstream): "issuer", …: as in the peers file, and its setting's name.
+const char *upstream_name (enum upstream upstream);
 
 // Routes; each ended by a row whose path is NULL.
 extern const struct http_route oauth_routes[], sign_in_routes[], rest_routes[], auth_routes[],

@@ -32,9 +32,9 @@ enum http_method {
 
 // Where a request came in. A route says on which it is served.
 enum http_listener {
-    HTTP_TLS = 1 << 0,   // the public one: HTTPS
-    HTTP_PLAIN = 1 << 1, // HTTP on a public port: each request is answered with 403, unread (R27)
-    HTTP_PROXY = 1 << 2, // plain, for the proxies of the same host or network: forward-auth
+    HTTP_TLS = 1 << 0,    // the public one: HTTPS
+    HTTP_PLAIN = 1 << 1,  // HTTP on a public port: each request is answered with 403, unread (R27)
+    HTTP_PROXY = 1 << 2,  // plain, for the proxies of the same host or network: forward-auth
     HTTP_STATUS = 1 << 3, // plain, for the monitoring: /metrics, /healthz, /readyz
 };
 
@@ -49,6 +49,7 @@ struct http_route {
     http_handler *handler;
     size_t body_limit;   // bytes; 0: none is taken. Larger: 413
     const void *context; // the row's own: exchange_route
+    bool lists;          // parameters of the query may come several times; else: 400
 };
 
 // http_routes (http, routes, owner): Serve these too; ended by a row whose path is NULL; not copied. `owner`: what exchange_owner gives.
@@ -68,13 +69,14 @@ const char *exchange_segment (const struct exchange *exchange, const char *name)
 const char *exchange_query (struct exchange *exchange, const char *name);
 typedef bool exchange_each (void *context, const char *name, const char *value);
 bool exchange_query_each (struct exchange *exchange, exchange_each *each, void *context);
-// exchange_header (exchange, name): Of a header that came once; NULL when it did not come. Names without case.
+// exchange_header (exchange, name): Its value, NULL when it did not come. Names in lower case, of the table in http_headers.c only (anything else aborts): what is in it
+// as a single one is refused with 400 when it comes twice, what is a list comes joined by ", ".
 const char *exchange_header (const struct exchange *exchange, const char *name);
 // exchange_bearer (exchange, &token_r): Of the Authorization header (RFC 6750 section 2.1). True: token_r is what follows "Bearer "; false: there is none, or another scheme.
 bool exchange_bearer (const struct exchange *exchange, const char **token_r);
 // exchange_body (exchange, &size_r): The body; followed by a NUL that is not counted. exchange_content_type (exchange): Without parameters, in lower case; "" for none.
 const char *exchange_body (const struct exchange *exchange, size_t *size_r);
-const char *exchange_content_type (const struct exchange *exchange);
+const char *exchange_content_type (struct exchange *exchange);
 // exchange_form (exchange, each, context): The parameters of an application/x-www-form-urlencoded body, decoded, in order. False: error_r says what is wrong with it, or `each` said false.
 bool exchange_form (struct exchange *exchange, exchange_each *each, void *context,
                     struct error *error_r) __attribute__ ((warn_unused_result));
@@ -83,7 +85,7 @@ bool exchange_form (struct exchange *exchange, exchange_each *each, void *contex
 const json_t *exchange_json (struct exchange *exchange) __attribute__ ((warn_unused_result));
 
 // exchange_address (exchange): The client's address: the peer's, or, where that is a trusted proxy, what it says in X-Forwarded-For (the rightmost that is no trusted proxy).
-const char *exchange_address (const struct exchange *exchange);
+const char *exchange_address (struct exchange *exchange);
 enum http_listener exchange_listener (const struct exchange *exchange);
 // exchange_correlation (exchange): 32 hexadecimal digits: of `traceparent`, or random. Each response has it as X-Request-Id, and each call to a service as its traceparent.
 const char *exchange_correlation (const struct exchange *exchange);
@@ -94,6 +96,9 @@ const void *exchange_route (const struct exchange *exchange);
 void *exchange_context (const struct exchange *exchange);
 void exchange_context_set (struct exchange *exchange, void *context);
 
+// exchange_over (exchange, over, context): Call when the exchange has been ended, or has gone, whatever comes first: what works for it can stop. One at most, kept
+// apart from exchange_gone: gateway_call has it.
+void exchange_over (struct exchange *exchange, void (*over) (void *context), void *context);
 // exchange_gone (exchange, gone, context): Call when the client goes away, or the gateway ends, before the exchange has been ended: nobody may touch it afterwards. One at most: NULL takes it back.
 void exchange_gone (struct exchange *exchange, void (*gone) (void *context), void *context);
 
@@ -133,11 +138,12 @@ void exchange_finish (struct exchange *exchange);
 
 // The settings of HTTP; part of the gateway's.
 struct http_settings {
-    char *bind_tls, *bind_plain, *bind_proxy, *bind_status; // "0.0.0.0:8443", "[::]:8443"; empty: not served
-    char *certificate, *certificate_key;                    // PEM files; read again on SIGHUP
-    char *trusted_proxies;                                  // networks in CIDR notation, separated by commas or spaces
+    char *bind_tls, *bind_plain, *bind_proxy,
+        *bind_status;                    // "0.0.0.0:8443", "[::]:8443"; empty: not served
+    char *certificate, *certificate_key; // PEM files; read again on SIGHUP
+    char *trusted_proxies;               // networks in CIDR notation, separated by commas or spaces
     int64_t http_connections, http_connections_per_address, header_limit, header_timeout_ms,
-        body_timeout_ms, idle_timeout_ms, stream_limit, http_backlog;
+        body_memory, body_timeout_ms, idle_timeout_ms, stream_limit, http_backlog;
 };
 // HTTP_SETTINGS: rows of a table of settings, of a struct http_settings at an offset (http_settings.h).
 
@@ -153,8 +159,9 @@ void http_destroy (struct http **http);
 
 // Counters, for Stats/Get and /metrics.
 struct http_stats {
-    uint64_t connections, connections_refused, requests, malformed, timeouts, responses[6]; // [2]: 2xx, …
-    uint64_t open; // connections now
+    uint64_t connections, connections_refused, requests, malformed, timeouts,
+        responses[6]; // [2]: 2xx, …
+    uint64_t open;    // connections now
 };
 const struct http_stats *http_stats (const struct http *http);
 // http_endpoint (http, listener): Where it is bound, "127.0.0.1:8443", with the port that was chosen for 0. "" for one that is not served.

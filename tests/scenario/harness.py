@@ -14,7 +14,9 @@ Environment: JETON_BUILD (build), JETON_WRAP (a command in front of each service
 timeouts, for builds that are slow; PATIENCE has it too), JETON_KEEP (leave the directory).
 """
 
+import functools
 import glob
+import http.client
 import json
 import os
 import pwd
@@ -24,6 +26,7 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -37,6 +40,8 @@ SLOW = float(os.environ.get("JETON_SLOW", "1"))
 # How many times as long as on an idle machine a wait may take: it ends when what it waits for is there, so this costs only what has failed.
 PATIENCE = 4 * SLOW
 SERVICES = ("issuer", "validator", "admin", "auditor")
+# Those that a system has only when `processes` says so.
+OTHERS = ("gateway",)
 
 # What must never be in the standard error of a process.
 DEFECTS = re.compile(r"ERROR: AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed|==\d+== (Invalid|Conditional"
@@ -211,6 +216,10 @@ class Service:
             self.settings["journal_directory"] = system.path(f"{name}.use")
         if kind == "auditor":
             self.settings["checkpoint_key"] = f"{keys}/checkpoint.key"
+        if kind == "gateway":
+            self.ports = {listener: free_port() for listener in ("tls", "plain", "proxy", "status")}
+            self.settings.update({f"bind_{listener}": f"127.0.0.1:{port}" for listener, port in self.ports.items()})
+            self.settings.update(public_url=f"https://localhost:{self.ports['tls']}", database_url=None, **system.certificate())
         self.settings.update(settings)
         self.environment = {"JETON_DATABASE_PASSWORD_FILE": f"{keys}/database-{kind}"}
 
@@ -229,6 +238,9 @@ class Service:
         if self.kind == "validator":
             # Of one that knows of no others from the start, all that there are by then.
             self.settings.setdefault("validators", ",".join(validator.endpoint for validator in self.system.of_kind("validator")))
+        if self.kind == "gateway":
+            for kind in SERVICES:
+                self.settings.setdefault(kind, ",".join(service.endpoint for service in self.system.of_kind(kind)))
         with open(self.conf_path, "w", encoding="utf-8") as f:
             f.writelines(f"{key} = {value}\n" for key, value in self.settings.items() if value is not None)
         with open(self.log_path, "ab") as log:
@@ -245,6 +257,8 @@ class Service:
 
     def health(self):
         """The state that Health/Check gives: "serving", "standby" …; None when it does not answer."""
+        if self.kind == "gateway":
+            return "serving" if self.request("GET", "/").status != 503 else "starting"
         # Not of all: one that is down holds up the answer.
         rows = self.system.health(self.kind, "--endpoint", self.endpoint)
         return rows[0].get("state") if rows else None
@@ -286,6 +300,33 @@ class Service:
         self.stop()
         self.start()
 
+    def connect(self, listener="tls", timeout=15):
+        """A connection (http.client) to a listener of the gateway: "tls", "plain", "proxy" or "status"; for several requests, or for what request does not do."""
+        port, patience = self.ports[listener], timeout * PATIENCE
+        if listener == "tls":
+            context = ssl.create_default_context(cafile=self.settings["certificate"])
+            return http.client.HTTPSConnection("localhost", port, context=context, timeout=patience)
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+
+    def request(self, method, path, body=None, headers=None, listener="tls", connection=None):
+        """One request to the gateway. body: bytes, text, or what becomes JSON. The response has status, headers (without case), body (bytes), and json()."""
+        headers = dict(headers or {})
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        used = connection or self.connect(listener)
+        try:
+            used.request(method, path, body=body, headers=headers)
+            response = used.getresponse()
+            response.body = response.read()
+        except http.client.HTTPException as error:
+            raise OSError(f"{method} {path}: {error!r}") from error
+        finally:
+            if connection is None:
+                used.close()
+        response.json = lambda: json.loads(response.body)
+        return response
+
     def memory(self):
         """Resident memory in bytes."""
         with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as f:
@@ -307,7 +348,7 @@ class Service:
 
 
 class System:
-    """PostgreSQL, keys, and one of each process (or as many as `processes` says)."""
+    """PostgreSQL, keys, and one of each process (or as many as `processes` says); a gateway only where it says so: {"gateway": 1}."""
 
     def __init__(self, processes=None, settings=None, start=True, postgres=None):
         """processes: {"validator": 3}; settings: {"validator": {"log_level": "info"}}; start=False leaves the processes to the test; postgres:
@@ -324,8 +365,8 @@ class System:
             self.url = self.postgres.url
             self._jeton("keys", "init", self.keys)
             self._jeton("db", "migrate", "--url", self.url, "--secrets", self.keys)
-            for kind in SERVICES:
-                for i in range((processes or {}).get(kind, 1)):
+            for kind in (*SERVICES, *OTHERS):
+                for i in range((processes or {}).get(kind, 1 if kind in SERVICES else 0)):
                     self.add(kind, kind if i == 0 else f"{kind}{i + 1}", (settings or {}).get(kind))
             if start:
                 self.start()
@@ -347,6 +388,16 @@ class System:
         kept.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         kept.update(more or {})
         return kept
+
+    @functools.lru_cache
+    def certificate(self, name="tls"):
+        """A certificate for localhost that signs itself, and its key, as settings of a gateway; made when it is first asked for."""
+        files = {"certificate": self.path(f"{name}.pem"), "certificate_key": self.path(f"{name}.key")}
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                         "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", files["certificate"],
+                         "-keyout", files["certificate_key"]], check=True, capture_output=True)
+        os.chmod(files["certificate_key"], 0o600)
+        return files
 
     # ---- processes ----
 

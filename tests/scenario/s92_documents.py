@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-from harness import BUILD, SERVICES, TOP, expect, main, test
+from harness import BUILD, OTHERS, SERVICES, TOP, expect, main, test
 
 QUOTE = re.compile(r"^<!-- (settings|file): (\S+) -->\n(.*?)^<!-- end -->$", re.M | re.S)
 LANGUAGES = {".py": "python", ".proto": "proto", ".sql": "sql"}
@@ -57,7 +57,7 @@ def quotes():
         for kind, name, quoted in QUOTE.findall(text):
             found.append(name)
             expect(quoted == current(kind, name), f"{document}: the {kind} of {name} differ; tests/scenario/s92_documents.py --write renews them")
-    for name in ("common", *SERVICES, "tests/e2e/client.py"):
+    for name in ("common", *SERVICES, *OTHERS, "tests/e2e/client.py"):
         expect(name in found, f"{name} is quoted nowhere")
 
 

@@ -1,0 +1,431 @@
+// The HTTP server: listeners, connections, and libmicrohttpd in the process's loop.
+#include "common/log/log.h"
+#include "services/gateway/http_internal.h"
+
+#include <arpa/inet.h>
+#include <czmq.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTED_MAX = 64, // in one go, so that others get their turn
+    AGAIN_MS = 100,    // until it is tried again, when descriptors have run out
+    RUNS_MAX = 4,      // of MHD in one go
+};
+
+// ---- libmicrohttpd ---------------------------------------------------------------------------------------------------
+
+// It may have more to do at once than what descriptors tell of: that is asked for.
+static void
+server_run (struct server *server)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    for (int i = 0; i < RUNS_MAX; i++) {
+        MHD_run (server->daemon);
+        if (MHD_get_timeout (server->daemon, &wait_ms) == MHD_NO)
+            return;
+        if (wait_ms > 0) {
+            alarm_by (server->alarm, zclock_mono () + (int64_t) wait_ms);
+            return;
+        }
+    }
+    alarm_by (server->alarm, 0);
+}
+
+void
+http_run_soon (struct server *server)
+{
+    alarm_by (server->alarm, 0);
+}
+
+static int
+on_server_ready (struct loop *loop, int fd, void *context)
+{
+    (void) loop;
+    (void) fd;
+    server_run (context);
+    return 0;
+}
+
+static void
+on_server_alarm (void *context)
+{
+    server_run (context);
+}
+
+// What a request means is not MHD's to decide: targets stay as they were sent.
+static size_t
+unescape_not (void *context, struct MHD_Connection *mhd, char *text)
+{
+    (void) context;
+    (void) mhd;
+    return strlen (text);
+}
+
+__attribute__ ((format (printf, 2, 0))) static void
+on_mhd_log (void *context, const char *format, va_list arguments)
+{
+    (void) context;
+    char text[512];
+    vsnprintf (text, sizeof text, format, arguments);
+    text[strcspn (text, "\n")] = '\0';
+    log_debug ("http", "error", text, NULL);
+}
+
+static void
+connection_end (struct connection *connection)
+{
+    struct http *http = connection->http;
+    node_remove (&connection->link);
+    http->stats.open--;
+    free (connection);
+    if (http->draining && http->stats.open == 0 && http->drained) {
+        void (*drained) (void *context) = http->drained;
+        http->drained = NULL;
+        drained (http->drained_context);
+    }
+}
+
+static void
+on_connection (void *context, struct MHD_Connection *mhd, void **connection_p,
+               enum MHD_ConnectionNotificationCode what)
+{
+    (void) mhd;
+    struct http *http = context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *connection_p = http->accepting;
+        http->accepting = NULL;
+    } else if (*connection_p) {
+        connection_end (*connection_p);
+        *connection_p = NULL;
+    }
+}
+
+static bool
+server_start (struct http *http, struct server *server, bool tls, struct error *error_r)
+{
+    size_t pool = 3 * (size_t) http->settings->header_limit + 8192;
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t) on_mhd_log, http},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t) exchange_begin, http},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t) exchange_completed, http},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t) on_connection, http},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t) unescape_not, http},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t) http->settings->http_connections + 1, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t) pool, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, // our own are stricter
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, (void *) http_tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, (intptr_t) 0, (void *) http_tls_choose},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    // Without the pipe that would wake another thread: there is none.
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG |
+                     (MHD_ALLOW_SUSPEND_RESUME & ~(unsigned) MHD_USE_ITC) | (tls ? MHD_USE_TLS : 0);
+    server->http = http;
+    server->daemon = MHD_start_daemon (flags, 0, NULL, NULL, exchange_access, http,
+                                       MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    if (server->daemon == NULL) {
+        error_set (error_r, "libmicrohttpd does not start");
+        return false;
+    }
+    int fd = MHD_get_daemon_info (server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    server->watch = loop_watch (http->loop, fd, LOOP_IN, on_server_ready, server);
+    server->alarm = alarm_new (http->loop, on_server_alarm, server);
+    return true;
+}
+
+static void
+server_stop (struct server *server)
+{
+    watch_end (&server->watch);
+    if (server->daemon)
+        MHD_stop_daemon (server->daemon);
+    server->daemon = NULL;
+    alarm_destroy (&server->alarm);
+}
+
+// ---- listeners -------------------------------------------------------------------------------------------------------
+
+static void
+connection_begin (struct listener *listener, int fd, const struct sockaddr *address, socklen_t size)
+{
+    struct http *http = listener->http;
+    struct server *server = listener->kind == HTTP_TLS ? &http->tls : &http->plain;
+    struct connection *connection = xcalloc (1, sizeof *connection);
+    int yes = 1;
+    setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    *connection =
+        (struct connection){.http = http, .server = server, .listener = listener->kind, .fd = fd};
+    node_init (&connection->link);
+    list_append (&http->connections, &connection->link);
+    connection_address (connection, address);
+    http->stats.connections++;
+    http->stats.open++;
+    http->accepting = connection;
+    // MHD closes it, and says so by on_connection, unless it never took it.
+    MHD_add_connection (server->daemon, fd, address, size);
+    if (http->accepting == connection) {
+        http->accepting = NULL;
+        connection_end (connection);
+    }
+    http_run_soon (server);
+}
+
+static int on_accept (struct loop *loop, int fd, void *context);
+
+static void
+on_again (void *context)
+{
+    struct listener *listener = context;
+    if (listener->fd >= 0 && listener->watch == NULL)
+        listener->watch =
+            loop_watch (listener->http->loop, listener->fd, LOOP_IN, on_accept, listener);
+}
+
+static int
+on_accept (struct loop *loop, int fd, void *context)
+{
+    (void) loop;
+    struct listener *listener = context;
+    struct http *http = listener->http;
+    for (int i = 0; i < ACCEPTED_MAX; i++) {
+        struct sockaddr_storage address;
+        socklen_t size = sizeof address;
+        int peer = accept4 (fd, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (peer >= 0 && http->stats.open >= (uint64_t) http->settings->http_connections) {
+            http->stats.connections_refused++;
+            close (peer);
+        } else if (peer >= 0) {
+            connection_begin (listener, peer, (struct sockaddr *) &address, size);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            watch_end (&listener->watch);
+            alarm_by (listener->again, zclock_mono () + AGAIN_MS);
+            return 0;
+        } else if (errno == EAGAIN) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+// "127.0.0.1:8443", "[::1]:8443"
+static struct addrinfo *
+endpoint_read (const char *setting, const char *text, struct error *error_r)
+{
+    char host[64] = "";
+    const char *colon = strrchr (text, ':');
+    size_t size = colon ? (size_t) (colon - text) : sizeof host;
+    struct addrinfo *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
+    if (size < sizeof host) {
+        bool brackets = text[0] == '[' && size > 1 && text[size - 1] == ']';
+        memcpy (host, text + brackets, size - 2 * brackets);
+    }
+    if (*host == '\0' || getaddrinfo (host, colon + 1, &hints, &found) != 0) {
+        error_set (error_r,
+                   "setting %s: \"%s\" is no numeric address and port, as \"127.0.0.1:8443\" or "
+                   "\"[::]:8443\"",
+                   setting, text);
+        return NULL;
+    }
+    return found;
+}
+
+static void
+listener_name (struct listener *listener)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    char host[INET6_ADDRSTRLEN], port[8];
+    if (getsockname (listener->fd, (struct sockaddr *) &address, &size) == 0 &&
+        getnameinfo ((struct sockaddr *) &address, size, host, sizeof host, port, sizeof port,
+                     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        snprintf (listener->endpoint, sizeof listener->endpoint,
+                  address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static bool
+listener_open (struct listener *listener, const char *setting, const char *text,
+               struct error *error_r)
+{
+    if (*text == '\0')
+        return true;
+    struct http *http = listener->http;
+    struct addrinfo *address = endpoint_read (setting, text, error_r);
+    if (address == NULL)
+        return false;
+    int yes = 1;
+    listener->fd = socket (address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool good = listener->fd >= 0 &&
+                setsockopt (listener->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+                bind (listener->fd, address->ai_addr, address->ai_addrlen) == 0 &&
+                listen (listener->fd, (int) http->settings->http_backlog) == 0;
+    freeaddrinfo (address);
+    if (!good) {
+        error_set (error_r, "setting %s: cannot bind %s: %s", setting, text, strerror (errno));
+        return false;
+    }
+    listener_name (listener);
+    listener->again = alarm_new (http->loop, on_again, listener);
+    on_again (listener);
+    return true;
+}
+
+static void
+listener_close (struct listener *listener)
+{
+    watch_end (&listener->watch);
+    alarm_destroy (&listener->again);
+    if (listener->fd >= 0)
+        close (listener->fd);
+    listener->fd = -1;
+}
+
+// ---- the server ------------------------------------------------------------------------------------------------------
+
+static bool
+http_start (struct http *http, struct error *error_r)
+{
+    const struct http_settings *settings = http->settings;
+    const struct {
+        enum http_listener kind;
+        const char *setting, *text;
+    } binds[LISTENERS] = {{HTTP_TLS, "bind_tls", settings->bind_tls},
+                          {HTTP_PLAIN, "bind_plain", settings->bind_plain},
+                          {HTTP_PROXY, "bind_proxy", settings->bind_proxy},
+                          {HTTP_STATUS, "bind_status", settings->bind_status}};
+    if (!trusted_read (http, error_r))
+        return false;
+    if (*settings->bind_tls) {
+        http->certificate = http_tls_new (settings, error_r);
+        if (http->certificate == NULL || !server_start (http, &http->tls, true, error_r))
+            return false;
+    }
+    if (!server_start (http, &http->plain, false, error_r))
+        return false;
+    for (size_t i = 0; i < LISTENERS; i++) {
+        http->listeners[i].kind = binds[i].kind;
+        if (!listener_open (&http->listeners[i], binds[i].setting, binds[i].text, error_r))
+            return false;
+    }
+    return true;
+}
+
+struct http *
+http_new (struct loop *loop, const struct http_settings *settings, struct error *error_r)
+{
+    struct http *http = xcalloc (1, sizeof *http);
+    http->loop = loop;
+    http->settings = settings;
+    node_init (&http->connections);
+    node_init (&http->waiting);
+    node_init (&http->spare);
+    for (size_t i = 0; i < LISTENERS; i++)
+        http->listeners[i] = (struct listener){.http = http, .fd = -1};
+    randombytes_buf (http->correlation, sizeof http->correlation);
+    http_serve (http, false, "the gateway is starting");
+    if (!http_start (http, error_r))
+        http_destroy (&http);
+    return http;
+}
+
+void
+http_serve (struct http *http, bool serving, const char *why)
+{
+    http->serving = serving;
+    snprintf (http->why, sizeof http->why, "%s", why ? why : "");
+}
+
+bool
+http_reload (struct http *http, struct error *error_r)
+{
+    return trusted_read (http, error_r) &&
+           (http->certificate == NULL ||
+            http_tls_reload (http->certificate, http->settings, error_r));
+}
+
+void
+http_drain (struct http *http, void (*done) (void *context), void *context)
+{
+    http->draining = true;
+    for (size_t i = 0; i < LISTENERS; i++)
+        listener_close (&http->listeners[i]);
+    for (struct node *node = http->connections.next; node != &http->connections;
+         node = node->next) {
+        struct connection *connection = NODE_OWNER (node, struct connection, link);
+        if (connection->exchange == NULL)
+            shutdown (connection->fd, SHUT_RD);
+        else if (connection->exchange->stream)
+            stream_break (connection->exchange);
+    }
+    http->drained = done;
+    http->drained_context = context;
+    if (http->stats.open == 0) {
+        http->drained = NULL;
+        done (context);
+    }
+}
+
+// Those that are suspended must be resumed before MHD may be stopped.
+static void
+waiting_end (struct http *http)
+{
+    while (!list_empty (&http->waiting)) {
+        struct exchange *exchange = NODE_OWNER (http->waiting.next, struct exchange, link);
+        if (exchange->stream)
+            stream_break (exchange);
+        else {
+            exchange_lose (exchange);
+            exchange_resume (exchange);
+        }
+    }
+}
+
+void
+http_destroy (struct http **http_p)
+{
+    struct http *http = *http_p;
+    if (http == NULL)
+        return;
+    http->drained = NULL;
+    for (size_t i = 0; i < LISTENERS; i++)
+        listener_close (&http->listeners[i]);
+    waiting_end (http);
+    server_stop (&http->tls);
+    server_stop (&http->plain);
+    http_tls_destroy (&http->certificate);
+    while (!list_empty (&http->spare)) {
+        struct exchange *exchange = NODE_OWNER (http->spare.next, struct exchange, link);
+        node_remove (&exchange->link);
+        exchange_free (exchange);
+    }
+    free (http->trusted);
+    free (http);
+    *http_p = NULL;
+}
+
+const struct http_stats *
+http_stats (const struct http *http)
+{
+    return &http->stats;
+}
+
+const char *
+http_endpoint (const struct http *http, enum http_listener listener)
+{
+    for (size_t i = 0; i < LISTENERS; i++)
+        if (http->listeners[i].kind == listener)
+            return http->listeners[i].endpoint;
+    return "";
+}

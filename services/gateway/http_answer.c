@@ -1,0 +1,266 @@
+// Responses: whole ones, problems, and those that come bit by bit.
+#include "services/gateway/http_internal.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { STREAM_BLOCK = 16384 };
+
+static bool
+clean (const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char) *text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static bool
+is_set (const struct exchange *exchange, const char *name)
+{
+    for (size_t i = 0; i < exchange->nset; i++)
+        if (strcasecmp (exchange->set[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+void
+exchange_set (struct exchange *exchange, const char *name, const char *value)
+{
+    assert (exchange->magic == EXCHANGE_MAGIC && exchange->state < EXCHANGE_STREAM);
+    assert (clean (name) && clean (value) && exchange->nset < SET_MAX);
+    const char *copy = arena_strdup (exchange->arena, value);
+    const char *name_copy = arena_strdup (exchange->arena, name);
+    if (copy && name_copy)
+        exchange->set[exchange->nset++] = (struct header_pair){name_copy, copy};
+}
+
+static void
+header_add (struct MHD_Response *response, const struct exchange *exchange, const char *name,
+            const char *value)
+{
+    if (!is_set (exchange, name))
+        MHD_add_response_header (response, name, value);
+}
+
+static void
+headers_add (struct MHD_Response *response, const struct exchange *exchange,
+             const char *content_type)
+{
+    if (content_type)
+        MHD_add_response_header (response, "Content-Type", content_type);
+    for (size_t i = 0; i < exchange->nset; i++)
+        MHD_add_response_header (response, exchange->set[i].name, exchange->set[i].value);
+    header_add (response, exchange, "Cache-Control", "no-store");
+    header_add (response, exchange, "X-Content-Type-Options", "nosniff");
+    header_add (response, exchange, "X-Request-Id", exchange->correlation);
+    if (exchange->listener == HTTP_TLS)
+        header_add (response, exchange, "Strict-Transport-Security", "max-age=31536000");
+    if (exchange->close || exchange->http->draining)
+        MHD_add_response_header (response, "Connection", "close");
+}
+
+void
+exchange_resume (struct exchange *exchange)
+{
+    node_remove (&exchange->link);
+    MHD_resume_connection (exchange->mhd);
+    http_run_soon (exchange->connection->server);
+}
+
+// The handler has said its last word: nobody works for it any more.
+static void
+exchange_over_now (struct exchange *exchange)
+{
+    void (*over) (void *context) = exchange->over;
+    exchange->gone = exchange->over = NULL;
+    if (over)
+        over (exchange->over_context);
+}
+
+static void
+response_queue (struct exchange *exchange, int status, struct MHD_Response *response)
+{
+    bool waited = exchange->state == EXCHANGE_WAITING;
+    assert (exchange->state != EXCHANGE_ENDED && exchange->state != EXCHANGE_STREAM);
+    exchange->state = EXCHANGE_ENDED;
+    exchange->http->stats.responses[status / 100 < 6 ? status / 100 : 5]++;
+    // Fails when MHD has given the connection up: it sees to the rest.
+    MHD_queue_response (exchange->mhd, (unsigned) status, response);
+    MHD_destroy_response (response);
+    if (waited)
+        exchange_resume (exchange);
+}
+
+void
+exchange_end (struct exchange *exchange, int status, const char *content_type, const void *body,
+              size_t size)
+{
+    assert (exchange->magic == EXCHANGE_MAGIC && status >= 200 && status <= 599);
+    struct MHD_Response *response = MHD_create_response_from_buffer (
+        content_type ? size : 0, (void *) body, MHD_RESPMEM_MUST_COPY);
+    headers_add (response, exchange, content_type);
+    exchange_over_now (exchange);
+    response_queue (exchange, status, response);
+}
+
+static void
+end_json (struct exchange *exchange, int status, const char *content_type, json_t *value)
+{
+    char *text = json_dumps (value, JSON_COMPACT);
+    json_decref (value);
+    assert (text);
+    exchange_end (exchange, status, content_type, text, strlen (text));
+    free (text);
+}
+
+void
+exchange_end_json (struct exchange *exchange, int status, json_t *value)
+{
+    end_json (exchange, status, "application/json", value);
+}
+
+void
+exchange_problem (struct exchange *exchange, int status, const char *type, const char *detail,
+                  const struct http_violation *violations, size_t n)
+{
+    char urn[128];
+    snprintf (urn, sizeof urn, "urn:jeton:problem:%s", type);
+    json_t *problem = json_object ();
+    json_object_set_new (problem, "type", json_string (urn));
+    json_object_set_new (problem, "title",
+                         json_string (MHD_get_reason_phrase_for ((unsigned) status)));
+    json_object_set_new (problem, "status", json_integer (status));
+    json_t *text = json_string (detail);
+    json_object_set_new (problem, "detail", text ? text : json_string ("it is not UTF-8"));
+    if (n > 0) {
+        json_t *errors = json_array ();
+        for (size_t i = 0; i < n; i++)
+            json_array_append_new (errors, json_pack ("{s:s*, s:s*}", "field", violations[i].field,
+                                                      "description", violations[i].description));
+        json_object_set_new (problem, "errors", errors);
+    }
+    json_object_set_new (problem, "request", json_string (exchange->correlation));
+    end_json (exchange, status, "application/problem+json", problem);
+}
+
+void
+exchange_refuse (struct exchange *exchange, int status, const char *type, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start (arguments, format);
+    vsnprintf (text, sizeof text, format, arguments);
+    va_end (arguments);
+    exchange_problem (exchange, status, type, text, NULL, 0);
+}
+
+// ---- bit by bit ------------------------------------------------------------------------------------------------------
+
+void
+stream_free (struct exchange *exchange)
+{
+    if (exchange->stream) {
+        free (exchange->stream->data);
+        free (exchange->stream);
+        exchange->stream = NULL;
+    }
+}
+
+static size_t
+stream_waits (const struct stream *stream)
+{
+    return stream->size - stream->taken;
+}
+
+// MHD wants more of the body. With nothing there it waits, suspended, until something is written.
+static ssize_t
+stream_read (void *context, uint64_t position, char *data_r, size_t size)
+{
+    (void) position;
+    struct exchange *exchange = context;
+    struct stream *stream = exchange->stream;
+    if (stream_waits (stream) == 0 && !stream->finished && !stream->broken && stream->more)
+        stream->more (stream->context);
+    if (stream->broken)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (stream_waits (stream) > 0) {
+        size_t n = stream_waits (stream) < size ? stream_waits (stream) : size;
+        memcpy (data_r, stream->data + stream->taken, n);
+        stream->taken += n;
+        return (ssize_t) n;
+    }
+    if (stream->finished)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    stream->suspended = true;
+    list_append (&exchange->http->waiting, &exchange->link);
+    MHD_suspend_connection (exchange->mhd);
+    return 0;
+}
+
+static void
+stream_go_on (struct exchange *exchange)
+{
+    if (!exchange->stream->suspended)
+        return;
+    exchange->stream->suspended = false;
+    exchange_resume (exchange);
+}
+
+void
+stream_break (struct exchange *exchange)
+{
+    exchange->stream->broken = true;
+    stream_go_on (exchange);
+}
+
+void
+exchange_stream (struct exchange *exchange, const char *content_type, void (*more) (void *context),
+                 void *context)
+{
+    assert (exchange->magic == EXCHANGE_MAGIC);
+    exchange->stream = xcalloc (1, sizeof *exchange->stream);
+    exchange->stream->more = more;
+    exchange->stream->context = context;
+    struct MHD_Response *response = MHD_create_response_from_callback (
+        MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, exchange, NULL);
+    headers_add (response, exchange, content_type);
+    response_queue (exchange, 200, response);
+    exchange->state = EXCHANGE_STREAM;
+}
+
+bool
+exchange_write (struct exchange *exchange, const void *data, size_t size)
+{
+    struct stream *stream = exchange->stream;
+    assert (exchange->magic == EXCHANGE_MAGIC && stream && !stream->finished);
+    if (stream_waits (stream) + size > (size_t) exchange->http->settings->stream_limit)
+        return false;
+    if (stream->taken > 0) {
+        memmove (stream->data, stream->data + stream->taken, stream_waits (stream));
+        stream->size -= stream->taken;
+        stream->taken = 0;
+    }
+    if (stream->size + size > stream->room) {
+        stream->room = 2 * (stream->size + size);
+        stream->data = xrealloc (stream->data, stream->room);
+    }
+    memcpy (stream->data + stream->size, data, size);
+    stream->size += size;
+    stream_go_on (exchange);
+    return true;
+}
+
+void
+exchange_finish (struct exchange *exchange)
+{
+    assert (exchange->magic == EXCHANGE_MAGIC && exchange->stream);
+    exchange_over_now (exchange);
+    exchange->state = EXCHANGE_ENDED;
+    exchange->stream->finished = true;
+    stream_go_on (exchange);
+}

@@ -1,0 +1,207 @@
+// What the files of the HTTP server share.
+//
+// A connection is a TCP connection, from accept until it is closed. An exchange is taken when a request's first line is there, and given back when its response is out,
+// or the connection is gone. MHD (libmicrohttpd) has both in its hands: it calls, and is run, from the loop.
+#ifndef JETON_GATEWAY_HTTP_INTERNAL_H
+#define JETON_GATEWAY_HTTP_INTERNAL_H
+
+#include "common/memory/list.h"
+#include "common/net/alarm.h"
+#include "common/net/cidr.h"
+#include "services/gateway/http.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+
+enum {
+    LISTENERS = 4,
+    TABLES_MAX = 16,       // of routes
+    SEGMENTS_MAX = 8,      // {names} in a path
+    SET_MAX = 40,          // headers of a response
+    SPARE_MAX = 256,       // exchanges that are kept for the next
+    ARENA_LIMIT = 8 << 20, // of an exchange
+    DISCARD_MAX =
+        65536, // of a body that nobody wants: it is read, so that the connection can go on
+};
+
+// The headers of a request that are looked at; http_headers.c.
+enum { HEADERS = 40 };
+
+struct http_table {
+    const struct http_route *routes;
+    void *owner;
+};
+
+struct listener {
+    struct http *http;
+    enum http_listener kind;
+    int fd; // -1: not served
+    struct watch *watch;
+    struct alarm *again; // accepts again, when descriptors had run out
+    char endpoint[128];
+};
+
+// libmicrohttpd's: one for plain connections, one for TLS.
+struct server {
+    struct http *http;
+    struct MHD_Daemon *daemon;
+    struct watch *watch;
+    struct alarm *alarm; // runs it in the next turn
+};
+
+struct connection {
+    struct http *http;
+    struct server *server;
+    enum http_listener listener;
+    int fd;
+    struct node link; // in http->connections
+    struct cidr peer;
+    char address[CIDR_TEXT_SIZE];
+    bool trusted; // a proxy
+    struct exchange *exchange;
+};
+
+enum exchange_state {
+    EXCHANGE_LINE,     // its first line is there
+    EXCHANGE_BODY,     // its head has been looked at
+    EXCHANGE_HANDLING, // its handler runs
+    EXCHANGE_WAITING,  // its handler will end it; suspended
+    EXCHANGE_STREAM,   // its response comes bit by bit
+    EXCHANGE_ENDED,    // its response is with MHD
+};
+
+struct header_pair {
+    const char *name, *value;
+};
+
+enum { EXCHANGE_MAGIC = 0x45584348 };
+
+struct stream {
+    void (*more) (void *context);
+    void *context;
+    char *data; // what waits for the client
+    size_t size, taken, room;
+    bool finished, suspended, broken;
+};
+
+struct exchange {
+    unsigned magic;
+    enum exchange_state state;
+    struct node link; // in http->waiting, while it is suspended; in http->spare
+    struct http *http;
+    struct connection *connection;
+    struct MHD_Connection *mhd;
+    enum http_listener listener;
+    enum http_method method;
+    const char *method_name;
+    char *target, *path;
+    const char *query;              // "": none
+    struct header_pair *parameters; // of the query
+    size_t nparameters;
+    const char *headers[HEADERS];
+    const char *repeated; // a header that came twice, and may not
+    const struct http_route *route;
+    void *owner;
+    const char *segments[SEGMENTS_MAX];
+    char *body;
+    size_t size, room, length; // length: as Content-Length says
+    char *content_type;        // NULL: not looked at yet
+    json_t *json;
+    const char *address; // NULL: not looked at yet
+    char correlation[33];
+    struct arena *arena;
+    void *context;
+    void (*gone) (void *context);
+    void *gone_context;
+    void (*over) (void *context);
+    void *over_context;
+    struct header_pair set[SET_MAX];
+    size_t nset;
+    bool close;  // after the response
+    int refused; // status; 0: not
+    const char *refused_type, *refused_detail;
+    struct stream *stream;
+};
+
+struct http {
+    struct loop *loop;
+    const struct http_settings *settings;
+    struct server plain, tls;
+    struct listener listeners[LISTENERS];
+    struct http_tls *certificate;
+    struct http_table tables[TABLES_MAX];
+    size_t ntables;
+    struct cidr *trusted;
+    size_t ntrusted;
+    struct node connections; // all
+    struct node waiting;     // exchanges that are suspended
+    struct node spare;       // exchanges for the next requests
+    size_t nspare;
+    struct connection *accepting; // the one that MHD is being told of
+    size_t bodies;                // bytes of all
+    uint64_t correlation[2];
+    bool serving, draining, ending;
+    char why[256];
+    void (*drained) (void *context);
+    void *drained_context;
+    struct http_stats stats;
+};
+
+// ---- http.c
+// http_run_soon (server): Run it in this turn or the next.
+void http_run_soon (struct server *server);
+
+// ---- http_exchange.c: what MHD calls
+void *exchange_begin (void *context, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result exchange_access (void *context, struct MHD_Connection *mhd, const char *url,
+                                 const char *method, const char *version, const char *data,
+                                 size_t *size, void **exchange_p);
+void exchange_completed (void *context, struct MHD_Connection *mhd, void **exchange_p,
+                         enum MHD_RequestTerminationCode how);
+// exchange_lose (exchange): Tell who works for it that it is gone.
+void exchange_lose (struct exchange *exchange);
+void exchange_free (struct exchange *exchange);
+
+// ---- http_headers.c
+// headers_read (exchange): Fill exchange->headers, and ->repeated.
+void headers_read (struct exchange *exchange);
+
+// ---- http_route.c
+// route_find (exchange): Find its route. False: `refused` says why there is none.
+bool route_find (struct exchange *exchange);
+
+// ---- http_answer.c
+// exchange_resume (exchange): A suspended one goes on. stream_break (exchange): Its client has gone, or the gateway ends.
+void exchange_resume (struct exchange *exchange);
+void stream_break (struct exchange *exchange);
+void stream_free (struct exchange *exchange);
+
+// ---- http_address.c
+// trusted_read (http, error_r): The setting trusted_proxies. connection_address (connection, address, size): Who is at its other end.
+bool trusted_read (struct http *http, struct error *error_r) __attribute__ ((warn_unused_result));
+struct sockaddr;
+void connection_address (struct connection *connection, const struct sockaddr *address);
+
+// ---- http_decode.c
+// percent_decode (text, size, plus, out_r): Decode into out_r (size + 1 bytes), strictly: NUL, other control characters than tab and line breaks (only with
+// `plus`, which also makes a space of a plus), and what is not UTF-8, are refused. False: it is malformed.
+// query_read (exchange): Take the query apart. NULL, or what is wrong with it.
+const char *query_read (struct exchange *exchange);
+bool percent_decode (const char *text, size_t size, bool plus, char *out_r)
+    __attribute__ ((warn_unused_result));
+
+// ---- http_tls.c: the certificate
+struct http_tls;
+struct http_tls *http_tls_new (const struct http_settings *settings, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+bool http_tls_reload (struct http_tls *self, const struct http_settings *settings,
+                      struct error *error_r) __attribute__ ((warn_unused_result));
+void http_tls_destroy (struct http_tls **self_p);
+// What MHD's server for TLS is given: GnuTLS' priorities, and who chooses the certificate.
+extern const char http_tls_priorities[];
+int http_tls_choose (gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+                     gnutls_pcert_st **certificates_r, unsigned *n_r, gnutls_ocsp_data_st **ocsp_r,
+                     unsigned *nocsp_r, gnutls_privkey_t *key_r, unsigned *flags_r);
+
+#endif

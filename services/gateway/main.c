@@ -1,0 +1,128 @@
+// jeton-gateway: see DESIGN.md.
+#include "common/log/log.h"
+#include "services/gateway/gateway.h"
+#include "services/gateway/http_settings.h"
+
+#define FIELD(name) offsetof (struct gateway_settings, name)
+static const struct config_row gateway_settings_table[] = {
+    {"issuer", CONFIG_TEXT, FIELD (services[UPSTREAM_ISSUER]), "tcp://127.0.0.1:7101", 0, 0, false,
+     "endpoints of the issuers, with commas; empty: none"},
+    {"validator", CONFIG_TEXT, FIELD (services[UPSTREAM_VALIDATOR]), "tcp://127.0.0.1:7102", 0, 0,
+     false, "endpoints of the validators, with commas; empty: none"},
+    {"admin", CONFIG_TEXT, FIELD (services[UPSTREAM_ADMIN]), "tcp://127.0.0.1:7103", 0, 0, false,
+     "endpoints of admin, with commas; empty: none"},
+    {"auditor", CONFIG_TEXT, FIELD (services[UPSTREAM_AUDITOR]), "tcp://127.0.0.1:7104", 0, 0,
+     false, "endpoints of the auditors, with commas; empty: none"},
+    {"public_url", CONFIG_TEXT, FIELD (public_url), "https://jeton.localhost", 0, 0, false,
+     "the URL under which clients reach this gateway, without a slash at its end: the issuer of "
+     "RFC 8414; the same as the issuer's setting `issuer`"},
+    {"auth_routes", CONFIG_PATH, FIELD (routes), "", 0, 0, true,
+     "file of forward-auth's routes: which method and path needs which module; read again on "
+     "SIGHUP; empty: requests say it"},
+    {"call_timeout_ms", CONFIG_NUMBER, FIELD (call_timeout_ms), "5000", 10, 600000, false,
+     "how long a service may take to answer, in milliseconds"},
+    HTTP_SETTINGS (FIELD (http)),
+    {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
+};
+static const struct config_row *const tables[] = {process_settings_table, gateway_settings_table,
+                                                  NULL};
+
+// Each part's routes, in the order in which they are looked for: what is asked most comes first.
+static void
+gateway_routes (struct gateway *gateway)
+{
+    (void) gateway;
+}
+
+static void
+gateway_reloaded (struct process *process)
+{
+    struct gateway *gateway = process->owner;
+    struct error error;
+    if (http_reload (gateway->http, &error))
+        log_info ("certificate reloaded", NULL);
+    else
+        log_error ("certificate not reloaded, the old one stays in force", "error", error.text,
+                   NULL);
+}
+
+static void
+gateway_drained (void *context)
+{
+    struct gateway *gateway = context;
+    gateway->drained = true;
+}
+
+static void
+gateway_draining (struct process *process)
+{
+    struct gateway *gateway = process->owner;
+    http_drain (gateway->http, gateway_drained, gateway);
+}
+
+static bool
+gateway_idle (struct process *process)
+{
+    const struct gateway *gateway = process->owner;
+    return gateway->drained;
+}
+
+static void
+gateway_stats_show (const struct gateway *gateway)
+{
+    struct rpc_server *server = gateway->process.server;
+    const struct http_stats *stats = http_stats (gateway->http);
+    rpc_server_stat (server, "http.connections", &stats->connections);
+    rpc_server_stat (server, "http.connections_refused", &stats->connections_refused);
+    rpc_server_stat (server, "http.open", &stats->open);
+    rpc_server_stat (server, "http.requests", &stats->requests);
+    rpc_server_stat (server, "http.malformed", &stats->malformed);
+    rpc_server_stat (server, "http.timeouts", &stats->timeouts);
+    rpc_server_stat (server, "http.responses_2xx", &stats->responses[2]);
+    rpc_server_stat (server, "http.responses_3xx", &stats->responses[3]);
+    rpc_server_stat (server, "http.responses_4xx", &stats->responses[4]);
+    rpc_server_stat (server, "http.responses_5xx", &stats->responses[5]);
+}
+
+static void
+gateway_end (struct gateway *gateway)
+{
+    http_destroy (&gateway->http);
+    gateway_disconnect (gateway);
+    process_end (&gateway->process);
+}
+
+int
+main (int argc, char **argv)
+{
+    struct gateway gateway = {0};
+    struct process *process = &gateway.process;
+    process->owner = &gateway;
+    process->reloaded = gateway_reloaded;
+    process->drain_begins = gateway_draining;
+    process->idle = gateway_idle;
+    int status = process_start (process, "gateway", "tcp://127.0.0.1:7105", tables, NULL,
+                                "HTTPS for what is outside the mesh.", &gateway.settings,
+                                sizeof gateway.settings, argc, argv);
+    if (status >= 0)
+        return status;
+
+    struct error error;
+    gateway.http = http_new (process->loop, &gateway.settings.http, &error);
+    if (gateway.http == NULL || !gateway_connect (&gateway, &error)) {
+        log_error ("cannot start", "error", error.text, NULL);
+        gateway_end (&gateway);
+        return 78; // EX_CONFIG
+    }
+    gateway_routes (&gateway);
+    gateway_stats_show (&gateway);
+    log_info ("listening", "tls", http_endpoint (gateway.http, HTTP_TLS), "plain",
+              http_endpoint (gateway.http, HTTP_PLAIN), "proxy",
+              http_endpoint (gateway.http, HTTP_PROXY), "status",
+              http_endpoint (gateway.http, HTTP_STATUS), NULL);
+    http_serve (gateway.http, true, "");
+
+    status = process_run (process);
+    gateway_end (&gateway);
+    return status;
+}
