@@ -17,7 +17,8 @@ static const struct {
     {"validator", {"token-check.keys", "database-validator", NULL}},
     {"admin", {"token-check.keys", "seal.keys", "database-admin", NULL}},
     {"auditor", {"checkpoint.key", "database-auditor", NULL}},
-    {"operator", {"checkpoint.pub", NULL}},
+    {"gateway", {"tls.key", "tls.pem", NULL}},
+    {"operator", {"checkpoint.pub", "tls-ca.pem", NULL}},
 };
 
 // Is it there with this content and mode?
@@ -59,12 +60,11 @@ copy (struct keyring *keyring, const char *from, const char *to, mode_t mode)
 static bool
 copy_named (struct keyring *keyring, const char *name, const char *directory)
 {
-    static const char suffix[] = ".pub";
     cleanup_free char *to = xasprintf ("%s/%s", directory, name);
-    size_t length = strlen (name);
+    const char *suffix = strrchr (name, '.');
     bool public =
         strcmp (name, "peers") == 0 ||
-        (length > strlen (suffix) && strcmp (name + length - strlen (suffix), suffix) == 0);
+        (suffix != NULL && (strcmp (suffix, ".pub") == 0 || strcmp (suffix, ".pem") == 0));
 
     return copy (keyring, name, to, public ? PUBLIC_MODE : SECRET_MODE);
 }

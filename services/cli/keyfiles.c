@@ -3,6 +3,7 @@
 #include "common/memory/memory.h"
 #include "common/rpc/peers.h"
 #include "services/cli/print.h"
+#include "services/cli/tls.h"
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +98,8 @@ keyfiles_fill (struct keyring *keyring)
                keyring_peer_add (keyring, processes[i].name, key, processes[i].roles);
     }
     good = good && make_random_hex (keyring, "token-check.keys", "", 16) &&
-           make_random_hex (keyring, "seal.keys", "1 ", 32) && make_checkpoint_key (keyring);
+           make_random_hex (keyring, "seal.keys", "1 ", 32) && make_checkpoint_key (keyring) &&
+           tls_fill (keyring);
     for (size_t i = 0; good && i < sizeof database_roles / sizeof *database_roles; i++) {
         good = keyfiles_password (keyring, database_roles[i]);
     }

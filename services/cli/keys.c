@@ -76,9 +76,13 @@ const struct command keys_commands[] = {
      "CURVE key pairs (curve/NAME.key, curve/NAME.key_secret) and the peers file, the keys of "
      "token values\n"
      "(token-check.keys), of sealing (seal.keys) and of checkpoints (checkpoint.key, "
-     "checkpoint.pub), and the\n"
-     "processes' database passwords (database-NAME). What is there is never changed: it can be "
-     "repeated.",
+     "checkpoint.pub), the\n"
+     "processes' database passwords (database-NAME), and the gateway's certificate for this "
+     "machine (tls.key, tls.pem),\n"
+     "by a CA of its own (tls-ca.key, tls-ca.pem: give it to clients). What is there is never "
+     "changed: it can be\n"
+     "repeated. But a certificate of this CA is renewed in its last 30 days; one that you have "
+     "put there is yours.",
      "jeton keys init var/keys\n"},
     {"keys", "add", "NAME", 1, 1, add_options, keyfiles_add,
      "Make a CURVE key for one more peer, and its line in the peers file", NULL,

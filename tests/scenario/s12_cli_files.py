@@ -164,7 +164,7 @@ def keys_init(system):
     before = content()
     expect_equal(system.cli("keys", "init", directory)["made"], [])
     expect_equal(content(), before)
-    public = {f"{directory}/peers", f"{directory}/checkpoint.pub"} | {name for name in names if name.endswith(".key") and "/curve/" in name}
+    public = {f"{directory}/{name}" for name in ("peers", "checkpoint.pub", "tls.pem", "tls-ca.pem")} | {name for name in names if name.endswith(".key") and "/curve/" in name}
     for name in names:
         expect_equal(oct(stat.S_IMODE(os.stat(name).st_mode)), oct(0o644 if name in public else 0o600), name)
     for path in (directory, f"{directory}/curve"):
@@ -217,7 +217,7 @@ def keys_change(system):
         system.jeton("keys", *arguments, "--dir", directory, check=0)
         after = content()
         for name in after:
-            public = name in ("peers", "checkpoint.pub") or name.endswith(".key") and name.startswith("curve/")
+            public = name in ("peers", "checkpoint.pub", "tls.pem", "tls-ca.pem") or name.endswith(".key") and name.startswith("curve/")
             expect_equal(oct(stat.S_IMODE(os.stat(f"{directory}/{name}").st_mode)), oct(0o644 if public else 0o600), name)
         return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
@@ -247,7 +247,7 @@ def keys_change(system):
 @test("init gives each process its own files, and can be repeated")
 def init(system):
     directory, to = system.path("all"), system.path("handed")
-    names = ("issuer", "validator", "admin", "auditor", "operator", "shop", "postgres", "unknown")
+    names = ("issuer", "validator", "admin", "auditor", "gateway", "operator", "shop", "postgres", "unknown")
     for name in names:
         os.makedirs(f"{to}/{name}")
     outcome = system.cli("init", directory, "--to", to, "--no-database")
@@ -257,9 +257,10 @@ def init(system):
         return {name: {f: stat.S_IMODE(os.stat(f"{to}/{name}/{f}").st_mode) for f in os.listdir(f"{to}/{name}")} for name in names}
 
     own = {"issuer": ["token-check.keys", "seal.keys", "database-issuer"], "validator": ["token-check.keys", "database-validator"],
-           "admin": ["token-check.keys", "seal.keys", "database-admin"], "auditor": ["checkpoint.key", "database-auditor"], "operator": []}
+           "admin": ["token-check.keys", "seal.keys", "database-admin"], "auditor": ["checkpoint.key", "database-auditor"], "gateway": ["tls.key"], "operator": []}
     wanted = {name: {"peers": 0o644, f"{name}.key": 0o644, f"{name}.key_secret": 0o600, **{f: 0o600 for f in files}} for name, files in own.items()}
-    wanted["operator"]["checkpoint.pub"] = 0o644
+    wanted["operator"].update({"checkpoint.pub": 0o644, "tls-ca.pem": 0o644})
+    wanted["gateway"]["tls.pem"] = 0o644
     wanted.update(shop={}, postgres={"database-owner": 0o440}, unknown={})
     expect_equal(handed(), wanted)
     expect_equal(system.cli("init", directory, "--to", to, "--no-database")["made"], [])
