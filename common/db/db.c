@@ -262,9 +262,12 @@ static void
 call_back (struct db *db)
 {
     struct call *call;
+    int64_t now_us = db->done.first ? zclock_usecs () : 0;
     while ((call = db_list_take (&db->done))) {
         db->stats.in_flight--;
         count (db, call->outcome);
+        if (call->outcome == DB_OK)
+            timing_add (&db->stats.took, now_us - call->since_us);
         call->callback (call->context, call->outcome, call->outcome == DB_OK ? call->results : NULL,
                         &call->error);
         call_destroy (call);
@@ -419,7 +422,8 @@ db_transaction (struct db *db, const struct db_step *steps, size_t n, db_callbac
     call->callback = callback;
     call->context = context;
     call->lock_order = steps[0].params ? steps[0].params->lock_order : 0;
-    call->since = zclock_mono ();
+    call->since_us = zclock_usecs (); // zclock_mono, but finer
+    call->since = call->since_us / 1000;
     db->stats.calls++;
     bool refused = db->ending || db->n_ready == 0 || db->stats.in_flight >= db->options.queue_limit;
     db->stats.in_flight++;
@@ -472,8 +476,31 @@ db_idle (const struct db *db)
     return db->stats.in_flight == 0;
 }
 
+#define ROW(kind, member, help) STAT_##kind (struct db_stats, member, "db." #member, help)
+const struct stat_row db_stats_rows[] = {
+    ROW (COUNTER, calls, "Calls of the database"),
+    ROW (COUNTER, groups, "Groups of calls that were sent, each with one commit"),
+    ROW (COUNTER, regrouped, "Calls that ran again by themselves because their group failed"),
+    ROW (COUNTER, conflicts, "Calls that a constraint refused"),
+    ROW (COUNTER, unavailable, "Calls that ended without a connection"),
+    ROW (COUNTER, uncertain, "Writes whose connection was lost before their outcome was known"),
+    ROW (COUNTER, failed, "Calls that ended with another error of SQL"),
+    ROW (COUNTER, connects, "Connections that were made"),
+    ROW (GAUGE, connections, "Connections that are there, of those that database_connections says"),
+    ROW (GAUGE, in_flight, "Calls in progress, those that wait too"),
+    ROW (GAUGE, waiting, "Calls that have not been sent yet, of the database_queue that may be"),
+    STAT_HISTOGRAM (struct db_stats, took, "db.call_us",
+                    "How long calls that succeeded took, with the time that they waited"),
+    STAT_END,
+};
+
 const struct db_stats *
-db_stats (const struct db *db)
+db_stats (struct db *db)
 {
+    uint64_t sent = 0;
+    for (size_t i = 0; i < db->options.connections; i++)
+        sent += db->connections[i].n_calls;
+    db->stats.connections = db->n_ready;
+    db->stats.waiting = db->stats.in_flight - sent;
     return &db->stats;
 }

@@ -14,6 +14,7 @@
 #include "common/error/error.h"
 #include "common/net/loop.h"
 #include "common/net/resolver.h"
+#include "common/stats/stats.h"
 #include <czmq.h>
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -153,12 +154,17 @@ void db_pids (const struct db *db, char *pids_r, size_t size);
 // db_idle (db): Nothing waits and nothing is in flight: for draining.
 bool db_idle (const struct db *db);
 
-// Counters, for Stats.
+// Counters, for Stats; db_stats_rows shows them.
 struct db_stats {
     uint64_t calls, groups, regrouped, conflicts, unavailable, uncertain, failed, connects,
         in_flight;
+    uint64_t connections,
+        waiting;        // as of the last db_stats: made; calls of in_flight that have not been sent
+    struct timing took; // calls that ended with DB_OK, until their callback
 };
-const struct db_stats *db_stats (const struct db *db);
+extern const struct stat_row db_stats_rows[];
+// db_stats (db): As they are now; the pointer stays the same.
+const struct db_stats *db_stats (struct db *db);
 
 // db_get_… (result, row, column, …): Read a column, in text or in binary, and check it: a row of the database is input too. False when the column
 // is NULL, of the wrong form (in binary: of another type than text, an integer, boolean, bytea) or too long. Text is valid until the result goes; bytes are put

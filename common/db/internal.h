@@ -30,13 +30,14 @@ struct call {
     struct call *next;
     db_callback *callback;
     void *context;
-    size_t size;     // of the block
-    int64_t since;   // when it was accepted
-    bool write;      // one of its statements is
-    size_t together; // in flight: calls from this on that run as one statement
-    bool alone;      // its group failed: it runs by itself
-    bool resent;     // it has had its second chance after a lost connection
-    unsigned reruns; // after a serialisation failure or a deadlock
+    size_t size;      // of the block
+    int64_t since;    // when it was accepted
+    int64_t since_us; // the same, finer
+    bool write;       // one of its statements is
+    size_t together;  // in flight: calls from this on that run as one statement
+    bool alone;       // its group failed: it runs by itself
+    bool resent;      // it has had its second chance after a lost connection
+    unsigned reruns;  // after a serialisation failure or a deadlock
     int64_t lock_order;
     enum db_outcome outcome;
     struct db_error error;

@@ -192,6 +192,31 @@ static const struct rpc_method methods[] = {
     {NULL, NULL, 0, 0, 0, 0},
 };
 
+// ---- figures -------------------------------------------------------------------------------------------------------
+
+#define ROW(kind, member, help) STAT_##kind (struct feed_stats, member, "feed." #member, help)
+static const struct stat_row rows[] = {
+    ROW (GAUGE, admitted, "1 when this process may write"),
+    ROW (GAUGE, followers, "Validators that follow this process"),
+    ROW (COUNTER, told, "Items told to those that follow"),
+    ROW (GAUGE, unsure, "Changes of which it is not known whether they were committed"),
+    ROW (GAUGE, renewed_age_ms, "Since its row among the writers was last renewed"),
+    STAT_END,
+};
+
+static void
+refresh (void *context)
+{
+    struct feed *feed = context;
+    feed->stats = (struct feed_stats){
+        .admitted = feed->admitted,
+        .followers = zlistx_size (feed->followers),
+        .told = feed->sequence,
+        .unsure = feed->nunsure,
+        .renewed_age_ms = feed->renewed_at ? (uint64_t) (feed_now () - feed->renewed_at) : 0,
+    };
+}
+
 // ---- beginning and end ---------------------------------------------------------------------------------------------
 
 // Where validators reach it: what it binds, with the host's name where that is no address of its own.
@@ -230,6 +255,9 @@ feed_new (struct process *process, const struct feed_settings *settings, int fir
               zcert_public_txt (process->certificate));
     feed->service = (struct rpc_service){&jeton__v1__feed__descriptor, methods, feed};
     rpc_server_add (process->server, &feed->service);
+    rpc_server_stats (process->server,
+                      &(struct stat_source){
+                          .rows = rows, .base = &feed->stats, .refresh = refresh, .context = feed});
     writers_start (feed);
     return feed;
 }

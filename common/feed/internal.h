@@ -30,6 +30,9 @@ struct feed {
     char endpoint[FEED_ENDPOINT_SIZE], server_key[41];
 
     zlistx_t *followers; // struct request
+    struct feed_stats {
+        uint64_t admitted, followers, told, unsure, renewed_age_ms;
+    } stats; // as of the last look
     size_t nunsure;
     struct feed_change unsure[FEED_UNSURE_MAX];
 

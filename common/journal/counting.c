@@ -7,20 +7,26 @@
 
 enum { FINISH_MS = 1000 };
 
+#define ROW(kind, member, help) STAT_##kind (struct journal_stats, member, "journal." #member, help)
+static const struct stat_row rows[] = {
+    ROW (COUNTER, counted, "Uses that were counted"),
+    ROW (COUNTER, dropped, "Uses that were answered without being counted, the journal being full"),
+    ROW (COUNTER, refused, "Uses that could not be counted, and were refused for that"),
+    ROW (COUNTER, sealed, "Segments that were closed, to be sent to an auditor"),
+    ROW (COUNTER, taken, "Segments that an auditor took"),
+    ROW (GAUGE, bytes, "Size of the journal's directory"),
+    ROW (GAUGE, segments, "Segments that no auditor has taken yet"),
+    ROW (COUNTER, damaged, "Uses found damaged in what a former process left: not counted"),
+    ROW (COUNTER, set_aside, "Files that are no segments, or that auditors refused"),
+    STAT_END,
+};
+
 static void
-stats_show (struct counting *counting)
+refresh (void *context)
 {
-    struct rpc_server *server = counting->process->server;
-    const struct journal_stats *stats = journal_stats (counting->journal);
-    rpc_server_stat (server, "journal.counted", &stats->counted);
-    rpc_server_stat (server, "journal.dropped", &stats->dropped);
-    rpc_server_stat (server, "journal.refused", &stats->refused);
-    rpc_server_stat (server, "journal.sealed", &stats->sealed);
-    rpc_server_stat (server, "journal.taken", &stats->taken);
-    rpc_server_stat (server, "journal.bytes", &stats->bytes);
-    rpc_server_stat (server, "journal.segments", &stats->segments);
-    rpc_server_stat (server, "journal.damaged", &stats->damaged);
-    rpc_server_stat (server, "journal.set_aside", &stats->set_aside);
+    struct counting *counting = context;
+    if (counting->journal)
+        (void) journal_stats (counting->journal);
 }
 
 bool
@@ -54,7 +60,11 @@ counting_start (struct counting *counting, struct process *process,
                                            .peers = common->peers,
                                            .certificate = process->certificate,
                                        });
-    stats_show (counting);
+    rpc_server_stats (process->server,
+                      &(struct stat_source){.rows = rows,
+                                            .base = journal_stats (counting->journal),
+                                            .refresh = refresh,
+                                            .context = counting});
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include "common/db/schema_version.h"
 #include "common/log/log.h"
 #include "common/process/certificate.h"
+#include "common/process/stats.h"
 #include "common/process/system.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -88,22 +89,9 @@ bind_server (struct process *process, struct error *error_r)
         .arena_limit = (size_t) settings->arena_limit,
     };
     process->server = rpc_server_new (process->loop, &options, error_r);
+    if (process->server != NULL)
+        process_stats (process);
     return process->server != NULL;
-}
-
-static void
-show_database_stats (struct process *process)
-{
-    const struct db_stats *stats = db_stats (process->db);
-    rpc_server_stat (process->server, "db.calls", &stats->calls);
-    rpc_server_stat (process->server, "db.groups", &stats->groups);
-    rpc_server_stat (process->server, "db.regrouped", &stats->regrouped);
-    rpc_server_stat (process->server, "db.conflicts", &stats->conflicts);
-    rpc_server_stat (process->server, "db.unavailable", &stats->unavailable);
-    rpc_server_stat (process->server, "db.uncertain", &stats->uncertain);
-    rpc_server_stat (process->server, "db.failed", &stats->failed);
-    rpc_server_stat (process->server, "db.connects", &stats->connects);
-    rpc_server_stat (process->server, "db.in_flight", &stats->in_flight);
 }
 
 static void
@@ -159,7 +147,7 @@ connect_database (struct process *process, const struct db_statement *statements
     };
     process->db = db_new (process->loop, process->resolver, &options);
     db_on_change (process->db, database_changed, process);
-    show_database_stats (process);
+    process_stats_database (process);
 }
 
 static int on_signal (struct loop *loop, int fd, void *context);

@@ -23,6 +23,11 @@ struct process_settings {
 };
 extern const struct config_row process_settings_table[], process_database_table[];
 
+// What the system says of the process, for Stats.
+struct process_figures {
+    uint64_t cpu_us, resident_bytes, descriptors, uptime_ms;
+};
+
 // Zeroed before process_start, but for the hooks and `owner`.
 struct process {
     const char *name; // "admin"; the program is jeton-admin
@@ -60,6 +65,8 @@ struct process {
     enum rpc_health health; // the last that the log was told
     int64_t drain_until;    // zclock_mono
     int exit_status;
+    struct process_figures figures;
+    int64_t started_ms; // zclock_mono
 };
 
 // process_start (process, name, default_bind, tables, statements, summary, settings, size, argc, argv):

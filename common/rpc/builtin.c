@@ -1,6 +1,5 @@
 #include "common/memory/memory.h"
 #include "common/rpc/internal.h"
-#include "health.pb-c.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,19 +44,13 @@ health_check (struct request *request)
 static void
 stats_get (struct request *request)
 {
-    struct rpc_server *server = request_owner (request);
-    cleanup_free Jeton__V1__Stat *stats = xcalloc (server->nstats, sizeof *stats);
-    cleanup_free Jeton__V1__Stat **list = xcalloc (server->nstats, sizeof *list);
-    for (size_t i = 0; i < server->nstats; i++) {
-        jeton__v1__stat__init (&stats[i]);
-        stats[i].name = (char *) server->stats[i].name;
-        stats[i].value = *server->stats[i].value;
-        list[i] = &stats[i];
-    }
-    Jeton__V1__GetStatsReply reply = JETON__V1__GET_STATS_REPLY__INIT;
-    reply.stats = list;
-    reply.n_stats = server->nstats;
-    request_reply (request, &reply.base);
+    const Jeton__V1__GetStatsReply *reply =
+        rpc_server_stats_reply (request_owner (request), request_arena (request));
+    if (reply != NULL)
+        request_reply (request, &reply->base);
+    else
+        request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "the figures need more memory than a request may use: raise arena_limit");
 }
 
 static const struct rpc_method health_methods[] = {
@@ -70,30 +63,6 @@ static const struct rpc_method stats_methods[] = {
     {.name = NULL},
 };
 
-static void
-counters_show (struct rpc_server *server)
-{
-    struct rpc_counters *counters = &server->counters;
-    const struct rpc_stat shown[] = {
-        {"rpc.requests", &counters->requests},
-        {"rpc.replies", &counters->replies},
-        {"rpc.failures", &counters->failures},
-        {"rpc.malformed", &counters->malformed},
-        {"rpc.denied", &counters->denied},
-        {"rpc.exhausted", &counters->exhausted},
-        {"rpc.deadline_exceeded", &counters->deadline_exceeded},
-        {"rpc.cancelled", &counters->cancelled},
-        {"rpc.lost", &counters->lost},
-        {"rpc.cut", &counters->cut},
-        {"rpc.waiting", &counters->waiting},
-        {"rpc.in_flight", &counters->in_flight},
-        {"rpc.connections", &counters->connections},
-        {"rpc.unknown_keys", &counters->unknown_keys},
-    };
-    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        rpc_server_stat (server, shown[i].name, shown[i].value);
-}
-
 void
 rpc_builtin_add (struct rpc_server *server)
 {
@@ -105,5 +74,5 @@ rpc_builtin_add (struct rpc_server *server)
         rpc_server_add (server, &server->builtin[i]);
     for (size_t i = 0; i < server->nroutes; i++)
         server->routes[i].always = true;
-    counters_show (server);
+    rpc_stats_add (server);
 }

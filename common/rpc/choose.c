@@ -115,6 +115,32 @@ rpc_client_up (const struct rpc_client *client)
     return n;
 }
 
+static size_t
+endpoint_each (const struct rpc_endpoint *endpoint, rpc_client_connection *each, void *context)
+{
+    const struct rpc_client *client = endpoint->client;
+    size_t n = 0;
+    for (struct node *node = client->outlets.next; node != &client->outlets; node = node->next) {
+        const struct rpc_outlet *outlet = NODE_OWNER (node, struct rpc_outlet, link);
+        if (outlet->endpoint != endpoint || outlet->leaving)
+            continue;
+        each (context, outlet->number, outlet->address, outlet->state == RPC_UP);
+        n++;
+    }
+    return n;
+}
+
+void
+rpc_client_each (const struct rpc_client *client, rpc_client_connection *each, void *context)
+{
+    for (struct node *node = client->endpoints.next; node != &client->endpoints;
+         node = node->next) {
+        const struct rpc_endpoint *endpoint = NODE_OWNER (node, struct rpc_endpoint, link);
+        if (endpoint_each (endpoint, each, context) == 0)
+            each (context, 0, endpoint->text, false);
+    }
+}
+
 bool
 rpc_client_settled (const struct rpc_client *client)
 {

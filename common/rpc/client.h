@@ -106,6 +106,11 @@ const char *rpc_client_address (struct rpc_client *client, uint32_t number);
 size_t rpc_client_up (const struct rpc_client *client);
 bool rpc_client_settled (const struct rpc_client *client);
 
+// rpc_client_each (client, each, context): Each address behind each endpoint, in their order: the number of its connection, its text, and whether calls can be sent on it now. An
+// endpoint without any comes by its own text, with the number 0.
+typedef void rpc_client_connection (void *context, uint32_t number, const char *address, bool up);
+void rpc_client_each (const struct rpc_client *client, rpc_client_connection *each, void *context);
+
 // rpc_code_name (code): "UNAVAILABLE", …
 const char *rpc_code_name (int code);
 

@@ -13,9 +13,17 @@ struct attempt {
 };
 
 #define REFUSE(attempt, code, field, ...)                                                          \
-    (rpc_answer_refuse ((attempt)->server, (attempt)->sender, (attempt)->envelope->id, code,       \
+    (refusal_count (attempt, code),                                                                \
+     rpc_answer_refuse ((attempt)->server, (attempt)->sender, (attempt)->envelope->id, code,       \
                         field, __VA_ARGS__),                                                       \
      false)
+
+static void
+refusal_count (struct attempt *attempt, int code)
+{
+    const struct rpc_route *route = attempt->request->route;
+    (route != NULL ? route->tally : &attempt->server->stray)->codes[code]++;
+}
 
 static bool
 envelope_fields_check (struct attempt *attempt)

@@ -117,18 +117,32 @@ rpc_request_begin (struct request *request, uint32_t timeout_ms)
     *head = request;
     server->counters.in_flight++;
     server->connections[request->fd].in_flight++;
+    request->began_us = zclock_usecs (); // zclock_mono, but finer
     if (timeout_ms != 0) {
-        deadlines_set (&server->deadlines, &request->deadline, zclock_mono () + timeout_ms);
+        deadlines_set (&server->deadlines, &request->deadline,
+                       request->began_us / 1000 + timeout_ms);
         alarm_by (server->alarm, request->deadline.at_ms);
     }
 }
 
+// A stream takes as long as its caller likes.
+static void
+request_count (const struct request *request, int code)
+{
+    struct rpc_tally *tally = request->route->tally;
+    assert (code >= 0 && code < RPC_CODES);
+    tally->codes[code]++;
+    if ((request->route->row->flags & RPC_STREAM) == 0)
+        timing_add (&tally->took, zclock_usecs () - request->began_us);
+}
+
 void
-rpc_request_settle (struct request *request)
+rpc_request_settle (struct request *request, int code)
 {
     if (request->answered)
         return;
     request->answered = true;
+    request_count (request, code);
     deadlines_remove (&request->server->deadlines, &request->deadline);
     struct request **at = bucket (request->server, request->fd, request->id);
     while (*at != request)
@@ -142,7 +156,7 @@ void
 rpc_request_end (struct request *request)
 {
     struct rpc_server *server = request->server;
-    rpc_request_settle (request);
+    assert (request->answered);
     server->counters.in_flight--;
     if (request->fd != -1)
         server->connections[request->fd].in_flight--;
@@ -198,7 +212,7 @@ rpc_connection_gone (struct rpc_server *server, int fd)
         struct request *request = NODE_OWNER (node, struct request, link);
         if (request->fd != fd)
             continue;
-        rpc_request_settle (request);
+        rpc_request_settle (request, JETON__V1__CODE__CODE_CANCELLED);
         request->fd = -1;
     }
 }

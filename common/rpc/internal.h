@@ -1,5 +1,5 @@
 // How the files of the server share its state: server.c (life), receive.c (socket to requests), dispatch.c (checks), request.c (what
-// handlers call), inflight.c (requests in progress), answer.c (replies), backlog.c (replies that wait), zap.c (who may connect), builtin.c (Health, Stats).
+// handlers call), inflight.c (requests in progress), answer.c (replies), backlog.c (replies that wait), zap.c (who may connect), builtin.c (Health, Stats), stats.c (what Stats shows).
 #ifndef JETON_RPC_INTERNAL_H
 #define JETON_RPC_INTERNAL_H
 
@@ -29,6 +29,13 @@ enum {
     RPC_WAITING_MS = 1,  // until replies that wait are tried again
 };
 
+// How the calls of one method ended.
+enum { RPC_CODES = JETON__V1__CODE__CODE_UNAUTHENTICATED + 1 };
+struct rpc_tally {
+    uint64_t codes[RPC_CODES];
+    struct timing took; // not of streams
+};
+
 // One method, found by name.
 struct rpc_route {
     char name[RPC_METHOD_LENGTH_MAX + 1]; // "jeton.v1.Admin/CreateToken"
@@ -36,6 +43,7 @@ struct rpc_route {
     const ProtobufCMessageDescriptor *input;
     const struct rpc_codec *codec; // NULL: protobuf-c alone
     void *owner;
+    struct rpc_tally *tally;
     bool always; // Health and Stats: served while starting, draining and overloaded
 };
 
@@ -54,11 +62,6 @@ struct rpc_counters {
     uint64_t deadline_exceeded, cancelled, lost;   // ended early; lost: replies that nobody took
     uint64_t in_flight, connections, unknown_keys; // two gauges; connections refused for their key
     uint64_t waiting, cut; // replies that wait (a gauge); connections closed for not taking theirs
-};
-
-struct rpc_stat {
-    const char *name;
-    const uint64_t *value;
 };
 
 // Why connections are counted as they are: see zap.c.
@@ -87,9 +90,10 @@ struct rpc_server {
     size_t nroutes;
     struct rpc_service builtin[2];
     rpc_handler *gate; // NULL: requests go to their handlers
-    struct rpc_stat *stats;
-    size_t nstats;
+    struct stat_source *sources;
+    size_t nsources;
     struct rpc_counters counters;
+    struct rpc_tally stray; // of what was refused before its method was known
 
     enum rpc_health health;
     struct error reason;
@@ -120,6 +124,7 @@ struct request {
     struct node due;      // due or stalled
     struct request *next; // in its bucket of by_id
     struct deadline deadline;
+    int64_t began_us; // zclock_usecs
     struct arena *arena;
 
     uint8_t routing[RPC_ROUTING_SIZE];
@@ -210,8 +215,8 @@ struct request *rpc_request_take (struct rpc_server *server) __attribute__ ((ret
 void rpc_request_release (struct request *request);
 // rpc_request_begin (request, timeout_ms): It counts from now on. 0: no deadline.
 void rpc_request_begin (struct request *request, uint32_t timeout_ms);
-// rpc_request_settle (request): It has been answered, or need not be any more: forget its id and its deadline.
-void rpc_request_settle (struct request *request);
+// rpc_request_settle (request, code): It has been answered so, or need not be any more: count it, forget its id and its deadline.
+void rpc_request_settle (struct request *request, int code);
 // rpc_request_end (request): The handler is done with it.
 void rpc_request_end (struct request *request);
 struct request *rpc_request_find (struct rpc_server *server, int fd, uint64_t id);
@@ -236,5 +241,8 @@ bool rpc_admission_event (void *context, unsigned event, uint32_t value);
 
 // builtin.c
 void rpc_builtin_add (struct rpc_server *server);
+
+// stats.c. rpc_stats_add (server): Show its own counters.
+void rpc_stats_add (struct rpc_server *server);
 
 #endif

@@ -175,7 +175,7 @@ rpc_request_answer (struct request *request, const struct rpc_answer *answer)
     }
     if (!sent) // the peer is gone, or was cut off because it takes nothing off its queue
         server->counters.lost++;
-    rpc_request_settle (request);
+    rpc_request_settle (request, addressed.code);
 }
 
 void
@@ -302,7 +302,7 @@ request_send (struct request *request, const ProtobufCMessage *reply)
         rpc_request_answer (request, &answer);
     } else {
         request->server->counters.lost++;
-        rpc_request_settle (request);
+        rpc_request_settle (request, JETON__V1__CODE__CODE_CANCELLED);
     }
     return false;
 }

@@ -131,8 +131,10 @@ rpc_server_destroy (struct rpc_server **server_p)
     rpc_inflight_free (server);
     peers_destroy (&server->peers);
     zstr_free (&server->endpoint);
+    for (size_t i = 0; i < server->nroutes; i++)
+        free (server->routes[i].tally);
     free (server->routes);
-    free (server->stats);
+    free (server->sources);
     free (server->bind);
     free (server->service);
     free (server->peers_path);
@@ -190,6 +192,7 @@ rpc_server_add (struct rpc_server *server, const struct rpc_service *service)
         route->row = row_find (service, method->name);
         assert (route->row->handler != NULL && route->row->roles != 0);
         route->input = method->input;
+        route->tally = xcalloc (1, sizeof *route->tally);
         route->owner = service->owner;
     }
     qsort (server->routes, server->nroutes, sizeof *server->routes, route_compare);
@@ -208,13 +211,6 @@ enum rpc_health
 rpc_server_state (const struct rpc_server *server)
 {
     return server->draining ? RPC_DRAINING : server->health;
-}
-
-void
-rpc_server_stat (struct rpc_server *server, const char *name, const uint64_t *value)
-{
-    server->stats = xrealloc (server->stats, (server->nstats + 1) * sizeof *server->stats);
-    server->stats[server->nstats++] = (struct rpc_stat){.name = name, .value = value};
 }
 
 void

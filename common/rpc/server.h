@@ -7,6 +7,8 @@
 #include "common/rpc/codec.h"
 #include "common/rpc/peers.h"
 #include "common/rpc/request.h"
+#include "common/stats/stats.h"
+#include "health.pb-c.h"
 #include <czmq.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
@@ -89,8 +91,12 @@ void rpc_server_gate (struct rpc_server *server, rpc_handler *gate);
 void rpc_server_health (struct rpc_server *server, enum rpc_health state, const char *reason);
 enum rpc_health rpc_server_state (const struct rpc_server *server);
 
-// rpc_server_stat (server, name, value): Shows a counter in Stats/Get. Neither is copied.
-void rpc_server_stat (struct rpc_server *server, const char *name, const uint64_t *value);
+// rpc_server_stats (server, source): Shows these figures in Stats/Get, beside its own. The source is copied, what it points to is not.
+// rpc_server_stats_reply (server, arena): What Stats/Get answers, in the arena; what it points to is valid until the figures change. NULL: the arena is too small.
+void rpc_server_stats (struct rpc_server *server, const struct stat_source *source);
+const Jeton__V1__GetStatsReply *rpc_server_stats_reply (const struct rpc_server *server,
+                                                        struct arena *arena)
+    __attribute__ ((warn_unused_result));
 
 // rpc_server_drain (server, done, context): Refuse new requests with UNAVAILABLE, end streams with UNAVAILABLE, and call back when the
 // last request has been answered (at once, but not before this returns, if there is none).

@@ -34,6 +34,7 @@ struct worker_pool {
     // The loop's thread only:
     size_t queue_limit;
     size_t n_threads;
+    struct worker_stats stats;
     pthread_t *threads;
     int event_fd; // readable while `finished` may hold something
 };
@@ -184,5 +185,30 @@ worker_submit (struct worker_pool *pool, worker_work *work, worker_done *done, v
         pthread_cond_signal (&pool->work_came);
     }
     pthread_mutex_unlock (&pool->mutex);
+    pool->stats.jobs += room;
+    pool->stats.refused += !room;
     return room;
+}
+
+#define ROW(kind, member, help) STAT_##kind (struct worker_stats, member, "worker." #member, help)
+const struct stat_row worker_stats_rows[] = {
+    ROW (COUNTER, jobs, "Passwords given to the worker threads"),
+    ROW (COUNTER, refused, "Passwords refused because as many waited as worker_queue allows"),
+    ROW (GAUGE, waiting, "Passwords that wait for a worker thread"),
+    STAT_END,
+};
+
+const struct worker_stats *
+worker_stats (struct worker_pool *pool)
+{
+    pthread_mutex_lock (&pool->mutex);
+    pool->stats.waiting = pool->n_waiting;
+    pthread_mutex_unlock (&pool->mutex);
+    return &pool->stats;
+}
+
+void
+worker_stats_refresh (void *pool)
+{
+    (void) worker_stats (pool);
 }

@@ -3,6 +3,7 @@
 #define JETON_WORKER_H
 
 #include "common/net/loop.h"
+#include "common/stats/stats.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,5 +23,15 @@ void worker_pool_destroy (struct worker_pool **pool);
 // worker_submit (pool, work, done, job): false when the queue is full: nothing happened, the caller keeps the job.
 bool worker_submit (struct worker_pool *pool, worker_work *work, worker_done *done, void *job)
     __attribute__ ((warn_unused_result));
+
+// Counters, for Stats; worker_stats_rows shows them.
+struct worker_stats {
+    uint64_t jobs, refused; // accepted; not accepted, the queue being full
+    uint64_t waiting;       // not begun, as of the last worker_stats
+};
+extern const struct stat_row worker_stats_rows[];
+// worker_stats (pool): As they are now; the pointer stays the same. worker_stats_refresh (pool): The same, for a struct stat_source.
+const struct worker_stats *worker_stats (struct worker_pool *pool);
+void worker_stats_refresh (void *pool);
 
 #endif

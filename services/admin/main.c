@@ -108,6 +108,11 @@ admin_start (struct admin *admin)
     }
     admin->workers = worker_pool_new (admin->process.loop, (size_t) admin->settings.worker_threads,
                                       (size_t) admin->settings.worker_queue);
+    rpc_server_stats (admin->process.server,
+                      &(struct stat_source){.rows = worker_stats_rows,
+                                            .base = worker_stats (admin->workers),
+                                            .refresh = worker_stats_refresh,
+                                            .context = admin->workers});
     admin->process.reloaded = reloaded;
     admin->process.drained_now = drained;
     admin->service = (struct rpc_service){&jeton__v1__admin__descriptor, admin_methods, admin};

@@ -117,31 +117,33 @@ look_timer (struct loop *loop, int timer, void *context)
     return 0;
 }
 
-static void
-stats_show (struct auditor *auditor)
-{
-    struct rpc_server *server = auditor->process.server;
-    const struct auditor_stats *stats = &auditor->stats;
-    rpc_server_stat (server, "auditor.appended", &stats->appended);
-    rpc_server_stat (server, "auditor.unreadable", &stats->unreadable);
-    rpc_server_stat (server, "auditor.outbox_batches", &stats->batches);
-    rpc_server_stat (server, "auditor.conflicts", &stats->conflicts);
-    rpc_server_stat (server, "auditor.uncertain", &stats->uncertain);
-    rpc_server_stat (server, "auditor.checkpoints", &stats->checkpoints);
-    rpc_server_stat (server, "auditor.partitions_made", &stats->made);
-    rpc_server_stat (server, "auditor.partitions_dropped", &stats->dropped);
-    rpc_server_stat (server, "auditor.changes_trimmed", &stats->trimmed);
-    rpc_server_stat (server, "auditor.segments", &stats->segments);
-    rpc_server_stat (server, "auditor.use_rows", &stats->use_rows);
-    rpc_server_stat (server, "auditor.use_folded", &stats->use_folded);
-    rpc_server_stat (server, "auditor.use_dropped", &stats->use_dropped);
-    rpc_server_stat (server, "auditor.access_made", &stats->access_made);
-    rpc_server_stat (server, "auditor.access_dropped", &stats->access_dropped);
-    rpc_server_stat (server, "auditor.elections", &stats->elections);
-    rpc_server_stat (server, "auditor.streams", &stats->streams);
-    rpc_server_stat (server, "auditor.streams_shut", &stats->shut);
-    rpc_server_stat (server, "auditor.streamed", &stats->streamed);
-}
+#define ROW(kind, member, name, help)                                                              \
+    STAT_##kind (struct auditor_stats, member, "auditor." name, help)
+static const struct stat_row stats_rows[] = {
+    ROW (COUNTER, appended, "appended", "Records that this process appended to the trail"),
+    ROW (COUNTER, unreadable, "unreadable", "Of these: rows of the outbox that were no records"),
+    ROW (COUNTER, batches, "outbox_batches", "Transactions that appended records"),
+    ROW (GAUGE, outbox, "outbox_rows",
+         "Rows that the last look into the outbox found, of the outbox_batch that it takes"),
+    ROW (COUNTER, conflicts, "conflicts", "Appends that found records of another writer"),
+    ROW (COUNTER, uncertain, "uncertain", "Appends whose outcome had to be looked up"),
+    ROW (COUNTER, checkpoints, "checkpoints", "Checkpoints that were signed"),
+    ROW (COUNTER, made, "partitions_made", "Partitions of the trail that were made"),
+    ROW (COUNTER, dropped, "partitions_dropped", "Partitions of the trail that were dropped"),
+    ROW (COUNTER, trimmed, "changes_trimmed", "Rows of the table changes that were deleted"),
+    ROW (COUNTER, segments, "segments", "Segments of use that were taken"),
+    ROW (COUNTER, use_rows, "use_rows", "Rows in the segments that were taken"),
+    ROW (COUNTER, use_folded, "use_folded", "Rows added to usage and last access"),
+    ROW (COUNTER, use_dropped, "use_dropped", "Partitions of the log of use that were dropped"),
+    ROW (COUNTER, access_made, "access_made", "Partitions of opaque access tokens that were made"),
+    ROW (COUNTER, access_dropped, "access_dropped",
+         "Partitions of opaque access tokens that were dropped"),
+    ROW (COUNTER, elections, "elections", "Times that this process became the writer"),
+    ROW (GAUGE, streams, "streams", "Tails and exports that are open"),
+    ROW (COUNTER, shut, "streams_shut", "Tails and exports whose user may have them no longer"),
+    ROW (COUNTER, streamed, "streamed", "Items sent on tails and exports"),
+    STAT_END,
+};
 
 bool
 auditor_start (struct auditor *auditor, struct error *error_r)
@@ -160,7 +162,8 @@ auditor_start (struct auditor *auditor, struct error *error_r)
     chain_key_id (auditor->key.public_key, auditor->key_id);
     auditor->streams = zlistx_new ();
     auditor_add (auditor);
-    stats_show (auditor);
+    rpc_server_stats (auditor->process.server,
+                      &(struct stat_source){.rows = stats_rows, .base = &auditor->stats});
     auditor->writer = writer_new (auditor);
     auditor->changes = changes_new (auditor);
     auditor->access_keep = access_keep_new (auditor);

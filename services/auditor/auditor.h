@@ -28,6 +28,7 @@ struct auditor_stats {
     uint64_t appended;                    // records that this process appended
     uint64_t unreadable;                  // of these: outbox rows that were no audit records
     uint64_t batches;                     // transactions that appended
+    uint64_t outbox;                      // rows that the last look into the outbox found
     uint64_t conflicts;                   // that found somebody else's records in their place
     uint64_t uncertain;                   // whose outcome was looked up
     uint64_t checkpoints;                 // signed

@@ -286,6 +286,7 @@ outbox_done (void *context, enum db_outcome outcome, const struct store_row *row
         return;
     }
     writer->full = n == batch_limit (writer);
+    writer->auditor->stats.outbox = n;
     if (writer->finishing)
         step (writer);
     if (n == 0 || writer->finishing)

@@ -26,7 +26,10 @@ static const struct column stats_columns[] = {
     {.title = "SERVICE", .member = "service"},
     {.title = "ENDPOINT", .member = "endpoint"},
     {.title = "COUNTER", .member = "name"},
+    {.title = "OF", .member = "labels", .form = COLUMN_LIST},
     {.title = "VALUE", .member = "value"},
+    {.title = "MEAN", .member = "mean"},
+    {.title = "P99", .member = "p99"},
     {.title = NULL},
 };
 
@@ -218,6 +221,77 @@ health (struct cli *cli)
 
 // ---- stats
 
+static json_int_t
+number (const json_t *object, const char *member)
+{
+    return json_integer_value (json_object_get (object, member));
+}
+
+// "method=jeton.v1.Admin/CreateToken", "code=OK"
+static json_t *
+label_texts (const json_t *stat)
+{
+    const json_t *labels = json_object_get (stat, "labels"), *label;
+    json_t *texts = json_array ();
+    size_t i;
+
+    json_array_foreach (labels, i, label)
+    {
+        json_array_append_new (
+            texts, json_sprintf ("%s=%s", json_string_value (json_object_get (label, "name")),
+                                 json_string_value (json_object_get (label, "value"))));
+    }
+    return texts;
+}
+
+// Of 100 values of a histogram, `percent` are at most this: the bound of the bucket in which that one is. -1: it is beyond the last.
+static json_int_t
+percentile (const json_t *stat, int percent)
+{
+    const json_t *bounds = json_object_get (stat, "bounds"), *bound;
+    json_int_t n = number (stat, "value"), below = 0;
+    size_t i;
+
+    json_array_foreach (bounds, i, bound)
+    {
+        below += json_integer_value (json_array_get (json_object_get (stat, "buckets"), i));
+        if (below * 100 >= n * percent) {
+            return json_integer_value (bound);
+        }
+    }
+    return -1;
+}
+
+// What a histogram comes to; its value is how many there were.
+static void
+row_summarize (json_t *row, const json_t *stat)
+{
+    json_int_t n = number (stat, "value");
+
+    json_object_set_new (row, "sum", json_integer (number (stat, "sum")));
+    if (n == 0) {
+        return;
+    }
+    json_object_set_new (row, "mean", json_integer (number (stat, "sum") / n));
+    json_object_set_new (row, "p50", json_integer (percentile (stat, 50)));
+    json_object_set_new (row, "p99", json_integer (percentile (stat, 99)));
+}
+
+static json_t *
+counter_row (const struct process *process, const json_t *stat)
+{
+    json_t *kind = json_object_get (stat, "kind");
+    json_t *row = json_pack ("{s:s,s:s,s:O?,s:O?,s:o,s:O?}", "service",
+                             connect_service_name (process->service), "endpoint", process->endpoint,
+                             "name", json_object_get (stat, "name"), "kind", kind, "labels",
+                             label_texts (stat), "value", json_object_get (stat, "value"));
+
+    if (kind != NULL && strcmp (json_string_value (kind), "histogram") == 0) {
+        row_summarize (row, stat);
+    }
+    return row;
+}
+
 // A row for each counter, with the process that it is of.
 static json_t *
 counter_rows (const struct survey *survey)
@@ -228,12 +302,7 @@ counter_rows (const struct survey *survey)
         const struct process *process = &survey->processes[i];
         json_t *stats = json_object_get (process->answer, "stats");
         for (size_t k = 0; k < json_array_size (stats); k++) {
-            const json_t *stat = json_array_get (stats, k);
-            json_array_append_new (rows, json_pack ("{s:s,s:s,s:O?,s:O?}", "service",
-                                                    connect_service_name (process->service),
-                                                    "endpoint", process->endpoint, "name",
-                                                    json_object_get (stat, "name"), "value",
-                                                    json_object_get (stat, "value")));
+            json_array_append_new (rows, counter_row (process, json_array_get (stats, k)));
         }
     }
     return rows;
@@ -297,7 +366,9 @@ const struct command health_commands[] = {
 };
 const struct command stats_commands[] = {
     {"stats", NULL, "[admin|issuer|validator|auditor|gateway]", 0, 1, stats_options, stats,
-     "Counters of the processes since they began, and gauges", NULL,
+     "Counters of the processes since they began, and gauges",
+     "Of what takes time: how often, and the mean and 99th percentile, in the unit that the name "
+     "ends in.",
      "jeton stats validator\n"
      "jeton stats --json\n"},
     {.noun = NULL},

@@ -50,6 +50,9 @@ void gateway_call (struct exchange *exchange, const struct gateway_call *call,
 //   RESOURCE_EXHAUSTED 429, UNIMPLEMENTED 501, UNAVAILABLE 503, DEADLINE_EXCEEDED 504, UNKNOWN 502 ("it may have happened": repeat it with the same Idempotency-Key), others 500
 void gateway_fail (struct exchange *exchange, const struct rpc_result *result);
 
+// gateway_stats_show (gateway): Show its figures in Stats (stats.c).
+void gateway_stats_show (const struct gateway *gateway);
+
 // gateway_connect (gateway, error_r): Clients of the services that the settings name, with their keys from the peers file. gateway_disconnect (gateway): Idempotent.
 bool gateway_connect (struct gateway *gateway, struct error *error_r)
     __attribute__ ((warn_unused_result));

@@ -68,23 +68,6 @@ gateway_idle (struct process *process)
 }
 
 static void
-gateway_stats_show (const struct gateway *gateway)
-{
-    struct rpc_server *server = gateway->process.server;
-    const struct http_stats *stats = http_stats (gateway->http);
-    rpc_server_stat (server, "http.connections", &stats->connections);
-    rpc_server_stat (server, "http.connections_refused", &stats->connections_refused);
-    rpc_server_stat (server, "http.open", &stats->open);
-    rpc_server_stat (server, "http.requests", &stats->requests);
-    rpc_server_stat (server, "http.malformed", &stats->malformed);
-    rpc_server_stat (server, "http.timeouts", &stats->timeouts);
-    rpc_server_stat (server, "http.responses_2xx", &stats->responses[2]);
-    rpc_server_stat (server, "http.responses_3xx", &stats->responses[3]);
-    rpc_server_stat (server, "http.responses_4xx", &stats->responses[4]);
-    rpc_server_stat (server, "http.responses_5xx", &stats->responses[5]);
-}
-
-static void
 gateway_end (struct gateway *gateway)
 {
     http_destroy (&gateway->http);

@@ -131,22 +131,34 @@ issuer_reloaded (struct process *process)
         log_error ("what tokens say not changed", "error", error.text, NULL);
 }
 
+#define ROW(member, help) STAT_COUNTER (struct issuer_stats, member, "issuer." #member, help)
+static const struct stat_row stats_rows[] = {
+    ROW (logins, "Sign-ins that succeeded"),
+    ROW (logins_refused, "Sign-ins with a wrong name or password"),
+    ROW (logins_throttled, "Sign-ins refused because too many had failed"),
+    ROW (grants, "Tokens that were given"),
+    ROW (grants_refused, "Requests for tokens that were refused"),
+    ROW (grants_limited, "Of the refused: because their client asks too often"),
+    ROW (codes, "Authorization codes that were given"),
+    ROW (code_reuses,
+         "Authorization codes that were used a second time: their tokens were revoked"),
+    ROW (revocations, "Tokens that were given back"),
+    ROW (refreshes, "Refresh tokens that were used"),
+    ROW (refresh_replays,
+         "Uses of refresh tokens that were repeated in time, and answered as before"),
+    ROW (refresh_reuses, "Old refresh tokens that were used: their families were revoked"),
+    STAT_END,
+};
+
 static void
 issuer_stats_show (struct issuer *issuer)
 {
     struct rpc_server *server = issuer->process.server;
-    rpc_server_stat (server, "issuer.logins", &issuer->stats.logins);
-    rpc_server_stat (server, "issuer.logins_refused", &issuer->stats.logins_refused);
-    rpc_server_stat (server, "issuer.logins_throttled", &issuer->stats.logins_throttled);
-    rpc_server_stat (server, "issuer.grants", &issuer->stats.grants);
-    rpc_server_stat (server, "issuer.grants_refused", &issuer->stats.grants_refused);
-    rpc_server_stat (server, "issuer.grants_limited", &issuer->stats.grants_limited);
-    rpc_server_stat (server, "issuer.codes", &issuer->stats.codes);
-    rpc_server_stat (server, "issuer.code_reuses", &issuer->stats.code_reuses);
-    rpc_server_stat (server, "issuer.revocations", &issuer->stats.revocations);
-    rpc_server_stat (server, "issuer.refreshes", &issuer->stats.refreshes);
-    rpc_server_stat (server, "issuer.refresh_replays", &issuer->stats.refresh_replays);
-    rpc_server_stat (server, "issuer.refresh_reuses", &issuer->stats.refresh_reuses);
+    rpc_server_stats (server, &(struct stat_source){.rows = stats_rows, .base = &issuer->stats});
+    rpc_server_stats (server, &(struct stat_source){.rows = worker_stats_rows,
+                                                    .base = worker_stats (issuer->workers),
+                                                    .refresh = worker_stats_refresh,
+                                                    .context = issuer->workers});
 }
 
 int

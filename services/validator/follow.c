@@ -243,6 +243,12 @@ follow_is (const struct follow *follow, const struct writer_row *row)
            strcmp (follow->server_key, row->server_key) == 0;
 }
 
+bool
+follow_is_heard (const struct follow *follow)
+{
+    return follow->following;
+}
+
 void
 follow_reading_sent (struct follow *follow)
 {

@@ -27,6 +27,9 @@ bool follow_is (const struct follow *follow, const struct writer_row *row);
 void follow_reading_sent (struct follow *follow);
 void follow_reading_done (struct follow *follow);
 
+// follow_is_heard (follow): Its feed is being heard now.
+bool follow_is_heard (const struct follow *follow);
+
 // follow_hear (follow): Take what it has told by now.
 void follow_hear (struct follow *follow);
 

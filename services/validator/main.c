@@ -83,47 +83,6 @@ validator_loaded (void *context)
     truth_health (validator->truth);
 }
 
-static void
-validator_stats_show (struct validator *validator)
-{
-    struct rpc_server *server = validator->process.server;
-    rpc_server_stat (server, "validator.allowed", &validator->stats.allowed);
-    rpc_server_stat (server, "validator.denied", &validator->stats.denied);
-    rpc_server_stat (server, "validator.undecided", &validator->stats.undecided);
-    rpc_server_stat (server, "validator.limited", &validator->stats.limited);
-    const struct permits *permits = limits_permits (validator->limits);
-    const struct permit_stats *leases = permits_stats (permits);
-    const struct meter_stats *meters = permits_meters (permits);
-    rpc_server_stat (server, "validator.leases", &leases->leases);
-    rpc_server_stat (server, "validator.leases_failed", &leases->leases_failed);
-    rpc_server_stat (server, "validator.leases_given", &leases->leases_given);
-    rpc_server_stat (server, "validator.meters", &meters->entries);
-    rpc_server_stat (server, "validator.meters_forgotten", &meters->forgotten);
-    rpc_server_stat (server, "validator.refused_unread", &validator->stats.refused_unread);
-    const struct cache_stats *cache = cache_stats (validator->cache);
-    rpc_server_stat (server, "validator.cache_entries", &cache->entries);
-    rpc_server_stat (server, "validator.cache_bytes", &cache->bytes);
-    rpc_server_stat (server, "validator.cache_hits", &cache->hits);
-    rpc_server_stat (server, "validator.cache_misses", &cache->misses);
-    rpc_server_stat (server, "validator.cache_outdated", &cache->outdated);
-    rpc_server_stat (server, "validator.cache_unknown", &cache->unknown);
-    rpc_server_stat (server, "validator.cache_refused", &cache->refused);
-    rpc_server_stat (server, "validator.cache_evicted", &cache->evicted);
-    rpc_server_stat (server, "validator.cache_moved", &cache->moved);
-    rpc_server_stat (server, "validator.cache_told", &cache->told);
-    rpc_server_stat (server, "validator.warm_rows", &validator->stats.warm_rows);
-    rpc_server_stat (server, "validator.warm_kept", &validator->stats.warm_kept);
-    rpc_server_stat (server, "validator.warm_passed", &validator->stats.warm_passed);
-    rpc_server_stat (server, "validator.warm_over", &validator->stats.warm_over);
-    rpc_server_stat (server, "validator.readings", &validator->stats.readings);
-    rpc_server_stat (server, "validator.changes", &validator->stats.changes);
-    rpc_server_stat (server, "validator.heard", &validator->stats.heard);
-    rpc_server_stat (server, "validator.vouched", &validator->stats.vouched);
-    rpc_server_stat (server, "validator.keys_sought", &validator->stats.keys_sought);
-    rpc_server_stat (server, "validator.lookups", &validator->stats.lookups);
-    rpc_server_stat (server, "validator.lookups_shared", &validator->stats.lookups_shared);
-}
-
 int
 main (int argc, char **argv)
 {

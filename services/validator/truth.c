@@ -25,6 +25,7 @@ enum {
 struct truth {
     struct validator *validator;
     struct alarm *alarm;
+    int64_t began_at;
     int64_t sure_at; // every change that was committed before it is known; 0: nothing is
     // The table.
     bool reading;
@@ -395,6 +396,7 @@ truth_new (struct validator *validator)
 {
     struct truth *truth = xcalloc (1, sizeof *truth);
     truth->validator = validator;
+    truth->began_at = truth_now ();
     truth->alarm = alarm_new (validator->process.loop, on_alarm, truth);
     alarm_by (truth->alarm, zclock_mono ());
     return truth;
@@ -404,6 +406,19 @@ void
 truth_soon (struct truth *truth)
 {
     alarm_by (truth->alarm, zclock_mono ());
+}
+
+void
+truth_show (const struct truth *truth, struct validator_stats *stats)
+{
+    int64_t now = truth_now ();
+    stats->known_age_ms = (uint64_t) (now - (truth->sure_at ? truth->sure_at : truth->began_at));
+    stats->known_limit_ms = (uint64_t) truth->validator->settings.freshness_limit_ms;
+    stats->read_age_ms = (uint64_t) (now - (truth->read_at ? truth->read_at : truth->began_at));
+    stats->writers = truth->nfollows;
+    stats->writers_followed = 0;
+    for (size_t i = 0; i < truth->nfollows; i++)
+        stats->writers_followed += follow_is_heard (truth->follows[i]);
 }
 
 void

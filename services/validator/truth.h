@@ -40,6 +40,9 @@ uint64_t truth_horizon (const struct truth *truth);
 // truth_health (truth): Show in the server's health what follows of that.
 void truth_health (const struct truth *truth);
 
+// truth_show (truth, stats): How old what is known is, and who is followed, for Stats. Before anything was known: since the process began.
+void truth_show (const struct truth *truth, struct validator_stats *stats);
+
 // A token that was disabled or deleted, and nothing else, when it became this revision; status 0: anything may have changed.
 struct truth_status {
     int64_t revision;

@@ -51,6 +51,10 @@ struct validator_stats {
         warm_passed;    // read at the start: rows, those kept, those that make no sense
     uint64_t warm_over; // 1: the memory is not being filled any more
     uint64_t vouched;   // times that the writers' word stood for the database
+    // As of the last truth_show.
+    uint64_t known_age_ms, known_limit_ms,
+        read_age_ms; // truth.c: sure_at; freshness_limit_ms; read_at
+    uint64_t writers, writers_followed;
 };
 
 struct validator {
@@ -77,6 +81,9 @@ extern const struct rpc_method limits_methods[];
 
 // validator_codecs (server): Have the messages of those of jeton.v1.Validator, which were added, packed and unpacked by hand.
 void validator_codecs (struct rpc_server *server);
+
+// validator_stats_show (validator): Show its figures in Stats (stats.c).
+void validator_stats_show (struct validator *validator);
 
 void validator_validate (struct request *request);
 void validator_validate_batch (struct request *request);

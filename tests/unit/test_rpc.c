@@ -331,7 +331,6 @@ END_TEST
 START_TEST (health_and_stats_are_always_there)
 {
     rpc_server_health (fixture.server, RPC_STARTING, "no database");
-    rpc_server_stat (fixture.server, "test.calls", &fixture.service.calls);
     struct rpc_client *client = fixture_client (&fixture, &fixture.caller_keys, NULL);
     Jeton__V1__CheckRequest check = JETON__V1__CHECK_REQUEST__INIT;
     Jeton__V1__GetStatsRequest stats = JETON__V1__GET_STATS_REQUEST__INIT;
