@@ -24,6 +24,7 @@ struct gateway {
     struct http *http;
     struct rpc_client *clients[UPSTREAMS];
     struct validator_client *validator; // forward-auth's, gathered; NULL without the setting
+    struct oauth_keys *keys;            // what the issuer says of its keys (oauth_keys.h)
     bool drained;
 };
 

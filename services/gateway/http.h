@@ -80,8 +80,16 @@ const char *exchange_content_type (struct exchange *exchange);
 // exchange_form (exchange, each, context): The parameters of an application/x-www-form-urlencoded body, decoded, in order. False: error_r says what is wrong with it, or `each` said false.
 bool exchange_form (struct exchange *exchange, exchange_each *each, void *context,
                     struct error *error_r) __attribute__ ((warn_unused_result));
-// exchange_json (exchange, error_r): The body as one JSON object, in strict form: no member twice, nested at most 32 deep, valid UTF-8, numbers in range. Owned by the exchange.
-// NULL: it has been answered with a problem of 400 or 415.
+// percent_decode (text, size, plus, out_r): Decode into out_r (size + 1 bytes), strictly: NUL, other control characters than tab and line breaks (only with
+// `plus`, which also makes a space of a plus), and what is not UTF-8, are refused. False: it is malformed.
+// query_read (exchange): Take the query apart. NULL, or what is wrong with it.
+const char *query_read (struct exchange *exchange);
+bool percent_decode (const char *text, size_t size, bool plus, char *out_r)
+    __attribute__ ((warn_unused_result));
+// exchange_json_read (exchange, error_r): The body, whatever its type, as one JSON object, in strict form: no member twice, nested at most 32 deep, valid UTF-8, numbers in range. Owned by the
+// exchange. NULL: error_r says what is wrong, and nothing of what is in it. exchange_json (exchange): The same of a body that is application/json; NULL: it has been answered with a problem of 400 or 415.
+const json_t *exchange_json_read (struct exchange *exchange, struct error *error_r)
+    __attribute__ ((warn_unused_result));
 const json_t *exchange_json (struct exchange *exchange) __attribute__ ((warn_unused_result));
 
 // exchange_address (exchange): The client's address: the peer's, or, where that is a trusted proxy, what it says in X-Forwarded-For (the rightmost that is no trusted proxy).

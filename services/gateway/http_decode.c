@@ -212,35 +212,49 @@ json_depth (const char *text, size_t size)
     return deepest;
 }
 
+// What jansson says has a piece of the body in it, which may be a secret.
+static const char *
+json_wrong (const json_error_t *error)
+{
+    enum json_error_code code = json_error_code (error);
+    return code == json_error_duplicate_key            ? "a member that is there already"
+           : code == json_error_invalid_utf8           ? "not UTF-8"
+           : code == json_error_numeric_overflow       ? "a number that is too large"
+           : code == json_error_premature_end_of_input ? "it ends too early"
+                                                       : "a syntax error";
+}
+
+const json_t *
+exchange_json_read (struct exchange *exchange, struct error *error_r)
+{
+    const char *body = exchange->body ? exchange->body : "";
+    json_error_t error;
+    if (exchange->json)
+        return exchange->json;
+    if (json_depth (body, exchange->size) > JSON_DEPTH) {
+        error_set (error_r, "the body is nested more than %d levels deep", JSON_DEPTH);
+        return NULL;
+    }
+    json_t *value = json_loadb (body, exchange->size, JSON_REJECT_DUPLICATES, &error);
+    if (json_is_object (value))
+        return exchange->json = value;
+    if (value)
+        error_set (error_r, "the body is no JSON object");
+    else
+        error_set (error_r, "the body is no JSON: in line %d, column %d: %s", error.line,
+                   error.column, json_wrong (&error));
+    json_decref (value);
+    return NULL;
+}
+
 const json_t *
 exchange_json (struct exchange *exchange)
 {
-    if (exchange->json)
-        return exchange->json;
-    if (strcmp (exchange_content_type (exchange), "application/json") != 0) {
+    struct error error;
+    const json_t *object = NULL;
+    if (strcmp (exchange_content_type (exchange), "application/json") != 0)
         exchange_refuse (exchange, 415, "type-unsupported", "the body must be application/json");
-        return NULL;
-    }
-    if (json_depth (exchange->body ? exchange->body : "", exchange->size) > JSON_DEPTH) {
-        exchange_refuse (exchange, 400, "json-malformed",
-                         "the body is nested more than %d levels deep", JSON_DEPTH);
-        return NULL;
-    }
-    json_error_t error;
-    exchange->json = json_loadb (exchange->body ? exchange->body : "", exchange->size,
-                                 JSON_REJECT_DUPLICATES, &error);
-    if (json_is_object (exchange->json))
-        return exchange->json;
-    if (exchange->json)
-        exchange_refuse (exchange, 400, "json-malformed", "the body is no JSON object");
-    else // the text that jansson gives has a piece of the body in it, which may be a secret
-        exchange_refuse (
-            exchange, 400, "json-malformed", "the body is no JSON: in line %d, column %d: %s",
-            error.line, error.column,
-            json_error_code (&error) == json_error_duplicate_key  ? "a member that is there already"
-            : json_error_code (&error) == json_error_invalid_utf8 ? "not UTF-8"
-            : json_error_code (&error) == json_error_numeric_overflow ? "a number that is too large"
-            : json_error_code (&error) == json_error_premature_end_of_input ? "it ends too early"
-                                                                            : "a syntax error");
-    return NULL;
+    else if (!(object = exchange_json_read (exchange, &error)))
+        exchange_refuse (exchange, 400, "json-malformed", "%s", error.text);
+    return object;
 }

@@ -184,12 +184,6 @@ struct sockaddr;
 void connection_address (struct connection *connection, const struct sockaddr *address);
 
 // ---- http_decode.c
-// percent_decode (text, size, plus, out_r): Decode into out_r (size + 1 bytes), strictly: NUL, other control characters than tab and line breaks (only with
-// `plus`, which also makes a space of a plus), and what is not UTF-8, are refused. False: it is malformed.
-// query_read (exchange): Take the query apart. NULL, or what is wrong with it.
-const char *query_read (struct exchange *exchange);
-bool percent_decode (const char *text, size_t size, bool plus, char *out_r)
-    __attribute__ ((warn_unused_result));
 
 // ---- http_tls.c: the certificate
 struct http_tls;

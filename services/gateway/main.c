@@ -2,6 +2,7 @@
 #include "common/log/log.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/http_settings.h"
+#include "services/gateway/oauth_keys.h"
 
 #define FIELD(name) offsetof (struct gateway_settings, name)
 static const struct config_row gateway_settings_table[] = {
@@ -31,7 +32,7 @@ static const struct config_row *const tables[] = {process_settings_table, gatewa
 static void
 gateway_routes (struct gateway *gateway)
 {
-    (void) gateway;
+    http_routes (gateway->http, oauth_routes, gateway);
 }
 
 static void
@@ -72,6 +73,7 @@ gateway_end (struct gateway *gateway)
 {
     http_destroy (&gateway->http);
     gateway_disconnect (gateway);
+    oauth_keys_destroy (&gateway->keys);
     process_end (&gateway->process);
 }
 
@@ -97,6 +99,7 @@ main (int argc, char **argv)
         gateway_end (&gateway);
         return 78; // EX_CONFIG
     }
+    gateway.keys = oauth_keys_new ();
     gateway_routes (&gateway);
     gateway_stats_show (&gateway);
     log_info ("listening", "tls", http_endpoint (gateway.http, HTTP_TLS), "plain",
