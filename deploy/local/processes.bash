@@ -13,9 +13,10 @@ service_pid() {
     printf '%s\n' "$pid"
 }
 
-# service_old NAME: was the program or its settings changed after the process began?
+# service_old NAME: was the program, its settings or its certificate changed after the process began?
 service_old() {
-    [ "$bin/jeton-$1" -nt "$var/run/$1.pid" ] || [ "$var/$1.conf" -nt "$var/run/$1.pid" ]
+    [ "$bin/jeton-$1" -nt "$var/run/$1.pid" ] || [ "$var/$1.conf" -nt "$var/run/$1.pid" ] ||
+        { [ "$1" = gateway ] && [ "$var/keys/tls.pem" -nt "$var/run/$1.pid" ]; }
 }
 
 # service_stop NAME: as make stop does it: it drains, within its drain_timeout_ms. Fails when it was not running.
@@ -54,10 +55,13 @@ port_holder() {
 
 # port_must_be_free NAME: before the process is started.
 port_must_be_free() {
-    local holder
-    ! holder=$(port_holder "${port[$1]}") ||
-        fail "port ${port[$1]}, for jeton-$1, is taken ($holder): end that, or choose other ports with JETON_PORT_BASE," \
-            "as in \`JETON_PORT_BASE=7200 make run\`."
+    local holder which ports=("$1")
+    [ "$1" != gateway ] || ports+=(https http proxy status)
+    for which in "${ports[@]}"; do
+        ! holder=$(port_holder "${port[$which]}") ||
+            fail "port ${port[$which]}, for jeton-$1, is taken ($holder): end that, or choose other ports with JETON_PORT_BASE," \
+                "as in \`JETON_PORT_BASE=7300 make run\`."
+    done
 }
 
 # service_configure NAME: its settings file. Secrets are in files of their own, named here.
@@ -66,7 +70,10 @@ service_configure() {
     {
         printf 'bind = tcp://127.0.0.1:%s\n' "${port[$name]}"
         printf 'peers = %s\nkey = %s\n' "$keys/peers" "$keys/curve/$name.key"
-        printf 'database_url = %s\n' "$(url_of_role "jeton_$name")"
+        case $name in
+        gateway) gateway_configure ;;
+        *) printf 'database_url = %s\nissuer = %s\n' "$(url_of_role "jeton_$name")" "$public_url" ;;
+        esac
         case $name in
         admin | validator | issuer) printf 'token_keys = %s\n' "$keys/token-check.keys" ;;
         esac
@@ -78,6 +85,15 @@ service_configure() {
         issuer | validator) printf 'journal_directory = %s\nauditor = tcp://127.0.0.1:%s\n' "$var/use-$name" "${port[auditor]}" ;;
         esac
     } | write_if_changed "$var/$name.conf"
+}
+
+# gateway_configure: what the gateway has besides, on standard output. Its clients' addresses are its own to tell: nobody is trusted but this host.
+gateway_configure() {
+    local name
+    for name in issuer validator admin auditor; do printf '%s = tcp://127.0.0.1:%s\n' "$name" "${port[$name]}"; done
+    printf 'public_url = %s\nbind_tls = 127.0.0.1:%s\nbind_plain = 127.0.0.1:%s\n' "$public_url" "${port[https]}" "${port[http]}"
+    printf 'bind_proxy = 127.0.0.1:%s\nbind_status = 127.0.0.1:%s\n' "${port[proxy]}" "${port[status]}"
+    printf 'certificate = %s\ncertificate_key = %s\n' "$var/keys/tls.pem" "$var/keys/tls.key"
 }
 
 # url_of_role ROLE: the owner's connection string, for a role, without the owner's password.
@@ -99,10 +115,10 @@ url_of_role() {
 
 # service_start NAME: in the background, in a session of its own, with an environment of its own: what is set for make is not for it.
 service_start() {
-    local name=$1
+    local name=$1 environment=(PATH="$PATH" HOME="${HOME:-/}" LANG=C.UTF-8 JETON_LOG_LEVEL="${JETON_LOG_LEVEL:-info}")
     port_must_be_free "$name"
-    env -i PATH="$PATH" HOME="${HOME:-/}" LANG=C.UTF-8 JETON_LOG_LEVEL="${JETON_LOG_LEVEL:-info}" \
-        JETON_DATABASE_PASSWORD_FILE="$var/keys/database-$name" \
+    [ "$name" = gateway ] || environment+=(JETON_DATABASE_PASSWORD_FILE="$var/keys/database-$name")
+    env -i "${environment[@]}" \
         setsid "$bin/jeton-$name" --config "$var/$name.conf" </dev/null >>"$var/log/$name.log" 2>&1 9>&- &
     printf '%s\n' "$!" >"$var/run/$name.pid"
     disown

@@ -5,7 +5,7 @@
 top=$PWD
 var=$top/var
 bin=$top/build/bin
-services=(issuer validator admin auditor)
+services=(issuer validator admin auditor gateway)
 say() { printf '%s\n' "$*"; }
 
 # fail SENTENCE: what happened and what to do.
@@ -15,10 +15,13 @@ fail() {
 }
 
 port_base=${JETON_PORT_BASE:-7100}
-if ! [[ $port_base =~ ^[0-9]{4,5}$ ]] || [ "$port_base" -lt 1023 ] || [ "$port_base" -gt 65531 ]; then
-    fail "JETON_PORT_BASE is $port_base: give a number from 1023 to 65531."
+if ! [[ $port_base =~ ^[0-9]{4,5}$ ]] || [ "$port_base" -lt 1023 ] || [ "$port_base" -gt 65440 ]; then
+    fail "JETON_PORT_BASE is $port_base: give a number from 1023 to 65440."
 fi
-declare -A port=([issuer]=$((port_base + 1)) [validator]=$((port_base + 2)) [admin]=$((port_base + 3)) [auditor]=$((port_base + 4)))
+# Of each process its RPC, and of the gateway: HTTPS, HTTP that refuses, forward-auth for proxies, metrics and health; and the sample API's proxy.
+declare -A port=([issuer]=$((port_base + 1)) [validator]=$((port_base + 2)) [admin]=$((port_base + 3)) [auditor]=$((port_base + 4))
+    [gateway]=$((port_base + 5)) [https]=$((port_base + 43)) [http]=$((port_base + 80)) [proxy]=$((port_base + 81)) [status]=$((port_base + 90)))
+public_url=https://localhost:${port[https]}
 
 # wait_until SECONDS COMMAND...: poll until the command succeeds.
 wait_until() {

@@ -43,7 +43,8 @@ say "Its audit trail:"
 jeton audit list --object "$token" | sed 's/^/  /'
 cat <<TEXT
 
-Jeton is running: issuer ${port[issuer]}, validator ${port[validator]}, admin ${port[admin]}, auditor ${port[auditor]}, on 127.0.0.1. What to try next:
+Jeton is running: $public_url, and on 127.0.0.1 issuer ${port[issuer]}, validator ${port[validator]}, admin ${port[admin]}, auditor ${port[auditor]}, gateway ${port[gateway]}
+(forward-auth ${port[proxy]}, metrics and health ${port[status]}). What to try next:
 
   export PATH=\$PWD/build/bin:\$PATH
   jeton health                          how the processes are

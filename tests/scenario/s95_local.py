@@ -2,15 +2,22 @@
 """What make run and make stop do, in a copy of the tree that has only what they need: again and again, and when something is in the way."""
 # alone
 # plain
+import contextlib
+import http.client
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 
-from harness import BUILD, PATIENCE, SERVICES, SLOW, TOP, expect, expect_equal, free_port, main, test, wait_for
+from harness import BUILD, OTHERS, PATIENCE, SERVICES, SLOW, TOP, expect, expect_equal, free_port, main, test, wait_for
+
+LOCAL = (*SERVICES, *OTHERS)
+# Behind JETON_PORT_BASE.
+PORTS = (1, 2, 3, 4, 5, 43, 80, 81, 90)
 
 
 class Tree:
@@ -20,7 +27,7 @@ class Tree:
         self.tree = os.path.join(self.top, name)
         shutil.copytree(f"{TOP}/deploy", f"{self.tree}/deploy")
         os.makedirs(f"{self.tree}/build/bin")
-        for program in ("jeton", *(f"jeton-{kind}" for kind in SERVICES)):
+        for program in ("jeton", *(f"jeton-{kind}" for kind in LOCAL)):
             shutil.copy(f"{BUILD}/bin/{program}", f"{self.tree}/build/bin/{program}")
         self.base = self.free_base()
         self.failed = False
@@ -29,10 +36,10 @@ class Tree:
     def free_base():
         while True:
             base = free_port()
-            with socket.socket() as a, socket.socket() as b, socket.socket() as c, socket.socket() as d:
+            with contextlib.ExitStack() as stack:
                 try:
-                    for i, s in enumerate((a, b, c, d)):
-                        s.bind(("127.0.0.1", base + 1 + i))
+                    for i in PORTS:
+                        stack.enter_context(socket.socket()).bind(("127.0.0.1", base + i))
                     return base
                 except OSError:
                     continue
@@ -50,7 +57,7 @@ class Tree:
 
     def pids(self):
         found = {}
-        for kind in SERVICES:
+        for kind in LOCAL:
             try:
                 with open(f"{self.tree}/var/run/{kind}.pid", encoding="ascii") as f:
                     found[kind] = int(f.read())
@@ -78,6 +85,16 @@ def first(tree):
     expect_equal(tree.jeton("health").returncode, 0)
 
 
+@test("HTTPS is served under the names of this machine, with the certificate that was made for it")
+def https(tree):
+    context = ssl.create_default_context(cafile=f"{tree.tree}/var/keys/tls-ca.pem")
+    for name in ("localhost", "127.0.0.1"):
+        connection = http.client.HTTPSConnection(name, tree.base + 43, context=context, timeout=15 * PATIENCE)
+        connection.request("GET", "/no-such-path")
+        expect_equal(connection.getresponse().status, 404, name)
+        connection.close()
+
+
 @test("a second run finds all running, in seconds")
 def second(tree):
     before, began = tree.pids(), time.monotonic()
@@ -92,7 +109,7 @@ def newer(tree):
     os.utime(f"{tree.tree}/build/bin/jeton-admin")
     tree.do("run")
     after = tree.pids()
-    expect_equal({kind for kind in SERVICES if before[kind] != after[kind]}, {"admin"})
+    expect_equal({kind for kind in LOCAL if before[kind] != after[kind]}, {"admin"})
     # As the linker does it: the file is another one, and the process's own is deleted.
     program = f"{tree.tree}/build/bin/jeton-issuer"
     shutil.copy(program, program + ".new")
@@ -114,7 +131,7 @@ def died(tree):
 @test("it ends, can be ended again, and begins where it was")
 def stop(tree):
     pids = tree.pids()
-    expect("Stopped jeton-admin jeton-issuer jeton-validator jeton-auditor PostgreSQL." in tree.do("stop"), "not all was stopped")
+    expect("Stopped jeton-gateway jeton-admin jeton-issuer jeton-validator jeton-auditor PostgreSQL." in tree.do("stop"), "not all was stopped")
     for kind, pid in pids.items():
         expect(not os.path.exists(f"/proc/{pid}"), f"{kind} still runs")
     expect("Nothing was running." in tree.do("stop"), "something ran")
@@ -127,11 +144,13 @@ def stop(tree):
 def port_taken(tree):
     with socket.socket() as taken:
         tree.do("stop")
-        taken.bind(("127.0.0.1", tree.base + 2))
+        # A port on which connections of a process that was killed end is not taken.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", tree.base + 43))
         taken.listen()
         output = tree.do("run", status=1)
     expect_equal(len(output.strip().splitlines()), 1, output)
-    for word in (f"port {tree.base + 2}", f"process {os.getpid()}", "JETON_PORT_BASE"):
+    for word in (f"port {tree.base + 43}", "jeton-gateway", f"process {os.getpid()}", "JETON_PORT_BASE"):
         expect(word in output, f"{word} is not in {output}")
     expect("JETON_PORT_BASE is many" in tree.do("run", status=1, JETON_PORT_BASE="many"), "a port base that is no number")
 
