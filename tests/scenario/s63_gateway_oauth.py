@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""The endpoints of OAuth over HTTPS, as clients that know nothing of Jeton use them (R17-R26, R29, R46)."""
+"""The endpoints of OAuth over HTTPS, as clients that know nothing of Jeton use them (R17-R26, R29, R44, R46)."""
 import base64
 import json
 import subprocess
+import threading
 import time
 import urllib.parse
 
@@ -383,7 +384,7 @@ def introspection(system):
     said = introspect(system, made.value)
     expect_equal((said["active"], said["kind"], said["jti"], "exp" in said), (True, "service", made.token.id, False))
     refused(asked(system, "/oauth/revoke", "erp", token=made.value), 400, "unsupported_token_type")
-    for value in ("x", "a.b.c", made.value[:-1], erp, "jtn_live_" + "A" * 44):
+    for value in ("x", "a.b.c", made.value[:-1], erp, "jtn_live_" + "A" * 44, "x" * 20000, "é"):
         expect_equal(introspect(system, value), {"active": False})
     # Who asks.
     wanted = 401, "invalid_client"
@@ -515,6 +516,41 @@ def unavailable(system):
     refused(asked(system, "/oauth/introspect", "erp", token=value), *wanted)
     system["validator"].start()
     wait_for(lambda: introspect(system, value)["active"], 10, "introspection again")
+
+
+@test("whoever is killed: a token, 503 or a closed connection, and tokens again within 5 s (R44)")
+def killed(system):
+    answers, seen, over, lock = [], set(), threading.Event(), threading.Lock()
+    gateway, client = system["gateway"], basic(*system.clients["erp"])
+
+    def ask_on():
+        while not over.is_set():
+            with lock:
+                address = next(system.addresses)
+            try:
+                answer = post(system, "/oauth/token", {"grant_type": "client_credentials"}, client, address=address)
+                outcome = answer.status, answer.json().get("error", "")
+            except OSError:  # a connection that was closed, or refused
+                outcome = None
+            answers.append(outcome)
+            seen.add(outcome)
+
+    threads = [threading.Thread(target=ask_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for service in (system["issuer"], gateway):
+            wait_for(lambda: (200, "") in answers, 20, "tokens")
+            service.kill()
+            wait_for(lambda: answers and answers[-1] != (200, ""), 10, "none while it is down")
+            service.start()
+            del answers[:-4]
+            wait_within(lambda: (200, "") in answers[4:], 5, f"tokens, {service.name} being back")
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    expect(seen <= {(200, ""), (503, "temporarily_unavailable"), None}, f"{seen}")
 
 
 @test("metadata that would not be true is not told: two settings that do not agree")
