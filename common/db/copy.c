@@ -90,23 +90,24 @@ nonsense (struct db_copy *copy, const char *what)
     end (copy, DB_FAILED, &why);
 }
 
-bool
+void
 db_copy_finish (struct db *db)
 {
-    struct db_copy *copy = db->copy;
-    if (!copy || (!copy->ended && !db->ending))
-        return false;
-    if (!copy->ended) {
-        struct error why;
-        error_set (&why, "the process ends");
-        end (copy, DB_UNAVAILABLE, &why);
+    for (size_t i = 0; i < DB_COPIES_MAX; i++) {
+        struct db_copy *copy = db->copies[i];
+        if (!copy || (!copy->ended && !db->ending))
+            continue;
+        if (!copy->ended) {
+            struct error why;
+            error_set (&why, "the process ends");
+            end (copy, DB_UNAVAILABLE, &why);
+        }
+        db->copies[i] = NULL; // it may start the next one
+        copy->end (copy->context, copy->outcome, copy->why.text);
+        free (copy->sql);
+        free (db->spent_copies[i]);
+        db->spent_copies[i] = copy;
     }
-    db->copy = NULL; // it may start the next one
-    copy->end (copy->context, copy->outcome, copy->why.text);
-    free (copy->sql);
-    free (db->spent_copy);
-    db->spent_copy = copy;
-    return true;
 }
 
 // ---- what comes ----------------------------------------------------------------------------------------------------
@@ -249,7 +250,10 @@ db_copy_tick (struct db_copy *copy, int64_t now)
 void
 db_copy (struct db *db, const struct db_copy_options *options)
 {
-    assert (!db->copy && !db->ending && options->columns <= DB_FIELDS_MAX);
+    size_t place = 0;
+    while (place < DB_COPIES_MAX && db->copies[place])
+        place++;
+    assert (place < DB_COPIES_MAX && !db->ending && options->columns <= DB_FIELDS_MAX);
     struct db_copy *copy = xcalloc (1, sizeof *copy);
     copy->connection = (struct connection){.db = db, .copy = copy, .fd = -1};
     copy->sql = sql_new (options->sql, options->values);
@@ -257,6 +261,6 @@ db_copy (struct db *db, const struct db_copy_options *options)
     copy->end = options->end;
     copy->context = options->context;
     copy->reader.columns = options->columns;
-    db->copy = copy;
+    db->copies[place] = copy;
     alarm_by (db->alarm, NOW);
 }

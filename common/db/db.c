@@ -111,9 +111,9 @@ next_deadline (const struct db *db)
         if (deadline < next)
             next = deadline;
     }
-    int64_t copying = db->copy ? db_copy_deadline (db->copy) : INT64_MAX;
-    if (copying < next)
-        next = copying;
+    for (size_t i = 0; i < DB_COPIES_MAX; i++)
+        if (db->copies[i] && db_copy_deadline (db->copies[i]) < next)
+            next = db_copy_deadline (db->copies[i]);
     return db->refused.first ? NEXT_TURN : next;
 }
 
@@ -124,8 +124,9 @@ on_alarm (void *context)
     int64_t now = zclock_mono ();
     for (size_t i = 0; i < db->options.connections; i++)
         db_connection_tick (&db->connections[i], now);
-    if (db->copy)
-        db_copy_tick (db->copy, now);
+    for (size_t i = 0; i < DB_COPIES_MAX; i++)
+        if (db->copies[i])
+            db_copy_tick (db->copies[i], now);
     expire (db, &db->reads, now);
     expire (db, &db->writes, now);
     struct call *call;
@@ -295,7 +296,7 @@ db_settle (struct db *db)
     do {
         tell_listener (db);
         call_back (db);
-        (void) db_copy_finish (db);
+        db_copy_finish (db);
         send_waiting (db);
     } while (db->done.first || db->lost);
     db->settling = false;
@@ -383,7 +384,7 @@ db_destroy (struct db **db_p)
     for (size_t i = 0; i < db->options.connections; i++)
         db_connection_close (&db->connections[i]);
     // What a callback starts now ends at once as well; it finds the db where it always was.
-    (void) db_copy_finish (db);
+    db_copy_finish (db);
     do {
         end_waiting (db, &db->reads);
         end_waiting (db, &db->writes);
@@ -393,7 +394,8 @@ db_destroy (struct db **db_p)
 
     alarm_destroy (&db->alarm);
     db_conninfo_free (&db->conninfo);
-    free (db->spent_copy);
+    for (size_t i = 0; i < DB_COPIES_MAX; i++)
+        free (db->spent_copies[i]);
     free (db->connections);
     if (db->options.password)
         explicit_bzero ((char *) db->options.password, strlen (db->options.password));

@@ -229,8 +229,10 @@ struct db_copy_options {
     void *context;
 };
 
-// db_copy (db, options): Begins; what the options point to is copied, but for the context. One at a time: none may be under way. Nothing is read from the server
-// for DB_COPY_PATIENCE times timeout_ms: it is lost. Its connection has no limit of time for the statement, and one process of the server runs that, in the order that it says.
+enum { DB_COPIES_MAX = 2 };
+
+// db_copy (db, options): Begins; what the options point to is copied, but for the context. At most DB_COPIES_MAX may be under way. Nothing is read from the server
+// for DB_COPY_PATIENCE times timeout_ms: it is lost. Its connection is its own, has no limit of time for the statement, and one process of the server runs that, in the order that it says.
 void db_copy (struct db *db, const struct db_copy_options *options);
 
 // db_copy_read (reader, data, size, fields_r): What one message of the server has of such a copy; zeroed before the first. For tests.

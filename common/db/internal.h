@@ -126,10 +126,11 @@ struct db {
     struct call_list refused;       // since the last turn
     struct call_list done;          // to be called back
     bool settling, ending;
-    struct db_copy *copy;       // under way
-    struct db_copy *spent_copy; // the one before: who ended it may still look at it
-    struct alarm *alarm;        // for turns, retries and time limits
-    bool was_ready, lost;       // what the listener does not know yet
+    struct db_copy *copies[DB_COPIES_MAX]; // under way; NULL: none
+    struct db_copy
+        *spent_copies[DB_COPIES_MAX]; // those before: who ended them may still look at them
+    struct alarm *alarm;              // for turns, retries and time limits
+    bool was_ready, lost;             // what the listener does not know yet
     db_change_callback *change;
     void *change_context;
     struct error why; // not ready, last
@@ -184,13 +185,13 @@ void db_connection_watch (struct connection *connection, unsigned events);
 
 // Of copy.c. db_copy_begin (copy): Its connection is made. db_copy_exchange (copy): The socket has something. db_copy_lost (copy, why): The
 // connection is not to be had, or lost. db_copy_tick (copy, now): Do what is due; db_copy_deadline (copy): When something will be.
-// db_copy_finish (db): Call back, if it has ended. False: it has not.
+// db_copy_finish (db): Call back for those that have ended.
 void db_copy_begin (struct db_copy *copy);
 void db_copy_exchange (struct db_copy *copy);
 void db_copy_lost (struct db_copy *copy, const struct error *why);
 void db_copy_tick (struct db_copy *copy, int64_t now);
 int64_t db_copy_deadline (const struct db_copy *copy);
-bool db_copy_finish (struct db *db);
+void db_copy_finish (struct db *db);
 
 // db_conninfo_parse (url, info, error_r): False: error_r says why, without the secrets that a URL may hold.
 bool db_conninfo_parse (const char *url, struct conninfo *info, struct error *error_r)

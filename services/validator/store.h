@@ -14,8 +14,8 @@ extern const struct db_statement store_statements[];
 // (truth.c), names of modules (warm.c).
 enum { STORE_PUBLIC_KEYS = 3, STORE_FOREIGN, STORE_CHANGES, STORE_WRITERS, STORE_MODULES };
 
-// The tokens that were used last, by db_copy: the first row_facts columns after STORE_WARM_DIGEST. None that is deleted or has expired, none twice. $1: so many at
-// most; $2: the horizon (xmax) of a snapshot that the database has reached at least, otherwise no rows. First those that were used so lately that only token_use
+// The tokens that were used last, by db_copy, in two halves ($3: 0 and 1), which are read at once: the first row_facts columns after STORE_WARM_DIGEST. None that is deleted or has expired, none twice. $1: so many of a half
+// at most; $2: the horizon (xmax) of a snapshot that the database has reached at least, otherwise no rows. First those that were used so lately that only token_use
 // tells; then by when they were shown to be used: in the last hour, in the last day, before. Among these the order is the database's.
 enum { STORE_WARM_DIGEST, STORE_WARM_FACTS, STORE_WARM_COLUMNS = STORE_WARM_FACTS + ROW_COLUMNS };
 extern const char store_warm[];

@@ -9,7 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TRIES_MAX = 6, AGAIN_FIRST_MS = 1000 };
+enum {
+    TRIES_MAX = 6,
+    AGAIN_FIRST_MS = 1000,
+    PARTS = 2 // PostgreSQL needs more of a processor to put the rows together than we to keep them
+};
+_Static_assert((int) PARTS <= (int) DB_COPIES_MAX, "a part is a copy");
 
 struct warm {
     struct validator *validator;
@@ -18,8 +23,10 @@ struct warm {
     bool begun, running;
     int tries; // that failed
     bool full;
-    uint64_t stamp;  // of when what is being read was asked for
-    uint64_t passed; // of it, rows that made no sense
+    size_t reading;   // parts
+    struct error why; // the first that was torn off; "": none was
+    uint64_t stamp;   // of when what is being read was asked for
+    uint64_t passed;  // of it, rows that made no sense
     int64_t began_at;
 };
 
@@ -94,12 +101,14 @@ static void
 on_end (void *context, enum db_outcome outcome, const char *why)
 {
     struct warm *warm = context;
-    passed_say (warm);
-    if (outcome != DB_OK) {
-        torn (warm, why);
+    if (outcome != DB_OK && !*warm->why.text)
+        error_set (&warm->why, "%s", why);
+    if (--warm->reading > 0)
         return;
-    }
-    if (warm->full || warm->validator->process.draining)
+    passed_say (warm);
+    if (*warm->why.text)
+        torn (warm, warm->why.text);
+    else if (warm->full || warm->validator->process.draining)
         over (warm, "the memory is as full as it may be");
     else
         over (warm, "the memory is filled with the tokens that were used last");
@@ -118,10 +127,12 @@ on_modules (void *context, enum db_outcome outcome, PGresult *const *results,
         torn (warm, outcome == DB_OK ? "the names of modules make no sense" : error->text);
         return;
     }
-    const struct db_copy_options options = {
+    int64_t room = (int64_t) cache_room (validator->cache);
+    if (room > validator->settings.warm_entries)
+        room = validator->settings.warm_entries;
+    struct db_copy_options options = {
         .sql = store_warm,
-        .values = {(int64_t) cache_room (validator->cache),
-                   (int64_t) truth_horizon (validator->truth)},
+        .values = {(room + PARTS - 1) / PARTS, (int64_t) truth_horizon (validator->truth)},
         .columns = STORE_WARM_COLUMNS,
         .row = on_row,
         .end = on_end,
@@ -129,7 +140,11 @@ on_modules (void *context, enum db_outcome outcome, PGresult *const *results,
     };
     warm->passed = 0;
     warm->stamp = cache_now (validator->cache);
-    db_copy (validator->process.db, &options);
+    error_set (&warm->why, "%s", "");
+    for (warm->reading = 0; warm->reading < PARTS; warm->reading++) {
+        options.values[2] = (int64_t) warm->reading;
+        db_copy (validator->process.db, &options);
+    }
 }
 
 static void

@@ -101,10 +101,11 @@ class Held:
         self.system = system
 
     def waiting(self):
-        return self.system.sql("select pid from pg_stat_activity where query like 'COPY%' and wait_event_type = 'Lock'")
+        return self.system.sql("select pid from pg_stat_activity where query like 'COPY%' and wait_event_type = 'Lock'").splitlines()
 
     def wait(self):
-        wait_for(self.waiting, 10, "the filling")
+        """Both halves."""
+        wait_for(lambda: len(self.waiting()) == 2, 10, "the filling")
         return self.waiting()
 
     def release(self):
@@ -152,10 +153,10 @@ def left_out(s):
 def bounded(s):
     s.forget_use()
     old = [s.token(2 * DAY) for _ in range(3)]
-    new = [s.token(60) for _ in range(3)]
-    s.fill(warm_entries="3")
-    expect_equal(s.counters()["warm_kept"], 3, "tokens in memory")
-    expect_equal([s.reason(s.warm, value) for _, value in new], ["OK"] * 3, "reasons")
+    new = [s.token(60) for _ in range(4)]  # of either half as many
+    s.fill(warm_entries="4")
+    expect_equal(s.counters()["warm_kept"], 4, "tokens in memory")
+    expect_equal([s.reason(s.warm, value) for _, value in new], ["OK"] * 4, "reasons")
     expect_equal(s.counters()["lookups"], 0, "queries for the newest")
     expect_equal([s.reason(s.warm, value) for _, value in old], ["OK"] * 3, "reasons")
     expect_equal(s.counters()["lookups"], 3, "queries for the others")
@@ -195,9 +196,12 @@ def cut(s):
     made = [s.token("now") for _ in range(3)]
     held = Held(s)
     s.warm.restart()
-    pid = held.wait()
+    pids = held.wait()
     before = s.warm.log().count("filling the memory was torn off")
-    s.sql(f"select pg_terminate_backend ({pid})")
+    s.sql(f"select pg_terminate_backend ({pids[0]})")
+    wait_for(lambda: held.waiting() == pids[1:], 5, "the other half")
+    expect_equal(s.warm.log().count("filling the memory was torn off"), before, "said before the other half has ended")
+    s.sql(f"select pg_terminate_backend ({pids[1]})")
     wait_for(lambda: s.warm.log().count("filling the memory was torn off") == before + 1, 5, "the log")
     expect_equal(s.reason(s.warm, made[0][1]), "OK", "meanwhile")
     held.release()

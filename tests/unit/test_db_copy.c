@@ -179,22 +179,23 @@ static bool
 on_row (void *context, const struct db_field *fields)
 {
     int64_t value;
-    ck_assert_ptr_eq (context, &taken);
+    struct taken *into = context;
     ck_assert (db_field_int (&fields[0], &value));
-    taken.rows++;
-    taken.sum += value;
-    if (taken.rows == taken.kill_at)
-        admin ("SELECT pg_terminate_backend (pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'");
-    return taken.rows != taken.enough;
+    into->rows++;
+    into->sum += value;
+    if (into->rows == into->kill_at)
+        admin ("SELECT pg_terminate_backend (pid) FROM pg_stat_activity WHERE query LIKE "
+               "'COPY%100000000%'");
+    return into->rows != into->enough;
 }
 
 static void
 on_end (void *context, enum db_outcome outcome, const char *why)
 {
-    ck_assert_ptr_eq (context, &taken);
-    taken.ends++;
-    taken.outcome = outcome;
-    snprintf (taken.why, sizeof taken.why, "%s", why);
+    struct taken *into = context;
+    into->ends++;
+    into->outcome = outcome;
+    snprintf (into->why, sizeof into->why, "%s", why);
 }
 
 static bool
@@ -243,6 +244,36 @@ START_TEST (all_rows)
     taken = (struct taken){0};
     copy ("COPY (SELECT $2::bigint * $1) TO STDOUT (FORMAT binary)", 7, 1);
     ck_assert_int_eq (taken.sum, -7);
+}
+END_TEST
+
+// Two at once, one of which is torn off: the other goes on.
+START_TEST (two_at_once)
+{
+    static struct taken other;
+    taken = (struct taken){.kill_at = 1000};
+    other = (struct taken){0};
+    open_db (1);
+    struct db_copy_options options = {.sql = SERIES,
+                                      .values = {300000},
+                                      .columns = 2,
+                                      .row = on_row,
+                                      .end = on_end,
+                                      .context = &other};
+    start (SERIES, 100000000, 2);
+    db_copy (db, &options);
+    run_until (has_ended);
+    ck_assert_int_eq (taken.outcome, DB_UNAVAILABLE);
+    // The place is free for another one meanwhile.
+    taken = (struct taken){0};
+    start (SERIES, 1000, 2);
+    while (taken.ends == 0 || other.ends == 0)
+        run_for (5);
+    ck_assert_int_eq (taken.outcome, DB_OK);
+    ck_assert_int_eq (taken.rows, 1000);
+    ck_assert_msg (other.outcome == DB_OK, "%s", other.why);
+    ck_assert_int_eq (other.rows, 300000);
+    ck_assert_int_eq (other.ends, 1);
 }
 END_TEST
 
@@ -355,6 +386,7 @@ main (void)
     tcase_add_test (tcase, messages);
     tcase_add_test (tcase, messages_that_make_no_sense);
     tcase_add_test (tcase, all_rows);
+    tcase_add_test (tcase, two_at_once);
     tcase_add_test (tcase, enough);
     tcase_add_test (tcase, others_have_their_turn);
     tcase_add_test (tcase, lost);
