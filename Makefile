@@ -141,10 +141,16 @@ $(PROPERTY): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/property/*.c)) $(LIBRA
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
 
-# Each fuzz target is built twice: with libFuzzer (clang), and with a main that replays a corpus (any compiler).
+# Each fuzz target is built twice: with libFuzzer (clang), and with a main that replays a corpus (any compiler). It may name further objects it needs, as a unit test does.
+define FUZZ_OBJECTS
+$(BUILD)/tests/fuzz/$(1): $(addprefix $(BUILD)/,$(2))
+build/fuzz/$(1): $(addprefix build/fuzz/objects/,$(2))
+endef
+$(foreach t,$(FUZZ_C:tests/fuzz/%.c=%),$(eval $(call FUZZ_OBJECTS,$(t),$(shell sed -n 's,^// objects: ,,p' tests/fuzz/$(t).c))))
+
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(LIBRARY)
 	@echo "  LINK  $@"
-	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
+	@$(CC) $(LDFLAGS_) $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIBS) -o $@
 
 build/fuzz/objects/%.o: %.c $(PB_H) Makefile
 	@mkdir -p $(@D)
@@ -156,7 +162,7 @@ build/fuzz/libjeton.a: $(addprefix build/fuzz/objects/,$(COMMON_C:.c=.o) $(PB_C:
 
 build/fuzz/fuzz_%: build/fuzz/objects/tests/fuzz/fuzz_%.o build/fuzz/libjeton.a
 	@echo "  FUZZ  $@"
-	@$(CLANG) -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -pthread $^ $(PKG_LIBS) -o $@
+	@$(CLANG) -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -pthread $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIBS) -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
