@@ -33,6 +33,7 @@ static void
 gateway_routes (struct gateway *gateway)
 {
     http_routes (gateway->http, oauth_routes, gateway);
+    http_routes (gateway->http, sign_in_routes, gateway);
 }
 
 static void
