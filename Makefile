@@ -61,7 +61,7 @@ FUZZ_SANITIZERS := address,undefined -fno-sanitize-recover=all
 REPLAY   := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 SOURCES  := $(shell find common services tests -name '*.c' -o -name '*.h' 2>/dev/null)
 
-.PHONY: all programs tests help dependencies run stop check check-property check-faults soak check-model check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
+.PHONY: all programs tests help dependencies run stop check check-property check-faults soak check-model check-e2e check-compose lint format format-check sanitize valgrind fuzz bench bench-programs bench-compare install uninstall clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -215,6 +215,18 @@ import-million: ## how fast, and in how much memory, LINES tokens (1,000,000) ar
 	@deploy/local/dependencies test
 	@$(MAKE) -j$$(nproc) programs
 	@/usr/bin/python3 -B tests/bulk/import.py $(LINES)
+
+# The packages of npm that are tested with, as the lock has them; below build/, where NODE_PATH leads.
+build/e2e/node_modules/.package-lock.json: tests/e2e/package.json tests/e2e/package-lock.json tests/e2e/.npmrc
+	@mkdir -p build/e2e
+	@cp $^ build/e2e
+	@cd build/e2e && npm ci --silent
+	@touch $@
+
+check-e2e: ## clients that others wrote: openid-client, Chromium, curl (TESTS="name…": only those)
+	@deploy/local/dependencies test e2e
+	@$(MAKE) -j$$(nproc) programs build/python/made build/e2e/node_modules/.package-lock.json
+	@tests/run --e2e $(BUILD) $(TESTS)
 
 check-compose: ## bring docker-compose.yml up for real, and test it (as root, unless a Docker engine runs)
 	@deploy/local/dependencies test

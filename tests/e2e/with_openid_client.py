@@ -1,0 +1,13 @@
+#!/usr/bin/python3
+"""openid-client, with the pages in Chromium: the tests are in openid_client.js."""
+from shop import node, shop
+
+from harness import main, test
+
+
+@test("openid_client.js ends as it should")
+def play(system):
+    node(system, "openid_client.js")
+
+
+main(shop)
