@@ -2,6 +2,8 @@
 """The endpoints of OAuth over HTTPS, as clients that know nothing of Jeton use them (R17-R26, R29, R44, R46)."""
 import base64
 import json
+import os
+import re
 import subprocess
 import threading
 import time
@@ -11,7 +13,7 @@ import jwt
 import wire
 from administer import Admin, types
 from cryptography.hazmat.primitives.asymmetric import ec
-from harness import PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for, wait_within
+from harness import PATIENCE, SLOW, TOP, System, expect, expect_equal, main, test, wait_for, wait_within
 
 import envelope_pb2 as envelope
 import issuer_pb2 as issuer
@@ -424,8 +426,7 @@ def metadata(system):
     expect_equal(said["authorization_response_iss_parameter_supported"], True)
     for name, method in (("authorization_endpoint", "GET"), ("token_endpoint", "POST"), ("revocation_endpoint", "POST"), ("introspection_endpoint", "POST"), ("jwks_uri", "GET")):
         expect(said[name].startswith(URL + "/"), said[name])
-        if name != "authorization_endpoint":  # pages have a file of their own
-            expect(ask(system, method, said[name][len(URL):]).status not in (404, 405), name)
+        expect(ask(system, method, said[name][len(URL):]).status not in (404, 405), name)
     expect_equal(ask(system, "GET", "/.well-known/openid-configuration").status, 404, "it is no OpenID provider, and says so")
 
 
@@ -468,25 +469,34 @@ def origins(system):
             expect(not any(name.lower().startswith("access-control-") for name in answer.headers), f"{path}: {answer.headers}")
 
 
-@test("as users do it, with curl")
+@test("each line of curl in OAUTH.md does what it shows")
 def curl(system):
-    gateway, port = system["gateway"], system["gateway"].ports["tls"]
-
-    def run(*arguments, config=""):
-        done = subprocess.run(["curl", "-sS", "--cacert", gateway.settings["certificate"], "--resolve", f"localhost:{port}:127.0.0.1", "-K", "-",
-                               *arguments[:-1], f"https://localhost:{port}{arguments[-1]}"], input=config, capture_output=True, text=True,
-                              timeout=30 * PATIENCE, check=False)
-        expect_equal(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)
-
-    client, secret = system.clients["erp"]
-    user = f'user = "{client}:{secret}"\n'
-    said = run("-d", "grant_type=client_credentials", "/oauth/token", config=user)
-    expect_equal(sorted(said), sorted(PLAIN))
-    expect_equal(run("--data-urlencode", f"token={said['access_token']}", "/oauth/introspect", config=user)["active"], True)
-    expect_equal(sorted(run("--json", json.dumps({"Username": "ada", "Password": PASSWORD}), "/api/token")),
-                 [".expires", ".issued", "access_token", "expires_in", "token_type", "username"])
-    expect(run("/.well-known/jwks.json")["keys"], "keys")
+    with open(os.path.join(TOP, "services/gateway/OAUTH.md"), encoding="utf-8") as f:
+        lines = [line for block in f.read().split("```sh\n")[1:] for line in block.split("```")[0].splitlines()]
+    shown = [after if after.startswith("# {") else None for after in lines[1:] + [""]]
+    commands = [(line, after) for line, after in zip(lines, shown) if line.startswith("curl ")]
+    expect_equal(len(commands), 12, "lines of curl")
+    for name, text in ((".curlrc", "silent\nshow-error\nfail-with-body\n"), ("password.txt", PASSWORD)):
+        with open(system.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+    user = login(system).json()["access_token"]
+    store = asked(system, "/oauth/access_token", "shop", grant_type="implicit").json()["access_token"]
+    values = {"JETON": f"https://localhost:{system['gateway'].ports['tls']}", "CODE": code_of(system, user), "VERIFIER": VERIFIER, "STORE": store, "TOKEN": "", "REFRESH": "",
+              "CURL_HOME": system.directory, "CURL_CA_BUNDLE": system["gateway"].settings["certificate"]}
+    for line, after in commands:
+        name = "shop" if "=password" in line or "=implicit" in line else "desk" if "_code" in line or "=refresh" in line else "erp"
+        client, secret = system.clients[name]
+        if "/revoke" in line or "/introspect" in line:
+            values["TOKEN"] = token(system, "erp")
+        done = subprocess.run(["bash", "-c", line.replace("…", PASSWORD)], env={**os.environ, **values, "CLIENT": client, "SECRET": secret}, cwd=system.directory,
+                              capture_output=True, text=True, timeout=30 * PATIENCE, check=False)
+        expect_equal((done.returncode, done.stderr), (0, ""), f"{line}: {done.stdout}")
+        said = json.loads(done.stdout) if done.stdout else {}
+        values["REFRESH"] = said.get("refresh_token", "") if name == "desk" else values["REFRESH"]
+        if after:
+            more = [line for line in lines[lines.index(after) + 1:][:1] if line.startswith("#  ")]
+            members = re.findall(r'"([.\w]+)": ', " ".join([after, *more]))
+            expect_equal(sorted(said), sorted(members), line)
 
 
 @test("nobody can tell: without an issuer, 503 and neither yes nor no; the keys for as long as they are good (R29)")
