@@ -1,8 +1,11 @@
 #include "common/json/internal.h"
 #include "common/json/json.h"
+#include <ctype.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // Where a message is being read from.
@@ -30,13 +33,28 @@ room (const struct reading *reading, size_t size)
     return data;
 }
 
+// A whole number as a string of digits.
+static bool
+to_digits (const struct reading *reading, const json_t *value, int64_t *number_r)
+{
+    const char *text = json_string_value (value);
+    const char *digits = text ? text + (*text == '-') : "";
+    if (*digits == '\0' ||
+        digits + strspn (digits, "0123456789") != text + json_string_length (value))
+        return wrong (reading, "must be a whole number");
+    errno = 0;
+    *number_r = strtoll (text, NULL, 10);
+    return errno == 0 || wrong (reading, *text == '-' ? "is too small" : "is too large");
+}
+
 static bool
 to_integer (const struct reading *reading, const json_t *value, int64_t minimum, int64_t maximum,
             int64_t *number_r)
 {
-    if (!json_is_integer (value))
-        return wrong (reading, "must be a whole number");
-    *number_r = json_integer_value (value);
+    if (json_is_integer (value))
+        *number_r = json_integer_value (value);
+    else if (!to_digits (reading, value, number_r))
+        return false;
     if (*number_r >= minimum && *number_r <= maximum)
         return true;
     return wrong (reading, *number_r < minimum ? "is too small" : "is too large");
@@ -62,15 +80,19 @@ to_text (const struct reading *reading, const json_t *value, char **text_r)
 static bool
 to_bytes (const struct reading *reading, const json_t *value, ProtobufCBinaryData *bytes_r)
 {
+    static const int variants[] = {
+        sodium_base64_VARIANT_ORIGINAL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
+        sodium_base64_VARIANT_URLSAFE, sodium_base64_VARIANT_URLSAFE_NO_PADDING};
     size_t length = json_string_length (value);
     if (!json_is_string (value))
         return wrong (reading, "must be bytes in base64");
     bytes_r->data = room (reading, length + 1);
     if (!bytes_r->data)
         return false;
-    if (sodium_base642bin (bytes_r->data, length, json_string_value (value), length, NULL,
-                           &bytes_r->len, NULL, sodium_base64_VARIANT_ORIGINAL) == 0)
-        return true;
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
+        if (sodium_base642bin (bytes_r->data, length, json_string_value (value), length, NULL,
+                               &bytes_r->len, NULL, variants[i]) == 0)
+            return true;
     return wrong (reading, "must be bytes in base64");
 }
 
@@ -81,6 +103,12 @@ to_enum (const struct reading *reading, const json_t *value,
     const char *text = json_string_value (value);
     if (text && json_enum_value (descriptor, text, number_r))
         return true;
+    const ProtobufCEnumValue *whole =
+        text ? protobuf_c_enum_descriptor_get_value_by_name (descriptor, text) : NULL;
+    if (whole) {
+        *number_r = whole->value;
+        return true;
+    }
     error_set (reading->error, "must be");
     char name[64];
     for (unsigned i = 0, n = 0; i < descriptor->n_values; i++) {
@@ -179,14 +207,39 @@ to_repeated (const struct reading *reading, const ProtobufCFieldDescriptor *fiel
     return true;
 }
 
+// Is `camel` the field's name in lowerCamelCase?
 static bool
-to_member (const struct reading *reading, const char *name, const json_t *value,
-           ProtobufCMessage *message)
+same_camel (const char *name, const char *camel)
+{
+    for (; *name; name++, camel++) {
+        bool word = *name == '_';
+        name += word;
+        if (*camel != (word ? (char) toupper ((unsigned char) *name) : *name) || !*camel)
+            return false;
+    }
+    return *camel == '\0';
+}
+
+const ProtobufCFieldDescriptor *
+json_field (const ProtobufCMessageDescriptor *descriptor, const char *name)
 {
     const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name (message->descriptor, name);
+        protobuf_c_message_descriptor_get_field_by_name (descriptor, name);
+    for (unsigned i = 0; !field && i < descriptor->n_fields; i++)
+        if (same_camel (descriptor->fields[i].name, name))
+            field = &descriptor->fields[i];
+    return field;
+}
+
+static bool
+to_member (const struct reading *reading, const json_t *object, const char *name,
+           const json_t *value, ProtobufCMessage *message)
+{
+    const ProtobufCFieldDescriptor *field = json_field (message->descriptor, name);
     if (!field)
         return wrong (reading, "there is no such member");
+    if (strcmp (field->name, name) != 0 && json_object_get (object, field->name))
+        return wrong (reading, "is there twice, by both of its names");
     if (json_is_null (value))
         return true;
     if (field->label == PROTOBUF_C_LABEL_REPEATED)
@@ -212,7 +265,7 @@ to_object (const struct reading *reading, const json_t *value,
     json_t *member;
     json_object_foreach ((json_t *) value, name, member)
     {
-        if (!to_member (reading, name, member, message)) {
+        if (!to_member (reading, value, name, member, message)) {
             locate (reading, name);
             return false;
         }
@@ -222,13 +275,22 @@ to_object (const struct reading *reading, const json_t *value,
 }
 
 ProtobufCMessage *
+json_to_message_at (const json_t *object, const ProtobufCMessageDescriptor *descriptor,
+                    struct arena *arena, struct error *path_r, struct error *why_r)
+{
+    *path_r = *why_r = (struct error){""};
+    ProtobufCMessage *message;
+    bool good = to_object (&(struct reading){arena, path_r, why_r}, object, descriptor, &message);
+    return good ? message : NULL;
+}
+
+ProtobufCMessage *
 json_to_message (const json_t *object, const ProtobufCMessageDescriptor *descriptor,
                  struct arena *arena, struct error *error_r)
 {
-    struct error path = {""}, why = {""};
-    ProtobufCMessage *message;
-    if (to_object (&(struct reading){arena, &path, &why}, object, descriptor, &message))
-        return message;
-    error_set (error_r, "%s%s%s", path.text, *path.text ? ": " : "", why.text);
-    return NULL;
+    struct error path, why;
+    ProtobufCMessage *message = json_to_message_at (object, descriptor, arena, &path, &why);
+    if (!message)
+        error_set (error_r, "%s%s%s", path.text, *path.text ? ": " : "", why.text);
+    return message;
 }

@@ -211,6 +211,40 @@ START_TEST (test_read_back)
 }
 END_TEST
 
+// What other programs write of the same message by the proto3 JSON mapping.
+START_TEST (test_read_proto3)
+{
+    static const char text[] =
+        "{\"accountId\":\"ACC-0000-0001\",\"kind\":\"TOKEN_KIND_SERVICE\",\"createdAt\":"
+        "\"-9223372036854775808\",\"expiresAt\":\"9223372036854775807\",\"revision\":\"7\","
+        "\"modules\":[{\"module\":\"a\",\"access\":\"ACCESS_WRITE\"}],\"allowList\":[\"x\"],"
+        "\"rateLimit\":{\"perMinute\":\"60\"},\"createdBy\":{\"accountId\":\"y\"}}";
+    struct arena *arena = arena_new (100000);
+    struct error error = {""};
+    Jeton__V1__Token *token =
+        (Jeton__V1__Token *) read_message (arena, &jeton__v1__token__descriptor, text, &error);
+    ck_assert_msg (token, "%s", error.text);
+    ck_assert_str_eq (token->account_id, "ACC-0000-0001");
+    ck_assert_int_eq (token->kind, JETON__V1__TOKEN_KIND__TOKEN_KIND_SERVICE);
+    ck_assert (token->created_at == INT64_MIN && token->expires_at == INT64_MAX);
+    ck_assert (token->revision == 7 && token->rate_limit->per_minute == 60);
+    ck_assert_int_eq (token->modules[0]->access, JETON__V1__ACCESS__ACCESS_WRITE);
+    ck_assert_str_eq (token->allow_list[0], "x");
+    ck_assert_str_eq (token->created_by->account_id, "y");
+    // Bytes, in each of the four forms.
+    static const char *const forms[] = {"+//+AA==", "+__-AA", "-__-AA==", "-__-AA", "+//+AA"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        json_t *object = json_pack ("{s:s}", "publicKey", forms[i]);
+        Jeton__V1__GetCheckpointKeyReply *key =
+            (Jeton__V1__GetCheckpointKeyReply *) json_to_message (
+                object, &jeton__v1__get_checkpoint_key_reply__descriptor, arena, &error);
+        json_decref (object);
+        ck_assert (i == 1 ? !key : key && key->public_key.len == 4); // [1] mixes the alphabets
+    }
+    arena_destroy (&arena);
+}
+END_TEST
+
 START_TEST (test_read_refused)
 {
     static const struct {
@@ -221,7 +255,17 @@ START_TEST (test_read_refused)
         {"{\"id\":1}", "id: must be a text"},
         {"{\"expired\":1}", "expired: must be true or false"},
         {"{\"created_at\":1.0}", "created_at: must be a whole number"},
-        {"{\"created_at\":\"1\"}", "created_at: must be a whole number"},
+        {"{\"created_at\":\"\"}", "created_at: must be a whole number"},
+        {"{\"created_at\":\"1.0\"}", "created_at: must be a whole number"},
+        {"{\"created_at\":\"+1\"}", "created_at: must be a whole number"},
+        {"{\"created_at\":\" 1\"}", "created_at: must be a whole number"},
+        {"{\"created_at\":\"-\"}", "created_at: must be a whole number"},
+        {"{\"created_at\":\"9223372036854775808\"}", "created_at: is too large"},
+        {"{\"created_at\":\"-9223372036854775809\"}", "created_at: is too small"},
+        {"{\"rateLimit\":{\"perMinute\":\"4294967296\"}}", "rateLimit.perMinute: is too large"},
+        {"{\"rate_limit\":{},\"rateLimit\":{}}", "rateLimit: is there twice, by both of its names"},
+        {"{\"rate_Limit\":{}}", "rate_Limit: there is no such member"},
+        {"{\"kind\":\"TOKEN_KIND_NO\"}", "kind: must be personal, service, base, test, customer"},
         {"{\"kind\":\"no\"}", "kind: must be personal, service, base, test, customer"},
         {"{\"kind\":1}", "kind: must be personal, service, base, test, customer"},
         {"{\"modules\":{}}", "modules: must be a list"},
@@ -267,6 +311,7 @@ main (void)
     tcase_add_test (tcase, test_enum_names);
     tcase_add_test (tcase, test_enum_values);
     tcase_add_test (tcase, test_read_back);
+    tcase_add_test (tcase, test_read_proto3);
     tcase_add_test (tcase, test_read_refused);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);
