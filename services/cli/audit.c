@@ -1,10 +1,10 @@
 #include "audit.pb-c.h"
+#include "common/json/record.h"
 #include "common/token/id.h"
 #include "services/cli/command.h"
 #include "services/cli/connect.h"
 #include "services/cli/input.h"
 #include "services/cli/print.h"
-#include "services/cli/record.h"
 #include "services/cli/table.h"
 #include "services/cli/trail.h"
 
@@ -61,7 +61,7 @@ list (struct cli *cli)
         cli, &(struct call){SERVICE_AUDITOR, "ListRecords", &request.base, NULL, NULL}, &page,
         "records", &rows);
     for (size_t i = 0; i < json_array_size (rows); i++) {
-        record_decode (json_array_get (rows, i));
+        json_record_decode (json_array_get (rows, i));
     }
     if (status == EX_OK) {
         table_list (cli, columns, rows);
@@ -83,7 +83,7 @@ show (struct cli *cli)
         cli, &(struct call){SERVICE_AUDITOR, "GetRecord", &request.base, NULL, NULL}, &reply);
     if (status == EX_OK) {
         record = json_object_get (reply, "record");
-        record_decode (record);
+        json_record_decode (record);
         table_object (cli, columns, record);
         for (size_t i = 0; i < 2 && !cli->json; i++) {
             const json_t *side = json_object_get (record, sides[i]);
@@ -117,7 +117,7 @@ on_tail (void *context, const ProtobufCMessage *message)
         return true;
     }
     tail->last = reply->record->sequence;
-    record = record_json (reply->record);
+    record = json_from_record (reply->record);
     more = table_row (tail->cli, columns, record) && --tail->left > 0;
     json_decref (record);
     return more;

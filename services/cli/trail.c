@@ -1,9 +1,9 @@
 #include "services/cli/trail.h"
 #include "common/json/json.h"
+#include "common/json/record.h"
 #include "common/memory/memory.h"
 #include "services/cli/connect.h"
 #include "services/cli/print.h"
-#include "services/cli/record.h"
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +100,7 @@ decoded_record (const ProtobufCBinaryData *bytes)
 {
     Jeton__V1__AuditRecord *record =
         jeton__v1__audit_record__unpack (NULL, bytes->len, bytes->data);
-    json_t *json = record != NULL ? record_json (record) : json_null ();
+    json_t *json = record != NULL ? json_from_record (record) : json_null ();
 
     jeton__v1__audit_record__free_unpacked (record, NULL);
     return json;

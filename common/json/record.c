@@ -1,4 +1,4 @@
-#include "services/cli/record.h"
+#include "common/json/record.h"
 #include "audit.pb-c.h"
 #include "common/json/json.h"
 #include "common/memory/memory.h"
@@ -52,7 +52,7 @@ decode_member (json_t *record, const char *name, const ProtobufCMessageDescripto
 }
 
 void
-record_decode (json_t *record)
+json_record_decode (json_t *record)
 {
     const ProtobufCMessageDescriptor *descriptor =
         find_message (json_string_value (json_object_get (record, "object_message")));
@@ -62,10 +62,10 @@ record_decode (json_t *record)
 }
 
 json_t *
-record_json (const Jeton__V1__AuditRecord *record)
+json_from_record (const Jeton__V1__AuditRecord *record)
 {
     json_t *json = json_from_message (&record->base);
 
-    record_decode (json);
+    json_record_decode (json);
     return json;
 }

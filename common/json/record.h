@@ -1,0 +1,15 @@
+// Audit records as JSON, with the objects that they hold.
+#ifndef JETON_JSON_RECORD_H
+#define JETON_JSON_RECORD_H
+
+#include "audit.pb-c.h"
+#include <jansson.h>
+
+// json_record_decode (record): In the JSON form of an AuditRecord, replace the packed bytes `before` and `after` by the objects in them,
+// null where there is none. What is not known, or cannot be unpacked, stays as base64.
+void json_record_decode (json_t *record);
+
+// json_from_record (record): A record's JSON form, decoded. The caller releases it.
+json_t *json_from_record (const Jeton__V1__AuditRecord *record);
+
+#endif
