@@ -210,13 +210,24 @@ present (const ProtobufCFieldDescriptor *field, const void *message)
     return true;
 }
 
+// Of a time, 0 is none.
 static bool
-never (const ProtobufCFieldDescriptor *field, const json_t *value)
+is_time (const ProtobufCFieldDescriptor *field)
 {
     size_t length = strlen (field->name);
-    return ((length > 3 && strcmp (field->name + length - 3, "_at") == 0) ||
-            (length > 6 && strcmp (field->name + length - 6, "_until") == 0)) &&
-           json_is_integer (value) && json_integer_value (value) == 0;
+    return field->label != PROTOBUF_C_LABEL_REPEATED &&
+           ((length > 3 && strcmp (field->name + length - 3, "_at") == 0) ||
+            (length > 6 && strcmp (field->name + length - 6, "_until") == 0));
+}
+
+bool
+json_may_be_null (const ProtobufCFieldDescriptor *field)
+{
+    bool optional = field->label == PROTOBUF_C_LABEL_OPTIONAL ||
+                    (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
+    return field->label != PROTOBUF_C_LABEL_REPEATED &&
+           (optional || is_time (field) || field->type == PROTOBUF_C_TYPE_ENUM ||
+            field->type == PROTOBUF_C_TYPE_MESSAGE);
 }
 
 json_t *
@@ -232,7 +243,7 @@ json_from_message (const ProtobufCMessage *message)
             value = json_null ();
         else
             value = from_value (field, (const char *) message + field->offset);
-        if (never (field, value)) {
+        if (is_time (field) && json_is_integer (value) && json_integer_value (value) == 0) {
             json_decref (value);
             value = json_null ();
         }

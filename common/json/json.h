@@ -20,6 +20,9 @@
 // json_from_message (message): A new object; the caller releases it (json_decref).
 json_t *json_from_message (const ProtobufCMessage *message);
 
+// json_may_be_null (field): Is null among what json_from_message writes for it?
+bool json_may_be_null (const ProtobufCFieldDescriptor *field);
+
 // json_enum_name (descriptor, value, text_r, size): "allow"; the number for a value that is not in the descriptor.
 void json_enum_name (const ProtobufCEnumDescriptor *descriptor, int value, char *text_r,
                      size_t size);

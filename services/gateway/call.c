@@ -187,16 +187,19 @@ static const struct {
     {JETON__V1__CODE__CODE_UNKNOWN, 502, "unknown"},
 };
 
+struct gateway_status
+gateway_status (int code)
+{
+    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++)
+        if (problems[i].code == code)
+            return (struct gateway_status){problems[i].status, problems[i].type};
+    return (struct gateway_status){500, "internal"};
+}
+
 void
 gateway_fail (struct exchange *exchange, const struct rpc_result *result)
 {
-    int status = 500;
-    const char *type = "internal";
-    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++)
-        if (problems[i].code == result->code) {
-            status = problems[i].status;
-            type = problems[i].type;
-        }
+    const struct gateway_status problem = gateway_status (result->code);
     struct http_violation violations[16];
     size_t n = result->ndetails < 16 ? result->ndetails : 16;
     for (size_t i = 0; i < n; i++)
@@ -206,9 +209,9 @@ gateway_fail (struct exchange *exchange, const struct rpc_result *result)
     if (result->code == JETON__V1__CODE__CODE_UNKNOWN)
         message = "the connection to the service was lost before its answer came: it may have "
                   "happened; repeat it with the same Idempotency-Key";
-    if (status == 401)
+    if (problem.status == 401)
         exchange_set (exchange, "WWW-Authenticate", "Bearer");
-    if (status == 503)
+    if (problem.status == 503)
         exchange_set (exchange, "Retry-After", "1");
-    exchange_problem (exchange, status, type, message, violations, n);
+    exchange_problem (exchange, problem.status, problem.type, message, violations, n);
 }

@@ -2,6 +2,7 @@
 #ifndef JETON_GATEWAY_GATEWAY_H
 #define JETON_GATEWAY_GATEWAY_H
 
+#include "common/memory/list.h"
 #include "common/process/process.h"
 #include "common/rpc/client.h"
 #include "common/validation/validator_client.h"
@@ -16,6 +17,7 @@ struct gateway_settings {
     char *public_url; // setting public_url: the issuer of RFC 8414, "https://jeton.localhost"
     char *routes;     // setting auth_routes: the file of forward-auth (auth_routes.h)
     int64_t call_timeout_ms; // setting call_timeout_ms
+    int64_t heartbeat_ms;    // setting heartbeat_ms
 };
 
 struct gateway {
@@ -26,6 +28,8 @@ struct gateway {
     struct validator_client *validator; // forward-auth's, gathered; NULL without the setting
     struct oauth_keys *keys;            // what the issuer says of its keys (oauth_keys.h)
     bool drained;
+    struct node tails; // open streams of REST (rest_tail.c)
+    char *openapi;     // the description of REST, once it has been asked for
 };
 
 // How a call is made. All may be 0.
@@ -53,6 +57,13 @@ void gateway_fail (struct exchange *exchange, const struct rpc_result *result);
 
 // gateway_stats_show (gateway): Show its figures in Stats (stats.c).
 void gateway_stats_show (const struct gateway *gateway);
+
+// gateway_status (code): What a code other than CODE_OK is in HTTP, and the word of its problem's type.
+struct gateway_status {
+    int status;
+    const char *type;
+};
+struct gateway_status gateway_status (int code);
 
 // gateway_connect (gateway, error_r): Clients of the services that the settings name, with their keys from the peers file. gateway_disconnect (gateway): Idempotent.
 bool gateway_connect (struct gateway *gateway, struct error *error_r)

@@ -3,6 +3,9 @@
 #include "services/gateway/gateway.h"
 #include "services/gateway/http_settings.h"
 #include "services/gateway/oauth_keys.h"
+#include "services/gateway/rest.h"
+
+#include <stdlib.h>
 
 #define FIELD(name) offsetof (struct gateway_settings, name)
 static const struct config_row gateway_settings_table[] = {
@@ -22,6 +25,8 @@ static const struct config_row gateway_settings_table[] = {
      "SIGHUP; empty: requests say it"},
     {"call_timeout_ms", CONFIG_NUMBER, FIELD (call_timeout_ms), "5000", 10, 600000, false,
      "how long a service may take to answer, in milliseconds"},
+    {"heartbeat_ms", CONFIG_NUMBER, FIELD (heartbeat_ms), "15000", 100, 600000, true,
+     "how often a comment goes down a live stream, in milliseconds"},
     HTTP_SETTINGS (FIELD (http)),
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
 };
@@ -34,6 +39,8 @@ gateway_routes (struct gateway *gateway)
 {
     http_routes (gateway->http, oauth_routes, gateway);
     http_routes (gateway->http, sign_in_routes, gateway);
+    node_init (&gateway->tails);
+    http_routes (gateway->http, rest_routes, gateway);
 }
 
 static void
@@ -59,6 +66,7 @@ static void
 gateway_draining (struct process *process)
 {
     struct gateway *gateway = process->owner;
+    rest_drain (gateway);
     http_drain (gateway->http, gateway_drained, gateway);
 }
 
@@ -75,6 +83,7 @@ gateway_end (struct gateway *gateway)
     http_destroy (&gateway->http);
     gateway_disconnect (gateway);
     oauth_keys_destroy (&gateway->keys);
+    free (gateway->openapi);
     process_end (&gateway->process);
 }
 
