@@ -214,7 +214,8 @@ stream_go_on (struct exchange *exchange)
 void
 stream_break (struct exchange *exchange)
 {
-    exchange->stream->broken = true;
+    // One that has been finished may still give what waits.
+    exchange->stream->broken = !exchange->stream->finished;
     stream_go_on (exchange);
 }
 

@@ -22,7 +22,7 @@ rest_image_read (struct rest *rest, ProtobufCMessage *message)
         return true;
     }
     if (strncmp (type, "image/", 6) != 0 && strcmp (type, "application/octet-stream") != 0) {
-        exchange_refuse (rest->exchange, 415, "unsupported-media-type",
+        exchange_refuse (rest->exchange, 415, "type-unsupported",
                          "a logo is image/png, image/jpeg or image/webp");
         return false;
     }

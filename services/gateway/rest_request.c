@@ -93,15 +93,11 @@ query_take (void *context, const char *name, const char *value)
     const ProtobufCFieldDescriptor *field = rest_field (query->rest->method->input, name);
     const char *member = page_member (query->rest, name);
     if (member) {
-        if (json_object_get (query->page, member))
-            return refuse (query->rest, name, "is there twice");
         json_object_set_new (query->page, member, json_string (value));
         return true;
     }
     if (!field || !rest_parameter (route, field) || (route->flags & REST_IMAGE) != 0)
         return refuse (query->rest, name, "there is no such parameter");
-    if (json_object_get (query->members, name))
-        return refuse (query->rest, name, "is there twice");
     json_object_set_new (query->members, name, parameter_value (field, value));
     return true;
 }

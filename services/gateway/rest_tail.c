@@ -141,6 +141,8 @@ tail_open (void *context, const struct rpc_result *result)
         return;
     }
     exchange_set (exchange, "X-Accel-Buffering", "no"); // nginx passes each event on at once
+    exchange_set (exchange, "Connection",
+                  "close"); // nothing else comes on it: a drain need not wait
     exchange_stream (exchange, "text/event-stream", NULL, NULL);
     tail->heartbeat = alarm_new (gateway->process.loop, heartbeat, tail);
     node_init (&tail->link);

@@ -113,7 +113,7 @@ exchange_body (const struct exchange *exchange, size_t *size_r)
 }
 
 const char *
-exchange_content_type (const struct exchange *exchange)
+exchange_content_type (struct exchange *exchange)
 {
     return exchange->content_type ? exchange->content_type : "";
 }
