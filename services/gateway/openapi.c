@@ -157,20 +157,19 @@ header (json_t *response, const char *name, const char *description)
 static json_t *
 answer_content (json_t *schemas, const struct rest_route *route)
 {
-    const ProtobufCMessageDescriptor *output = rest_method (route)->output;
-    const ProtobufCFieldDescriptor *field =
-        route->member ? rest_field (output, route->member) : NULL;
-    if ((route->flags & REST_TAIL) != 0)
-        return content ("text/event-stream",
-                        json_pack ("{s:s, s:s, s:s, s:o}", "type", "string", "contentMediaType",
-                                   "application/json", "description",
-                                   "events, with this as data; `end`, with a problem, is the last",
-                                   "contentSchema",
-                                   schema_reference (schemas, field->descriptor, SCHEMA_SENT)));
-    if (image (route) && !field)
+    const ProtobufCMessageDescriptor *answer = rest_method (route)->output;
+    if (image (route) && !route->member)
         return images ();
-    return content ("application/json",
-                    schema_reference (schemas, field ? field->descriptor : output, SCHEMA_SENT));
+    if (route->member)
+        answer = rest_field (answer, route->member)->descriptor;
+    json_t *schema = schema_reference (schemas, answer, SCHEMA_SENT);
+    if ((route->flags & REST_TAIL) == 0)
+        return content ("application/json", schema);
+    return content ("text/event-stream",
+                    json_pack ("{s:s, s:s, s:s, s:o}", "type", "string", "contentMediaType",
+                               "application/json", "description",
+                               "events, with this as data; `end`, with a problem, is the last",
+                               "contentSchema", schema));
 }
 
 static json_t *

@@ -38,18 +38,18 @@ rest_image_read (struct rest *rest, ProtobufCMessage *message)
 }
 
 void
-rest_image_reply (struct rest *rest, const ProtobufCMessage *message)
+rest_image_reply (struct rest *rest, const ProtobufCMessage *reply)
 {
-    const Jeton__V1__GetTokenLogoReply *reply = (const Jeton__V1__GetTokenLogoReply *) message;
+    const Jeton__V1__GetTokenLogoReply *logo = (const Jeton__V1__GetTokenLogoReply *) reply;
     char tag[80];
     const char *known = exchange_header (rest->exchange, "if-none-match");
-    snprintf (tag, sizeof tag, "\"%s\"", reply->logo->digest);
+    snprintf (tag, sizeof tag, "\"%s\"", logo->logo->digest);
     exchange_set (rest->exchange, "ETag", tag);
     // Opened by itself, it is a picture and nothing else, whatever a browser takes it for.
     exchange_set (rest->exchange, "Content-Security-Policy", "default-src 'none'; sandbox");
     if (known && rest_tag_among (known, tag))
         exchange_end (rest->exchange, 304, NULL, "", 0);
     else
-        exchange_end (rest->exchange, 200, reply->logo->content_type, reply->data.data,
-                      reply->data.len);
+        exchange_end (rest->exchange, 200, logo->logo->content_type, logo->data.data,
+                      logo->data.len);
 }

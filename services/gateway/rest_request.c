@@ -112,7 +112,7 @@ query_none (void *context, const char *name, const char *value)
 }
 
 static bool
-query_read (struct rest *rest, json_t *members)
+parameters_read (struct rest *rest, json_t *members)
 {
     if ((exchange_method (rest->exchange) & (HTTP_GET | HTTP_HEAD)) == 0)
         return exchange_query_each (rest->exchange, query_none, rest);
@@ -244,7 +244,7 @@ json_t *
 rest_members (struct rest *rest)
 {
     json_t *members = json_object ();
-    if (body_read (rest, members) && query_read (rest, members) && match_read (rest, members)) {
+    if (body_read (rest, members) && parameters_read (rest, members) && match_read (rest, members)) {
         path_read (rest, members);
         return members;
     }
