@@ -1,5 +1,5 @@
 // The verification of exported trails by the command line (R38).
-// objects: services/cli/command.o services/cli/option.o services/cli/help.o services/cli/manual.o services/cli/reference.o services/cli/print.o services/cli/input.o services/cli/connect.o services/cli/call.o services/cli/stream.o services/cli/as_user.o services/cli/settings.o services/cli/record.o services/cli/trail.o services/cli/verify.o services/cli/export.o services/cli/output.o
+// objects: services/cli/command.o services/cli/option.o services/cli/help.o services/cli/manual.o services/cli/reference.o services/cli/print.o services/cli/input.o services/cli/connect.o services/cli/call.o services/cli/stream.o services/cli/as_user.o services/cli/settings.o services/cli/trail.o services/cli/verify.o services/cli/export.o services/cli/output.o
 #include "common/audit/chain.h"
 #include "common/memory/memory.h"
 #include "common/token/id.h"
