@@ -63,6 +63,15 @@ for (const method of ['client_secret_basic', 'client_secret_post']) {
   });
 }
 
+test('client_credentials by private_key_jwt: what the client signs names the issuer and its token endpoint, and is good once (RFC 7523)', async () => {
+  const method = 'private_key_jwt';
+  const signer = new issuer.Client({ client_id: shop.signer.client_id, token_endpoint_auth_method: method, introspection_endpoint_auth_method: method,
+    revocation_endpoint_auth_method: method, token_endpoint_auth_signing_alg: 'ES256' }, { keys: [shop.key] });
+  const tokens = await signer.grant({ grant_type: 'client_credentials' });
+  assert.equal((await signer.introspect(tokens.access_token)).client_id, shop.signer.client_id);
+  await signer.revoke(tokens.access_token);
+});
+
 test('authorization_code with PKCE: the user consents, the client acts for it, refreshes, and gives it back', async () => {
   const desk = as('desk', 'client_secret_basic');
   for (const back of Object.values(shop.back)) {

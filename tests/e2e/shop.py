@@ -4,12 +4,21 @@ import os
 import subprocess
 import sys
 
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scenario"))
 from administer import Admin, types  # noqa: E402
 from harness import PATIENCE, TOP, System, expect_equal, free_port  # noqa: E402
 
 PASSWORD = "correct horse battery & staple"
 SCOPES = ["module:orders:write", "module:stock:read"]
+
+
+def jwk():
+    """A key that a client signs with, private part and all."""
+    key = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1())))
+    return {**key, "kid": "one", "alg": "ES256", "use": "sig"}
 
 
 def shop():
@@ -26,13 +35,15 @@ def shop():
     account = a.ok("CreateAccount", name="Acme", modules=["orders", "stock"]).account.id
     users = {name: a.ok("CreateUser", account_id=account, username=name, name=name.title(), role=types.USER_ROLE_MEMBER, password=PASSWORD).user.id for name in ("ada", "bert")}
     back = {"https": f"https://127.0.0.1:{port}/back", "http": f"http://127.0.0.1:{port + 1}/back"}
+    key = jwk()
     clients = {}
-    for name, kind, uris in (("desk", types.CLIENT_KIND_WEBAPP, list(back.values())), ("erp", types.CLIENT_KIND_INTEGRATION, [])):
-        made = a.ok("CreateClient", account_id=account, name=name, kind=kind, scopes=SCOPES, redirect_uris=uris)
+    for name, kind, fields in (("desk", types.CLIENT_KIND_WEBAPP, {"redirect_uris": list(back.values())}), ("erp", types.CLIENT_KIND_INTEGRATION, {}),
+                               ("signer", types.CLIENT_KIND_INTEGRATION, {"jwks": json.dumps({"keys": [{k: v for k, v in key.items() if k != "d"}]})})):
+        made = a.ok("CreateClient", account_id=account, name=name, kind=kind, scopes=SCOPES, **fields)
         clients[name] = {"client_id": made.client.id, "client_secret": made.secret}
     system.shop = {"url": url, "plain": f"http://127.0.0.1:{gateway.ports['plain']}", "certificate": gateway.settings["certificate"],
                     "certificate_key": gateway.settings["certificate_key"], "username": "ada", "user": users["ada"], "other": "bert", "password": PASSWORD, "account": account,
-                    "back": back, "port": port, "scopes": SCOPES, **clients}
+                    "back": back, "port": port, "scopes": SCOPES, "key": key, **clients}
     return system
 
 
