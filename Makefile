@@ -220,7 +220,7 @@ import-million: ## how fast, and in how much memory, LINES tokens (1,000,000) ar
 build/e2e/node_modules/.package-lock.json: tests/e2e/package.json tests/e2e/package-lock.json tests/e2e/.npmrc
 	@mkdir -p build/e2e
 	@cp $^ build/e2e
-	@cd build/e2e && npm ci --silent
+	@cd build/e2e && npm ci --loglevel=error >npm.log 2>&1 || { cat npm.log >&2; exit 1; }
 	@touch $@
 
 check-e2e: ## clients that others wrote: openid-client, Chromium, curl (TESTS="name…": only those)

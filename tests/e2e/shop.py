@@ -52,7 +52,7 @@ def node(system, script):
     path = system.path("shop.json")
     with open(path, "w", encoding="utf-8") as f:
         json.dump(system.shop, f)
-    run = subprocess.run(["node", f"{TOP}/tests/e2e/{script}"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120 * PATIENCE, check=False,
+    run = subprocess.run(["node", "--test-reporter=tap", f"{TOP}/tests/e2e/{script}"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120 * PATIENCE, check=False,
                           env={**system.environment(), "NODE_PATH": f"{TOP}/build/e2e/node_modules", "JETON_SHOP": path})
     print(run.stdout, run.stderr, sep="", end="", flush=True)
     expect_equal(run.returncode, 0, f"exit status of {script}")
