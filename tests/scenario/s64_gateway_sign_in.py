@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html.parser
+import itertools
 import re
 import secrets
 import urllib.parse
@@ -54,10 +55,11 @@ class Forms(html.parser.HTMLParser):
 
 
 class Browser:
-    """Cookies, and the page that it is at."""
+    """Cookies, and the page that it is at. gateways: each request goes to the next of them."""
 
-    def __init__(self, system):
+    def __init__(self, system, *gateways):
         self.system, self.cookies, self.page = system, {}, None
+        self.gateways = itertools.cycle(gateways or ("gateway",))
 
     def send(self, method, target, fields=None, headers=None):
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **(headers or {})}
@@ -65,7 +67,7 @@ class Browser:
         if fields is not None:
             body = urllib.parse.urlencode(fields)
             headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
-        response = self.system["gateway"].request(method, target, body, {name: value for name, value in headers.items() if value})
+        response = self.system[next(self.gateways)].request(method, target, body, {name: value for name, value in headers.items() if value})
         for cookie in response.headers.get_all("Set-Cookie") or ():
             name, rest = cookie.split("=", 1)
             value, *attributes = rest.split("; ")
@@ -126,7 +128,7 @@ def told_by(location, back=BACK):
 
 
 def shop():
-    system = System({"gateway": 1}, {"issuer": {"login_address_per_minute": "60000"}, "auditor": {"outbox_poll_ms": "20"}})
+    system = System({"gateway": 2}, {"issuer": {"login_address_per_minute": "60000"}, "auditor": {"outbox_poll_ms": "20"}})
     system.admin = a = Admin(system)
     for module in ("orders", "stock"):
         a.ok("CreateModule", name=module)
@@ -144,9 +146,9 @@ def shop():
     return system
 
 
-@test("sign in, consent, and the client has a code, its state and the issuer; what is granted is what was shown (R17, R23, RFC 9207)")
+@test("sign in, consent, and the client has a code, its state and the issuer; what is granted is what was shown; each step at another gateway (R17, R23, RFC 9207)")
 def whole(system):
-    browser = Browser(system)
+    browser = Browser(system, "gateway", "gateway2")
     browser.get(scope=f"market:{system.market.number} module:stock:read module:orders:write")
     expect("desk" in browser.page.text and not browser.page.alert, browser.page.text)
     expect_equal(list(browser.cookies), ["__Host-jeton-form"])
