@@ -11,6 +11,7 @@ from collections import namedtuple
 from json import loads
 
 import floors
+import https
 from harness import expect
 from systems import VALIDATOR
 
@@ -131,6 +132,16 @@ def granted(bench, _floor):
     ran = system.processor_s("issuer") - ran
     given = system.stat("issuer", "issuer.grants") - given
     return {"rate": result["rate"], "of a core": given / ran, "p50": result["latency_us"]["p50"] / 1000, "p99": result["latency_us"]["p99"] / 1000}
+
+
+def granted_by_rpc(bench):
+    result = bench.system().drive("grant", bench.seconds, in_flight=https.CONNECTIONS, value=client(bench.system(), "jwt"))
+    return {"rate": result["rate"], "p50": result["latency_us"]["p50"] / 1000, "p99": result["latency_us"]["p99"] / 1000}
+
+
+def granted_over_https(bench, _floor):
+    """The same tokens, asked for by HTTPS."""
+    return https.grants(bench.system(), client(bench.system(), "jwt"), bench.seconds)
 
 
 def created(bench):
@@ -325,6 +336,8 @@ ROWS = (
         (Figure("ES256", "1/s", "least", 0.8), Figure("EdDSA", "1/s"), Figure("RS256", "1/s")), signed, minted),
     Row("jwt-grants", "tokens by client_credentials/s, 64 in flight, one issuer", "openssl speed, ECDSA P-256 sign, one core",
         (Figure("rate", "1/s", "least", 0.8), Figure("of a core", "1/s"), Figure("p50", "ms"), Figure("p99", "ms")), sign_alone, granted),
+    Row("https-grants", "tokens by client_credentials/s over HTTPS, 64 connections that are kept", "the same by RPC, 64 in flight",
+        (Figure("rate", "1/s"), Figure("p50", "ms"), Figure("p99", "ms"), Figure("gateway", "µs")), granted_by_rpc, granted_over_https),
     Row("opaque-grants", "opaque tokens by client_credentials/s, durable, 1,024 in flight, one issuer", "API tokens created/s, 1,024 in flight",
         (Figure("rate", "1/s", "least", 0.9), Figure("p50", "ms"), Figure("p99", "ms")), created, granted_opaque),
     Row("refresh", "refresh tokens used/s, durable, 32 in flight, one issuer", "pgbench's default transaction, 32 clients",
