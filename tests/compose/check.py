@@ -4,12 +4,14 @@
 Names of containers differ between versions of Compose, so containers are found by its labels. JETON_COMPOSE chooses the version
 ("docker compose"); otherwise it is docker-compose where there is one.
 """
+import http.client
 import io
 import json
 import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -17,10 +19,10 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "scenario"))
-from harness import SECRETS, TOP, Failed, Skip, expect, expect_equal, main, test, wait_for  # noqa: E402
+from harness import SECRETS, TOP, Failed, Skip, expect, expect_equal, free_port, main, test, wait_for  # noqa: E402
 
 IMAGE, VERSION = os.environ["JETON_IMAGE"], os.environ["JETON_VERSION"]
-SERVICES = {"issuer": 7101, "validator": 7102, "admin": 7103, "auditor": 7104}
+SERVICES = {"issuer": 7101, "validator": 7102, "admin": 7103, "auditor": 7104, "gateway": 7105}
 HOME = "/var/lib/jeton"
 ACTORS = 32
 V2 = shlex.split(os.environ.get("JETON_COMPOSE_V2", ""))
@@ -54,6 +56,9 @@ class Compose:
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("JETON_", "POSTGRES_", "COMPOSE_"))}
         self.environment.update(COMPOSE_PROJECT_NAME=self.project, COMPOSE_FILE="docker-compose.yml", JETON_IMAGE=IMAGE, JETON_VERSION=VERSION,
                                 JETON_CHECKPOINT_INTERVAL_S="1", JETON_LOG_LEVEL="info")
+        # Ports of this host are shared with whatever else runs there.
+        self.https, self.status = free_port(), free_port()
+        self.environment.update(GATEWAY_PORT=str(self.https), GATEWAY_STATUS_PORT=str(self.status), JETON_ISSUER_URL=f"https://localhost:{self.https}")
         self.account = self.token = None
         self.load = None
 
@@ -171,7 +176,7 @@ class Compose:
 def accepts(system):
     with open(os.path.join(TOP, "deploy/env.example"), encoding="utf-8") as f:
         shown = dict(line[1:].rstrip().split("=", 1) for line in f if re.match(r"#[A-Z_]+=", line))
-    plain = {k: v for k, v in system.environment.items() if not k.startswith("JETON_")} | {"COMPOSE_PROJECT_NAME": "jeton"}
+    plain = {k: v for k, v in system.environment.items() if not k.startswith(("JETON_", "GATEWAY_"))} | {"COMPOSE_PROJECT_NAME": "jeton"}
     tried = 0
     for command in (["docker-compose"], ["docker", "compose"], V2):
         if not command or not shutil.which(command[0]) or run(*command, "version", check=None, environment=plain).returncode != 0:
@@ -212,7 +217,9 @@ def hardened(system):
         expect("no-new-privileges:true" in host["SecurityOpt"], name)
         expect_equal(host["RestartPolicy"]["Name"], "unless-stopped", name)
         expect(host["Memory"] > 0 and host["NanoCpus"] > 0, f"{name}: no limits")
-        expect(not any(host["PortBindings"].values()) if host["PortBindings"] else True, f"{name} publishes a port")
+        published = {port: binding[0]["HostIp"] for port, binding in (host["PortBindings"] or {}).items() if binding}
+        allowed = {"8443/tcp": "", "8082/tcp": "127.0.0.1"} if shown["Config"]["Labels"]["com.docker.compose.service"] == "gateway" else {}
+        expect_equal(published, allowed, f"{name}: ports that are published")
         expect(config.get("Healthcheck", {}).get("Test"), f"{name} has no health check")
         status = docker("exec", container, "grep", "-E", "^(Uid|CapEff|NoNewPrivs|Seccomp):", "/proc/1/status").stdout
         expect(re.search(r"CapEff:\s*0+\n", status) and re.search(r"NoNewPrivs:\s*1\n", status) and not re.search(r"Uid:\s*0\b", status), f"{name}: {status}")
@@ -223,18 +230,19 @@ def hardened(system):
 
 @test("each process sees its own secrets only, and Docker shows none")
 def own_secrets(system):
-    common = lambda s: {"peers", f"{s}.key", f"{s}.key_secret", f"database-{s}"}  # noqa: E731
-    more = {"issuer": {"token-check.keys", "seal.keys"}, "validator": {"token-check.keys"}, "admin": {"token-check.keys", "seal.keys"}, "auditor": {"checkpoint.key"}}
+    common = lambda s: {"peers", f"{s}.key", f"{s}.key_secret"} | ({f"database-{s}"} if s != "gateway" else set())  # noqa: E731
+    more = {"issuer": {"token-check.keys", "seal.keys"}, "validator": {"token-check.keys"}, "admin": {"token-check.keys", "seal.keys"}, "auditor": {"checkpoint.key"},
+            "gateway": {"tls.key", "tls.pem"}}
     for service in SERVICES:
         seen = docker("exec", system.one(service), "find", HOME, "-type", "f", "-printf", "%P %m\n").stdout.splitlines()
         modes = dict(line.split() for line in seen)
         expect_equal(set(modes), {f"{service}/{name}" for name in common(service) | more[service]}, service)
-        expect_equal({m for name, m in modes.items() if not name.endswith((".key", "peers")) or "checkpoint" in name}, {"600"}, service)
+        expect_equal({m for name, m in modes.items() if not name.endswith((f"/{service}.key", "peers", ".pem"))}, {"600"}, service)
         expect(docker("exec", system.one(service), "touch", f"{HOME}/{service}/x", check=None).returncode != 0, f"{service} can change its keys")
     _, keys = system.read_keys()
     secrets = []
     for name, content in keys.items():
-        if name not in ("peers", "checkpoint.pub") and not name.endswith(".key"):
+        if name not in ("peers", "checkpoint.pub") and not name.endswith((".key", ".pem")):
             secrets += re.findall(r'secret-key = "([^"]+)"', content.decode()) or re.findall(r"[A-Za-z0-9_-]{32,}", content.decode())
     expect(len(secrets) >= 12, f"{len(secrets)} secrets")
     images = docker("images", "-q", f"{IMAGE}-*").stdout.split()
@@ -255,6 +263,41 @@ def networks(system):
         done = system.client("probe", "python3", "-c", probe, host, check=None)
         expect("connected" not in done.stdout and done.returncode != 0, f"{host} is reached from the mesh")
     expect_equal(system.client("probe", "python3", "-c", probe, "postgres", network="database").stdout, "connected\n")
+
+
+@test("from outside: HTTPS with the certificate that was made, metrics and health on the loopback address, and the database from neither")
+def outside(system):
+    ca = os.path.join(system.directory, "ca.pem")
+    with open(ca, "wb") as f:
+        f.write(system.read_keys()[1]["tls-ca.pem"])
+    context = ssl.create_default_context(cafile=ca)
+
+    def get(connection, path):
+        connection.request("GET", path)
+        response = connection.getresponse()
+        response.read()
+        connection.close()
+        return response.status
+    expect_equal(get(http.client.HTTPSConnection("localhost", system.https, context=context, timeout=20), "/no-such-path"), 404)
+    expect(get(http.client.HTTPConnection("127.0.0.1", system.status, timeout=20), "/healthz") in (200, 404), "the port of metrics and health")
+    attached = system.inspect(system.one("gateway"))["NetworkSettings"]["Networks"]
+    expect_equal(sorted(attached), [f"{system.project}_front", f"{system.project}_mesh"])
+    # As deploy/README.md tells: an operator's own certificate, which clients get without the gateway being started anew.
+    own = os.path.join(system.directory, "tls")
+    os.mkdir(own)
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=own", "-addext",
+        "subjectAltName=DNS:localhost", "-out", f"{own}/tls.pem", "-keyout", f"{own}/tls.key")
+    packed = run("tar", "-c", "-C", own, "--owner", "7100", "--group", "7100", "--mode", "600", "tls.pem", "tls.key", text=False).stdout
+    docker("cp", "-", f"{system.one('init', every=True)}:{HOME}/keys", input=packed, text=False)
+    system.init()
+    docker("exec", system.one("gateway"), "jeton", "reload")
+    context = ssl.create_default_context(cafile=f"{own}/tls.pem")
+    wait_for(lambda: get(http.client.HTTPSConnection("localhost", system.https, context=context, timeout=20), "/no-such-path") == 404, 20, "the operator's own certificate")
+    # In the network of the proxies there is nobody but the gateway, with forward-auth.
+    probe = "import socket,sys; s=socket.socket(); s.settimeout(5); s.connect((sys.argv[1], int(sys.argv[2]))); print('connected')"
+    expect_equal(system.client("proxy", "python3", "-c", probe, "gateway", "8081", network="front").stdout, "connected\n")
+    for host, port in (("validator", 7102), ("admin", 7103), ("postgres", 5432)):
+        expect(system.client("proxy", "python3", "-c", probe, host, port, network="front", check=None).returncode != 0, f"{host} is reached from the proxies' network")
 
 
 @test("a token's life, with the command line")

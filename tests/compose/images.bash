@@ -52,7 +52,7 @@ make_postgres() { docker build -q --label jeton.stand-in=yes -t "$1" tests/compo
 # system_images: Jeton's own, as deploy/Dockerfile makes them, and that of a caller in another language.
 system_images() {
     local target
-    for target in issuer validator admin auditor cli; do
+    for target in issuer validator admin auditor gateway cli; do
         docker build -q -f deploy/Dockerfile --target "$target" -t "$JETON_IMAGE-$target:$JETON_VERSION" . >"$work/image.log" 2>&1 ||
             { tail -n 40 "$work/image.log" >&2 && fail "deploy/Dockerfile: the target $target could not be built."; }
         made_images+=("$JETON_IMAGE-$target:$JETON_VERSION")
@@ -73,7 +73,7 @@ system_images() {
     printf 'FROM %s\nCOPY *.sql /usr/share/jeton/schema/\n' "$JETON_IMAGE-cli:$JETON_VERSION" >"$work/next/Dockerfile"
     docker build -q -t "$JETON_IMAGE-cli:next" "$work/next" >"$work/image.log" 2>&1 || { tail -n 40 "$work/image.log" >&2 && fail "the next version's image could not be built."; }
     made_images+=("$JETON_IMAGE-cli:next")
-    for target in issuer validator admin auditor; do
+    for target in issuer validator admin auditor gateway; do
         docker tag "$JETON_IMAGE-$target:$JETON_VERSION" "$JETON_IMAGE-$target:next"
         made_images+=("$JETON_IMAGE-$target:next")
     done

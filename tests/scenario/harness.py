@@ -305,6 +305,7 @@ class Service:
         port, patience = self.ports[listener], timeout * PATIENCE
         if listener == "tls":
             context = ssl.create_default_context(cafile=self.settings["certificate"])
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it may be by a CA, and be trusted itself
             return http.client.HTTPSConnection("localhost", port, context=context, timeout=patience)
         return http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
 
@@ -429,7 +430,7 @@ class System:
     def write_conf(self):
         """var/jeton.conf, as make run writes it: the command line finds it from the directory that it runs in."""
         with open(self.path("var", "jeton.conf"), "w", encoding="utf-8") as f:
-            for kind in SERVICES:
+            for kind in (*SERVICES, *OTHERS):
                 endpoints = [s.endpoint for s in self.of_kind(kind)]
                 if endpoints:
                     f.write(f"{kind} = {','.join(endpoints)}\n")
