@@ -52,7 +52,7 @@ VALIDATOR_PARTS := $(patsubst %.c,%.o,$(filter-out %/main.c,$(wildcard services/
 UNIT     := $(UNIT_C:%.c=$(BUILD)/%)
 SUPPORT_C := $(filter-out %/clock_step.c,$(wildcard tests/scenario/*.c))
 SUPPORT  := $(SUPPORT_C:%.c=$(BUILD)/%) $(BUILD)/tests/scenario/clock_step.so
-BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo engine frames memory revoke sign tokens uses)
+BENCH    := $(addprefix $(BUILD)/tests/bench/,drive echo engine frames http_floor memory revoke sign tokens uses)
 BENCH_O  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 PROPERTY := $(BUILD)/tests/property/property
 FUZZ_C   := $(wildcard tests/fuzz/fuzz_*.c)
@@ -131,6 +131,8 @@ $(BUILD)/tests/bench/engine: $(addprefix $(BUILD)/services/validator/,cache.o un
 $(BUILD)/tests/bench/engine: private LDFLAGS += -Wl,--wrap=zmq_msg_send
 $(BUILD)/tests/bench/memory: $(addprefix $(BUILD)/services/validator/,cache.o unknown.o told.o stamps.o hash_index.o policy.o modules.o decide.o)
 $(BUILD)/tests/bench/sign: $(BUILD)/services/issuer/claims.o
+$(BUILD)/tests/bench/http_floor: $(BUILD)/services/gateway/http_tls.o
+$(BUILD)/tests/bench/http_floor: private LDFLAGS += -Wl,--no-as-needed $(HTTP_LIBS)
 
 # What is no program is shared by them.
 $(BENCH): %: %.o $(filter-out $(BENCH:=.o),$(BENCH_O)) $(LIBRARY)

@@ -15,9 +15,10 @@ struct gateway_settings {
     struct http_settings http;
     char *services[UPSTREAMS]; // endpoints, settings `issuer`, `validator`, `admin`, `auditor`
     char *public_url; // setting public_url: the issuer of RFC 8414, "https://jeton.localhost"
-    char *routes;     // setting auth_routes: the file of forward-auth (auth_routes.h)
-    int64_t call_timeout_ms; // setting call_timeout_ms
-    int64_t heartbeat_ms;    // setting heartbeat_ms
+    char *routes;     // setting auth_routes: the file of forward-auth (auth_routes.h); empty: none
+    int64_t auth_routes_limit; // setting auth_routes_limit
+    int64_t call_timeout_ms;   // setting call_timeout_ms
+    int64_t heartbeat_ms;      // setting heartbeat_ms
 };
 
 struct gateway {
@@ -28,8 +29,10 @@ struct gateway {
     struct validator_client *validator; // forward-auth's, gathered; NULL without the setting
     struct oauth_keys *keys;            // what the issuer says of its keys (oauth_keys.h)
     bool drained;
-    struct node tails; // open streams of REST (rest_tail.c)
-    char *openapi;     // the description of REST, once it has been asked for
+    struct node tails;               // open streams of REST (rest_tail.c)
+    char *openapi;                   // the description of REST, once it has been asked for
+    struct auth_routes *auth_routes; // NULL: no file
+    int64_t auth_warned_ms; // when the log was last told of a proxy that lacks something; 0: never
 };
 
 // How a call is made. All may be 0.
@@ -71,6 +74,11 @@ bool gateway_connect (struct gateway *gateway, struct error *error_r)
 void gateway_disconnect (struct gateway *gateway);
 // upstream_name (upstream): "issuer", …: as in the peers file, and its setting's name.
 const char *upstream_name (enum upstream upstream);
+
+// auth_load (gateway, error_r): Read the route file of forward-auth, at the start and on SIGHUP. False: what was in force stays. auth_unload (gateway): Idempotent.
+bool auth_load (struct gateway *gateway, struct error *error_r)
+    __attribute__ ((warn_unused_result));
+void auth_unload (struct gateway *gateway);
 
 // Routes; each ended by a row whose path is NULL.
 extern const struct http_route oauth_routes[], sign_in_routes[], rest_routes[], auth_routes[],

@@ -28,6 +28,9 @@ enum http_method {
     HTTP_DELETE = 1 << 5,
     HTTP_OPTIONS = 1 << 6,
     HTTP_ANY_METHOD = (1 << 7) - 1,
+    HTTP_QUERY_UNREAD =
+        1
+        << 7, // of a route: its requests' queries are somebody else's, and neither read nor refused
 };
 
 // Where a request came in. A route says on which it is served.
@@ -94,6 +97,8 @@ const json_t *exchange_json (struct exchange *exchange) __attribute__ ((warn_unu
 
 // exchange_address (exchange): The client's address: the peer's, or, where that is a trusted proxy, what it says in X-Forwarded-For (the rightmost that is no trusted proxy).
 const char *exchange_address (struct exchange *exchange);
+// exchange_trusted (exchange): The peer is a trusted proxy. So what it says of a request is not its client's word, as far as it sets the headers in question.
+bool exchange_trusted (const struct exchange *exchange);
 enum http_listener exchange_listener (const struct exchange *exchange);
 // exchange_correlation (exchange): 32 hexadecimal digits: of `traceparent`, or random. Each response has it as X-Request-Id, and each call to a service as its traceparent.
 const char *exchange_correlation (const struct exchange *exchange);

@@ -100,6 +100,12 @@ forwarded_read (const struct exchange *exchange, const char *forwarded, struct c
     }
 }
 
+bool
+exchange_trusted (const struct exchange *exchange)
+{
+    return exchange->connection->trusted;
+}
+
 const char *
 exchange_address (struct exchange *exchange)
 {

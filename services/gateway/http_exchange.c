@@ -199,6 +199,8 @@ head_refused (struct exchange *exchange)
     exchange->query = *query ? query + 1 : query;
     if (!route_find (exchange))
         return true;
+    if (exchange->route->methods & HTTP_QUERY_UNREAD)
+        return false;
     const char *wrong = query_read (exchange);
     return wrong && refused (exchange, 400, "query-malformed", wrong);
 }

@@ -23,6 +23,8 @@ static const struct config_row gateway_settings_table[] = {
     {"auth_routes", CONFIG_PATH, FIELD (routes), "", 0, 0, true,
      "file of forward-auth's routes: which method and path needs which module; read again on "
      "SIGHUP; empty: requests say it"},
+    {"auth_routes_limit", CONFIG_NUMBER, FIELD (auth_routes_limit), "1000", 1, 100000, true,
+     "routes that the file of forward-auth may have"},
     {"call_timeout_ms", CONFIG_NUMBER, FIELD (call_timeout_ms), "5000", 10, 600000, false,
      "how long a service may take to answer, in milliseconds"},
     {"heartbeat_ms", CONFIG_NUMBER, FIELD (heartbeat_ms), "15000", 100, 600000, true,
@@ -37,6 +39,7 @@ static const struct config_row *const tables[] = {process_settings_table, gatewa
 static void
 gateway_routes (struct gateway *gateway)
 {
+    http_routes (gateway->http, auth_routes, gateway);
     http_routes (gateway->http, oauth_routes, gateway);
     http_routes (gateway->http, sign_in_routes, gateway);
     node_init (&gateway->tails);
@@ -53,6 +56,8 @@ gateway_reloaded (struct process *process)
     else
         log_error ("certificate not reloaded, the old one stays in force", "error", error.text,
                    NULL);
+    if (!auth_load (gateway, &error))
+        log_error ("routes not reloaded, the old ones stay in force", "error", error.text, NULL);
 }
 
 static void
@@ -84,6 +89,7 @@ gateway_end (struct gateway *gateway)
     gateway_disconnect (gateway);
     oauth_keys_destroy (&gateway->keys);
     free (gateway->openapi);
+    auth_unload (gateway);
     process_end (&gateway->process);
 }
 
@@ -104,7 +110,8 @@ main (int argc, char **argv)
 
     struct error error;
     gateway.http = http_new (process->loop, &gateway.settings.http, &error);
-    if (gateway.http == NULL || !gateway_connect (&gateway, &error)) {
+    if (gateway.http == NULL || !gateway_connect (&gateway, &error) ||
+        !auth_load (&gateway, &error)) {
         log_error ("cannot start", "error", error.text, NULL);
         gateway_end (&gateway);
         return 78; // EX_CONFIG
