@@ -181,6 +181,7 @@ static const struct {
     {JETON__V1__CODE__CODE_FAILED_PRECONDITION, 409, "failed-precondition"},
     {JETON__V1__CODE__CODE_ABORTED, 412, "aborted"},
     {JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED, 429, "resource-exhausted"},
+    {JETON__V1__CODE__CODE_OUT_OF_RANGE, 410, "out-of-range"},
     {JETON__V1__CODE__CODE_UNIMPLEMENTED, 501, "unimplemented"},
     {JETON__V1__CODE__CODE_UNAVAILABLE, 503, "unavailable"},
     {JETON__V1__CODE__CODE_DEADLINE_EXCEEDED, 504, "deadline-exceeded"},

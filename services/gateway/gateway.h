@@ -55,7 +55,7 @@ void gateway_call (struct exchange *exchange, const struct gateway_call *call,
 
 // gateway_fail (exchange, result): End it with the problem that says what a result other than CODE_OK means:
 //   INVALID_ARGUMENT 400 with the fields at fault, UNAUTHENTICATED 401 with WWW-Authenticate, PERMISSION_DENIED 403, NOT_FOUND 404, ALREADY_EXISTS 409, FAILED_PRECONDITION 409, ABORTED 412,
-//   RESOURCE_EXHAUSTED 429, UNIMPLEMENTED 501, UNAVAILABLE 503, DEADLINE_EXCEEDED 504, UNKNOWN 502 ("it may have happened": repeat it with the same Idempotency-Key), others 500
+//   RESOURCE_EXHAUSTED 429, OUT_OF_RANGE 410 (of records that were dropped), UNIMPLEMENTED 501, UNAVAILABLE 503, DEADLINE_EXCEEDED 504, UNKNOWN 502 ("it may have happened": repeat it with the same Idempotency-Key), others 500
 void gateway_fail (struct exchange *exchange, const struct rpc_result *result);
 
 // gateway_stats_show (gateway): Show its figures in Stats (stats.c).

@@ -244,7 +244,8 @@ json_t *
 rest_members (struct rest *rest)
 {
     json_t *members = json_object ();
-    if (body_read (rest, members) && parameters_read (rest, members) && match_read (rest, members)) {
+    if (body_read (rest, members) && parameters_read (rest, members) &&
+        match_read (rest, members)) {
         path_read (rest, members);
         return members;
     }

@@ -183,26 +183,46 @@ after_set (struct rest *rest, json_t *members)
     return true;
 }
 
+// The list has no such field, and the stream would say so only when it has begun.
+static bool
+after_check (struct rest *rest, const ProtobufCMessage *message)
+{
+    int64_t after = message->descriptor == &jeton__v1__tail_use_request__descriptor
+                        ? ((const Jeton__V1__TailUseRequest *) message)->after
+                        : ((const Jeton__V1__TailRecordsRequest *) message)->after;
+    if (after >= -1)
+        return true;
+    exchange_problem (
+        rest->exchange, 400, "invalid-argument", "the request is wrong",
+        &(struct http_violation){"after", "must be the id of an event, 0 or -1 (from now on)"}, 1);
+    return false;
+}
+
 void
 rest_tail (struct rest *rest, json_t *members)
 {
-    bool use = rest->method->input == &jeton__v1__tail_use_request__descriptor;
-    const ProtobufCMethodDescriptor *look = protobuf_c_service_descriptor_get_method_by_name (
-        rest->service, use ? "ListUse" : "ListRecords");
     struct tail *tail = arena_alloc (exchange_arena (rest->exchange), sizeof *tail);
-    if (!tail || !after_set (rest, members))
+    if (!tail) {
+        exchange_refuse (rest->exchange, 413, "too-large",
+                         "the request takes more memory than it may");
         return;
+    }
     *tail = (struct tail){.rest = *rest};
     exchange_context_set (rest->exchange, tail);
-    tail->message = rest_message (&tail->rest, members, rest->method->input);
-    const ProtobufCMessage *first =
-        tail->message ? look_message (&tail->rest, members, look) : NULL;
-    if (!first)
+    if (!after_set (rest, members))
         return;
-    gateway_call (rest->exchange,
-                  &(struct gateway_call){.upstream = rest->route->upstream,
-                                         .method = look->name,
-                                         .message = first,
-                                         .bearer = rest->bearer},
-                  tail_open);
+    tail->message = rest_message (rest, members, rest->method->input);
+    if (!tail->message || !after_check (rest, tail->message))
+        return;
+    bool use = tail->message->descriptor == &jeton__v1__tail_use_request__descriptor;
+    const ProtobufCMethodDescriptor *look = protobuf_c_service_descriptor_get_method_by_name (
+        rest->service, use ? "ListUse" : "ListRecords");
+    const ProtobufCMessage *first = look_message (rest, members, look);
+    if (first)
+        gateway_call (rest->exchange,
+                      &(struct gateway_call){.upstream = rest->route->upstream,
+                                             .method = look->name,
+                                             .message = first,
+                                             .bearer = rest->bearer},
+                      tail_open);
 }

@@ -234,6 +234,8 @@ START_TEST (test_refused)
            .path = "/v1/tokens/T/logo", .content_type = "image/png", MATCH ("\"1\""));
     WRONG ("Last-Event-ID: is no id of an event", .method = HTTP_GET, .path = "/v1/audit/tail",
            .headers = {{"last-event-id", "-1"}});
+    WRONG ("after: must be the id of an event, 0 or -1 (from now on)", .method = HTTP_GET,
+           .path = "/v1/access-log/tail", .query = {{"after", "-2"}});
     REFUSED (428, "precondition-required If-Match: is missing", PATCH, .body = "{\"name\":\"n\"}");
     REFUSED (428, "precondition-required If-Match: is missing", PATCH,
              .body = "{\"revision\":null}");
