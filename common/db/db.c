@@ -13,9 +13,11 @@ void
 db_call_clear (struct call *call)
 {
     for (size_t i = 0; i < call->n; i++) {
-        PQclear (call->results[i]);
+        if (!call->lent)
+            PQclear (call->results[i]);
         call->results[i] = NULL;
     }
+    call->lent = false;
 }
 
 static void

@@ -47,7 +47,8 @@ struct db_statement {
 //     INSERT … SELECT … FROM unnest ($1::bigint[], $2::text[]) WITH ORDINALITY AS i (account, name, n) … RETURNING n, …
 // A call gets its own rows (with that column). One of the group that fails makes each run for itself, as always.
 //
-// DB_READ_MANY is the same of a read, such as finding rows by keys. While one such is in flight on each connection, the next ones gather.
+// DB_READ_MANY is the same of a read, such as finding rows by keys. While one such is in flight on each connection, the next ones gather. Those of a group that have the same
+// parameters are asked for once, and get the same rows, as of one moment after each of them was made: their first column is the same then.
 //
 // DB_BINARY is a read that has its results in binary, as those of DB_READ_MANY are: bytea takes half as much then.
 enum { DB_MANY = 2, DB_READ_MANY = 4, DB_BINARY = 8 };

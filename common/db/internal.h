@@ -35,6 +35,8 @@ struct call {
     int64_t since_us; // the same, finer
     bool write;       // one of its statements is
     size_t together;  // in flight: calls from this on that run as one statement
+    size_t place;     // and its number among those: equal reads share one
+    bool lent;        // its result is that of a later call with the same place, which ends later
     bool alone;       // its group failed: it runs by itself
     bool resent;      // it has had its second chance after a lost connection
     unsigned reruns;  // after a serialisation failure or a deadlock
@@ -162,7 +164,7 @@ bool db_group_result (struct connection *connection, PGresult *result)
 bool db_is_many (const struct call *call);
 bool db_is_binary (const struct db_statement *statement);
 size_t db_many_run (const struct call *call);
-bool db_many_send (PGconn *pg, const struct call *first, size_t n)
+bool db_many_send (PGconn *pg, struct call *first, size_t n)
     __attribute__ ((warn_unused_result));
 bool db_many_divide (struct call *first, size_t n, const PGresult *result)
     __attribute__ ((warn_unused_result));

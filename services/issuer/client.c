@@ -102,6 +102,13 @@ client_found (void *context, enum store_outcome outcome, const struct store_clie
         return;
     }
     asking->known = outcome == STORE_OK;
+    // Many are looked up by one statement: that none gets another's row is looked at once more, as nothing behind this would notice.
+    if (asking->known && client->number != asking->number) {
+        log_error ("a client was looked up, and another found", "request",
+                   request_correlation (asking->request), NULL);
+        token_refuse (asking, TOKEN_UNAVAILABLE, "the client could not be looked up");
+        return;
+    }
     if (asking->known && !token_client_copy (asking, client))
         return;
     struct assertion assertion;

@@ -34,8 +34,9 @@ FEED_STATEMENTS (STORE_FEED),
     " c.status = 1 AND a.status = 1, array_to_string(c.scopes, ' '), c.secret_digest,"
     " CASE WHEN c.secret_grace_until > now() THEN c.old_secret_digest END, coalesce(c.jwks, ''),"
     " " JWT_GENERATION_SQL ("c.account", "(1, c.account), (2, c.number)")
-    " FROM unnest($1::bigint[]) WITH ORDINALITY AS i (number, n) LEFT JOIN (clients c JOIN accounts a ON a.number = c.account)"
-    " ON c.number = i.number AND c.status <> 3", DB_READ_MANY},
+    // Each client has an account. Joined to each other first, the two would be hashed as a whole where PostgreSQL takes them for small: three times the time.
+    " FROM unnest($1::bigint[]) WITH ORDINALITY AS i (number, n) LEFT JOIN clients c ON c.number = i.number AND c.status <> 3"
+    " LEFT JOIN accounts a ON a.number = c.account", DB_READ_MANY},
 
 // Takes some of those that have expired along: there are never many.
 [ASSERTION_ADD] = {"assertion_add",

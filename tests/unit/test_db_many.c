@@ -168,6 +168,7 @@ END_TEST
 // While a connection has a read in flight, those that can run as one wait for it together.
 START_TEST (many_reads_gather)
 {
+    static const char *const words[] = {"one", "two", "three"};
     enum { N = 3 };
     struct answer slow = {0};
     struct found found[N] = {0};
@@ -178,7 +179,7 @@ START_TEST (many_reads_gather)
     for (int i = 0; i < N; i++) {
         run_for (5);
         struct db_params word = {0};
-        db_param_text (&word, "word");
+        db_param_text (&word, words[i]);
         db_call (db, FIND_MANY, &word, on_found, &found[i]);
     }
     gate_open ();
@@ -190,6 +191,30 @@ START_TEST (many_reads_gather)
 }
 END_TEST
 
+// What many ask for at once is asked once, and each gets it: the result of the last of them is lent to the others, whose callbacks are before its own.
+START_TEST (equal_reads_are_one)
+{
+    static const char *const words[] = {"one", "three", "one", NULL, "", "three", NULL, "one"};
+    enum { N = sizeof words / sizeof *words, PLACES = 4 };
+    struct found found[N] = {0};
+    open_db (1);
+    for (int i = 0; i < N; i++) {
+        struct db_params params = {0};
+        db_param_text (&params, words[i]);
+        db_call (db, FIND_MANY, &params, on_found, &found[i]);
+    }
+    wait_idle ();
+    for (int i = 0; i < N; i++) {
+        bool there = words[i] && *words[i];
+        ck_assert_int_eq (found[i].calls, 1);
+        ck_assert_int_eq (found[i].rows, there);
+        ck_assert_int_eq (found[i].length, there ? (int64_t) strlen (words[i]) : 0);
+        ck_assert_int_eq (found[i].together, there ? PLACES : 0);
+    }
+    ck_assert_int_eq (db_stats (db)->groups, 1);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -198,6 +223,7 @@ main (void)
     tcase_add_test (tcase, many_run_as_one);
     tcase_add_test (tcase, many_read_as_one);
     tcase_add_test (tcase, many_reads_gather);
+    tcase_add_test (tcase, equal_reads_are_one);
     tcase_add_test (tcase, many_keep_the_order_of_locks);
     tcase_add_test (tcase, one_of_many_that_fails_spoils_no_other);
     tcase_add_test (tcase, locks_have_a_connection);
