@@ -1,5 +1,5 @@
-// Tokens that are signed together: those that are ready in one turn of the loop, or while others are being signed, go to a thread of their own as one piece of
-// work, and are answered together. So the loop goes on meanwhile, and what wakes a thread, here and in libzmq, is paid once for many.
+// Tokens that are signed together: those that are ready in one turn of the loop, or while others are being signed, go to threads of their own, some at a time,
+// and are answered together. So the loop goes on meanwhile, and what wakes a thread, here and in libzmq, is paid once for many.
 #ifndef JETON_ISSUER_MINT_H
 #define JETON_ISSUER_MINT_H
 
