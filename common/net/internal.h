@@ -29,6 +29,7 @@ struct loop {
         used; // struct reader.link: there may be something that their descriptors do not tell of
     struct node unread,
         due; // struct reader.link: there is more to be taken, in the next turn; in this one
+    struct node late; // struct reader.late: they have something to send at the end of this turn
     struct reader *reading; // whose handler runs
     struct node timers;
     int last_timer;

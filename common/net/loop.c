@@ -179,8 +179,8 @@ loop_new (void)
         abort ();
     }
     loop->now_ms = zclock_mono ();
-    struct node *lists[] = {&loop->soon,   &loop->ringing, &loop->used,
-                            &loop->unread, &loop->due,     &loop->timers};
+    struct node *lists[] = {&loop->soon, &loop->ringing, &loop->used, &loop->unread,
+                            &loop->due,  &loop->timers,  &loop->late};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         node_init (lists[i]);
     return loop;

@@ -9,7 +9,9 @@ struct reader {
     zsock_t *socket;
     struct watch *watch;
     reader_handler *handler;
+    reader_flusher *flush; // NULL: nothing is sent late
     void *context;
+    struct node late;
     struct node link; // of those that were used, or have more
 };
 
@@ -33,6 +35,19 @@ reader_look (struct reader *reader)
 }
 
 void
+reader_flush (struct reader *reader, reader_flusher *flush)
+{
+    reader->flush = flush;
+}
+
+void
+reader_late (struct reader *reader)
+{
+    if (reader != NULL && list_empty (&reader->late))
+        list_append (&reader->loop->late, &reader->late);
+}
+
+void
 reader_used (struct reader *reader)
 {
     if (reader != NULL && list_empty (&reader->link))
@@ -42,6 +57,11 @@ reader_used (struct reader *reader)
 void
 loop_readers_look (struct loop *loop)
 {
+    while (!list_empty (&loop->late)) {
+        struct reader *reader = NODE_OWNER (loop->late.next, struct reader, late);
+        node_remove (&reader->late);
+        reader->flush (reader->context);
+    }
     while (!list_empty (&loop->used)) {
         struct reader *reader = NODE_OWNER (loop->used.next, struct reader, link);
         node_remove (&reader->link);
@@ -95,6 +115,7 @@ reader_new (struct loop *loop, zsock_t *socket, bool urgent, reader_handler *han
     *reader =
         (struct reader){.loop = loop, .socket = socket, .handler = handler, .context = context};
     node_init (&reader->link);
+    node_init (&reader->late);
     reader->watch = loop_watch (loop, zsock_fd (socket), LOOP_IN, reader_readable, reader);
     reader->watch->urgent = urgent;
     reader_used (reader); // it may have been used before
@@ -111,6 +132,7 @@ reader_destroy (struct reader **reader_p)
         reader->loop->reading = NULL;
     watch_end (&reader->watch);
     node_remove (&reader->link);
+    node_remove (&reader->late);
     free (reader);
     *reader_p = NULL;
 }

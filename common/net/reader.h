@@ -22,6 +22,12 @@ struct reader *reader_new (struct loop *loop, zsock_t *socket, bool urgent, read
 // reader_destroy (&reader): Before the socket; in any handler of the loop, its own too. NULL-safe.
 void reader_destroy (struct reader **reader_p);
 
+// reader_flush (reader, flush): For what is to be sent at the end of a turn, all at once. After reader_late (reader), which is NULL-safe, `flush` is called with the reader's context, once, at the end of this turn,
+// when all else has been called. It may send, and must not destroy a reader.
+typedef void reader_flusher (void *context);
+void reader_flush (struct reader *reader, reader_flusher *flush);
+void reader_late (struct reader *reader);
+
 // reader_used (reader): The loop looks for itself whether something is there, before it waits. NULL-safe.
 void reader_used (struct reader *reader);
 // reader_look (reader): The same, at once: the socket takes notice of what has become of its connections.

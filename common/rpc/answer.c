@@ -92,25 +92,39 @@ rpc_frame_send (struct rpc_server *server, const uint8_t *routing, size_t routin
 }
 
 bool
+rpc_frame_deliver (struct rpc_server *server, int fd, const uint8_t *routing, size_t routing_size,
+                   zmq_msg_t *frame, size_t replies)
+{
+    bool others = rpc_backlog_size (server, fd) > 0; // which go first
+    if (!others && rpc_frame_send (server, routing, routing_size, frame))
+        return true;
+    return (others || errno == EAGAIN) &&
+           rpc_backlog_keep (server, fd, routing, routing_size, frame, replies);
+}
+
+bool
 rpc_answer_send (struct rpc_server *server, int fd, const uint8_t *routing, size_t routing_size,
                  const struct rpc_answer *answer)
 {
     zmq_msg_t frame;
-    bool others = rpc_backlog_size (server, fd) > 0; // which go first
-    if (others && answer->more) {
+    bool failure = answer->code != JETON__V1__CODE__CODE_OK;
+    if (answer->more && rpc_backlog_size (server, fd) > 0) { // others go first
         errno = EAGAIN;
         return false;
     }
     if (!frame_pack (answer, &frame))
         return false;
-    bool sent = !others && rpc_frame_send (server, routing, routing_size, &frame);
-    if (!sent && (others || errno == EAGAIN) && !answer->more)
-        sent = rpc_backlog_keep (server, fd, routing, routing_size, &frame);
+    if (!answer->more && rpc_gather_add (server, fd, routing, routing_size, &frame, failure)) {
+        zmq_msg_close (&frame);
+        return true;
+    }
+    bool sent = answer->more ? rpc_frame_send (server, routing, routing_size, &frame)
+                             : rpc_frame_deliver (server, fd, routing, routing_size, &frame, 1);
     int reason = errno;
     zmq_msg_close (&frame);
     if (sent) {
         server->counters.replies++;
-        server->counters.failures += answer->code != JETON__V1__CODE__CODE_OK;
+        server->counters.failures += failure;
     }
     errno = reason;
     return sent;

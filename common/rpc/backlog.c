@@ -12,6 +12,7 @@
 
 struct waiting {
     struct waiting *next;
+    size_t replies;
     zmq_msg_t frame;
 };
 
@@ -19,11 +20,11 @@ struct rpc_backlog {
     struct node link; // server's backlogs
     int fd;
     struct waiting *first, **end;
-    size_t n, bytes;
+    size_t n, bytes; // n: replies
 };
 
-static struct rpc_connection *
-connection_of (struct rpc_server *server, int fd, const uint8_t *routing, size_t routing_size)
+struct rpc_connection *
+rpc_connection_of (struct rpc_server *server, int fd, const uint8_t *routing, size_t routing_size)
 {
     if (fd < 0 || (size_t) fd >= server->nconnections || routing_size != RPC_ROUTING_SIZE)
         return NULL;
@@ -48,9 +49,9 @@ first_remove (struct rpc_server *server, struct rpc_backlog *backlog)
     backlog->first = waiting->next;
     if (backlog->first == NULL)
         backlog->end = &backlog->first;
-    backlog->n--;
+    backlog->n -= waiting->replies;
     backlog->bytes -= zmq_msg_size (&waiting->frame);
-    server->counters.waiting--;
+    server->counters.waiting -= waiting->replies;
     zmq_msg_close (&waiting->frame);
     free (waiting);
 }
@@ -98,9 +99,9 @@ backlog_new (struct rpc_server *server, struct rpc_connection *connection)
 
 bool
 rpc_backlog_keep (struct rpc_server *server, int fd, const uint8_t *routing, size_t routing_size,
-                  zmq_msg_t *frame)
+                  zmq_msg_t *frame, size_t replies)
 {
-    struct rpc_connection *connection = connection_of (server, fd, routing, routing_size);
+    struct rpc_connection *connection = rpc_connection_of (server, fd, routing, routing_size);
     if (connection == NULL) {
         errno = EHOSTUNREACH;
         return false;
@@ -116,13 +117,14 @@ rpc_backlog_keep (struct rpc_server *server, int fd, const uint8_t *routing, siz
         return false;
     }
     struct waiting *waiting = xcalloc (1, sizeof *waiting);
+    waiting->replies = replies;
     zmq_msg_init (&waiting->frame);
     zmq_msg_move (&waiting->frame, frame);
     *backlog->end = waiting;
     backlog->end = &waiting->next;
-    backlog->n++;
+    backlog->n += replies;
     backlog->bytes += size;
-    server->counters.waiting++;
+    server->counters.waiting += replies;
     return true;
 }
 

@@ -92,18 +92,34 @@ call_send (struct rpc_call *call, struct rpc_outlet *outlet)
         int64_t left_ms = call->until_ms - zclock_mono ();
         rpc_frame_timeout (call, left_ms > 0 ? (uint32_t) left_ms : 1);
     }
-    if (!rpc_outlet_send (outlet, call->frame, call->frame_size))
+    bool gathered = rpc_outlet_gather (outlet, call);
+    if (!gathered && !rpc_outlet_send (outlet, call->frame, call->frame_size))
         return false;
     call->tries++;
     call->outlet = outlet;
     outlet->outstanding++;
-    list_append (&outlet->calls, &call->link);
     deadline_set (call, call->until_ms);
+    if (!gathered)
+        rpc_call_sent (call);
+    return true;
+}
+
+void
+rpc_call_sent (struct rpc_call *call)
+{
+    list_append (&call->outlet->calls, &call->link);
     if (call->tries_max == 1) {
         free (call->frame);
         call->frame = NULL;
     }
-    return true;
+}
+
+void
+rpc_call_unsent (struct rpc_call *call)
+{
+    rpc_call_unsend (call);
+    call->tries--;
+    rpc_call_start (call, NULL);
 }
 
 void

@@ -1,4 +1,7 @@
 // The client side: calls to one service at one or more endpoints, with deadlines, health and repetition.
+//
+// Small calls that are begun in one turn of the loop for the same connection go together at its end, in one frame, once the server has shown that it takes that (proto/envelope.proto). Each has its own
+// deadline, answer and end, as if it had gone by itself.
 #ifndef JETON_RPC_CLIENT_H
 #define JETON_RPC_CLIENT_H
 

@@ -18,6 +18,8 @@ enum {
     RPC_CLIENT_CREDIT = 64,           // of a stream that does not say
     RPC_CLIENT_FRAME_LIMIT = 9 << 20, // of a reply: a server's RPC_REPLY_LIMIT and its envelope
     RPC_CLIENT_ARENA_LIMIT = 64 << 20,
+    RPC_CLIENT_GATHER_MAX = 32,        // requests in one frame (proto/envelope.proto)
+    RPC_CLIENT_GATHER_SIZE_MAX = 1024, // of each: what is longer goes by itself
     RPC_CLIENT_TRIES = 2, // of a call that is lost; one that is refused goes on regardless
 };
 
@@ -54,7 +56,10 @@ struct rpc_outlet {
     struct rpc_monitor *monitor;
     int64_t retry_at_ms;
     int64_t backoff_ms;
-    struct node calls; // sent on it
+    struct node calls;     // sent on it
+    bool gathers;          // the server has shown that it takes several requests in a frame
+    struct node gathering; // calls that go at the end of this turn, in one frame
+    size_t ngathering;     // at least as many as there are in the list
     size_t outstanding;
     uint32_t number; // from 1
     uint8_t hash[8]; // of the address
@@ -137,6 +142,10 @@ void rpc_call_start (struct rpc_call *call, const struct rpc_outlet *except);
 void rpc_call_finish (struct rpc_call *call, const struct rpc_result *result);
 void rpc_call_fail (struct rpc_call *call, int code, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
+// rpc_call_sent (call): Its frame has gone.
+void rpc_call_sent (struct rpc_call *call);
+// rpc_call_unsent (call): It was to go with others, and did not.
+void rpc_call_unsent (struct rpc_call *call);
 // rpc_call_lost (call): Its connection was lost after it had been sent.
 void rpc_call_lost (struct rpc_call *call);
 void rpc_call_deliver (struct rpc_call *call, const struct rpc_result *result);
@@ -160,6 +169,11 @@ void rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now);
 // rpc_outlet_unwilling (outlet): It has just said UNAVAILABLE. rpc_outlet_willing (outlet, call): It has answered otherwise.
 void rpc_outlet_unwilling (struct rpc_outlet *outlet);
 void rpc_outlet_willing (struct rpc_outlet *outlet, const struct rpc_call *call);
+// rpc_outlet_gather (outlet, call): Take a call whose frame goes at the end of the turn, with others; should it not go, it is started again. False: it has to be sent by itself.
+bool rpc_outlet_gather (struct rpc_outlet *outlet, struct rpc_call *call)
+    __attribute__ ((warn_unused_result));
+// rpc_outlet_flush (outlet): They go now.
+void rpc_outlet_flush (struct rpc_outlet *outlet);
 // rpc_outlet_send (outlet, data, size): False: its queue is full, or it has just been lost.
 bool rpc_outlet_send (struct rpc_outlet *outlet, const void *data, size_t size)
     __attribute__ ((warn_unused_result));
@@ -174,7 +188,7 @@ bool rpc_endpoints_refused (const struct rpc_client *client);
 // rpc_endpoints_describe (client, error_r): What was tried, and with what success.
 void rpc_endpoints_describe (const struct rpc_client *client, struct error *error_r);
 
-// deliver.c
-void rpc_deliver (struct rpc_outlet *outlet, const uint8_t *data, size_t size);
+// deliver.c. rpc_deliver (outlet, data, size): A frame. How many replies it had, at least 1.
+size_t rpc_deliver (struct rpc_outlet *outlet, const uint8_t *data, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 #include "common/log/log.h"
 #include "common/rpc/client_internal.h"
+#include "common/rpc/wire.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,6 +15,7 @@ enum {
     RETRY_MIN_MS = 50,
     RETRY_MAX_MS = 1000,
     UNWILLING_MS = 1000, // then it is asked again
+    SEVERAL_TAG = 4 << 3 | 2,
 };
 
 static void
@@ -40,11 +42,78 @@ replies_take (struct rpc_outlet *outlet, size_t n)
             continue;
         more = rc != -1;
         if (more)
-            rpc_deliver (outlet, zmq_msg_data (&frame), zmq_msg_size (&frame));
+            i += rpc_deliver (outlet, zmq_msg_data (&frame), zmq_msg_size (&frame)) - 1;
     }
     zmq_msg_close (&frame);
     return more;
 }
+
+// ---- what goes together -------------------------------------------------------------------------------------------------
+
+bool
+rpc_outlet_gather (struct rpc_outlet *outlet, struct rpc_call *call)
+{
+    if (!outlet->gathers || call->frame_size > RPC_CLIENT_GATHER_SIZE_MAX)
+        return false;
+    if (outlet->ngathering == RPC_CLIENT_GATHER_MAX)
+        rpc_outlet_flush (outlet);
+    list_append (&outlet->gathering, &call->link);
+    outlet->ngathering++;
+    reader_late (outlet->reader);
+    return true;
+}
+
+// A ClientMessage with several requests. Each frame is one with one, and so already what the field of one is in Requests.
+static bool
+frames_send (struct rpc_outlet *outlet, const struct node *list)
+{
+    const struct rpc_call *only = NODE_OWNER (list->next, struct rpc_call, link);
+    if (list->next->next == list)
+        return rpc_outlet_send (outlet, only->frame, only->frame_size);
+    uint8_t data[1 + 5 + RPC_CLIENT_GATHER_MAX * RPC_CLIENT_GATHER_SIZE_MAX], *at = data;
+    size_t size = 0;
+    for (const struct node *node = list->next; node != list; node = node->next)
+        size += NODE_OWNER (node, struct rpc_call, link)->frame_size;
+    *at++ = SEVERAL_TAG;
+    at += wire_varint_write (size, at);
+    for (const struct node *node = list->next; node != list; node = node->next) {
+        const struct rpc_call *call = NODE_OWNER (node, struct rpc_call, link);
+        memcpy (at, call->frame, call->frame_size);
+        at += call->frame_size;
+    }
+    return rpc_outlet_send (outlet, data, (size_t) (at - data));
+}
+
+void
+rpc_outlet_flush (struct rpc_outlet *outlet)
+{
+    struct node gathered;
+    node_init (&gathered);
+    list_move (&outlet->gathering, &gathered);
+    outlet->ngathering = 0;
+    if (list_empty (&gathered))
+        return;
+    bool sent = outlet->socket != NULL && frames_send (outlet, &gathered);
+    if (!sent)
+        outlet->gathers =
+            false; // until it shows again that it takes them: those that start again go by themselves, or wait
+    while (!list_empty (&gathered)) {
+        struct rpc_call *call = NODE_OWNER (gathered.next, struct rpc_call, link);
+        node_remove (&call->link);
+        if (sent)
+            rpc_call_sent (call);
+        else
+            rpc_call_unsent (call);
+    }
+}
+
+static void
+outlet_flush (void *context)
+{
+    rpc_outlet_flush (context);
+}
+
+// ---- one connection ------------------------------------------------------------------------------------------------------
 
 static bool
 outlet_readable (void *context)
@@ -114,6 +183,7 @@ outlet_lost (struct rpc_outlet *outlet)
     struct node lost;
     node_init (&lost);
     list_move (&outlet->calls, &lost);
+    rpc_outlet_flush (outlet); // there is no socket: they go elsewhere
     while (!list_empty (&lost))
         rpc_call_lost (NODE_OWNER (lost.next, struct rpc_call, link));
 }
@@ -234,6 +304,8 @@ socket_open (struct rpc_outlet *outlet)
     }
     outlet->reader = reader_new (outlet->client->loop, outlet->socket,
                                  outlet->client->options.urgent, outlet_readable, outlet);
+    reader_flush (outlet->reader, outlet_flush);
+    outlet->gathers = false;
     return true;
 }
 
@@ -264,6 +336,7 @@ rpc_outlet_new (struct rpc_endpoint *endpoint, char *address)
     outlet->backoff_ms = RETRY_MIN_MS;
     node_init (&outlet->link);
     node_init (&outlet->calls);
+    node_init (&outlet->gathering);
     list_append (&endpoint->client->outlets, &outlet->link);
     rpc_choose_hash (address, strlen (address), outlet->hash);
     alarm_by (outlet->client->alarm, 0);

@@ -3,13 +3,16 @@
 
 #include <stdlib.h>
 
-enum { DETAILS_MAX = 16 };
+enum { DETAILS_MAX = 16, REPLY_REPLIES = 7 };
 
 static void
 message_send (struct rpc_outlet *outlet, const Jeton__V1__ClientMessage *message)
 {
     uint8_t frame[64];
     size_t size = jeton__v1__client_message__pack (message, frame);
+    rpc_outlet_flush (outlet); // what it is about may be there
+    if (outlet->state != RPC_UP)
+        return;
     // A connection that does not take it is lost or about to be: the call will hear of it.
     if (!rpc_outlet_send (outlet, frame, size))
         return;
@@ -139,8 +142,8 @@ reply_deliver (struct rpc_call *call, const Jeton__V1__Reply *reply)
     rpc_call_finish (call, &result);
 }
 
-void
-rpc_deliver (struct rpc_outlet *outlet, const uint8_t *data, size_t size)
+static void
+one_deliver (struct rpc_outlet *outlet, const uint8_t *data, size_t size)
 {
     struct rpc_client *client = outlet->client;
     struct wire_violation violation;
@@ -154,4 +157,17 @@ rpc_deliver (struct rpc_outlet *outlet, const uint8_t *data, size_t size)
             reply_deliver (call, reply);
     }
     arena_reset (client->arena);
+}
+
+size_t
+rpc_deliver (struct rpc_outlet *outlet, const uint8_t *data, size_t size)
+{
+    struct wire_part parts[RPC_CLIENT_GATHER_MAX];
+    int n = wire_parts (data, size, REPLY_REPLIES, parts, RPC_CLIENT_GATHER_MAX);
+    if (n == 0)
+        one_deliver (outlet, data, size);
+    for (int i = 0; i < n; i++)
+        one_deliver (outlet, parts[i].content, parts[i].content_size);
+    outlet->gathers |= n > 0;
+    return n > 0 ? (size_t) n : 1;
 }

@@ -200,6 +200,8 @@ rpc_dispatch (struct rpc_server *server, const struct rpc_sender *sender, struct
         rpc_request_release (request);
         return;
     }
+    if (request->envelope->gather)
+        server->connections[sender->fd].gathers = true;
     request->credit = request->envelope->credit;
     if (request->credit == 0)
         request->credit = 1;

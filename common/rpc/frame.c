@@ -44,6 +44,7 @@ envelope_pack (struct rpc_call *call, const char *method, size_t body,
     request.id = call->id;
     request.method = (char *) method;
     request.credit = call->credit;
+    request.gather = true;
     request.metadata = list;
     request.n_metadata = metadata_fill (options->metadata, metadata, list);
 

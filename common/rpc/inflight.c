@@ -13,6 +13,7 @@ rpc_inflight_init (struct rpc_server *server)
     node_init (&server->due);
     node_init (&server->stalled);
     node_init (&server->pool);
+    node_init (&server->gathers);
     node_init (&server->backlogs);
     size_t buckets = 64;
     while (buckets < server->options.in_flight_limit && buckets < 1 << 20)
@@ -40,8 +41,10 @@ rpc_inflight_free (struct rpc_server *server)
     requests_free (&server->pool);
     deadlines_free (&server->deadlines);
     free (server->by_id);
-    for (size_t i = 0; i < server->nconnections; i++)
+    for (size_t i = 0; i < server->nconnections; i++) {
+        rpc_gather_drop (server, &server->connections[i]);
         rpc_backlog_drop (server, &server->connections[i]);
+    }
     free (server->connections);
 }
 
@@ -202,7 +205,8 @@ rpc_connection_gone (struct rpc_server *server, int fd)
     struct rpc_connection *connection = connection_at (server, fd);
     if (connection == NULL)
         return;
-    connection->open = connection->known = false;
+    connection->open = connection->known = connection->gathers = false;
+    rpc_gather_drop (server, connection);
     rpc_backlog_drop (server, connection);
     if (connection->in_flight == 0)
         return;
@@ -298,6 +302,8 @@ rpc_inflight_turn (void *context)
         node_remove (&request->due);
         stream_tell (request);
     }
+    if (server->draining)
+        rpc_gathers_send (server);
     if (server->draining && server->counters.in_flight == 0 && list_empty (&server->backlogs) &&
         server->drained != NULL) {
         void (*drained) (void *context) = server->drained;

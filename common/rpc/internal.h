@@ -1,5 +1,5 @@
 // How the files of the server share its state: server.c (life), receive.c (socket to requests), dispatch.c (checks), request.c (what
-// handlers call), inflight.c (requests in progress), answer.c (replies), backlog.c (replies that wait), zap.c (who may connect), builtin.c (Health, Stats), stats.c (what Stats shows).
+// handlers call), inflight.c (requests in progress), answer.c (replies), gather.c (replies that go together), backlog.c (replies that wait), zap.c (who may connect), builtin.c (Health, Stats), stats.c (what Stats shows).
 #ifndef JETON_RPC_INTERNAL_H
 #define JETON_RPC_INTERNAL_H
 
@@ -24,9 +24,11 @@ enum {
     RPC_BATCH = 64,            // messages taken from a socket in one turn of the loop
     RPC_LAST = 65536,          // and when it ends
     RPC_CREDIT_MAX = 1 << 20,
-    RPC_POOL_MAX = 512,  // requests kept for later
-    RPC_STALLED_MS = 20, // until a stream whose peer's queue was full is tried again
-    RPC_WAITING_MS = 1,  // until replies that wait are tried again
+    RPC_GATHER_MAX = 32,        // requests or replies in one frame
+    RPC_GATHER_SIZE_MAX = 2048, // of each: what is longer goes by itself
+    RPC_POOL_MAX = 512,         // requests kept for later
+    RPC_STALLED_MS = 20,        // until a stream whose peer's queue was full is tried again
+    RPC_WAITING_MS = 1,         // until replies that wait are tried again
 };
 
 // How the calls of one method ended.
@@ -52,7 +54,9 @@ struct rpc_connection {
     bool open;  // accepted, not disconnected
     bool known; // has sent a message: `routing` is set
     uint8_t routing[RPC_ROUTING_SIZE];
+    bool gathers; // takes several replies in a frame
     unsigned in_flight;
+    struct rpc_gather *gather;   // replies of this turn; NULL: there was none yet
     struct rpc_backlog *backlog; // replies that wait; NULL: none
 };
 
@@ -111,6 +115,7 @@ struct rpc_server {
     struct node stalled;   // struct request.due: streams whose peer's queue is full
     struct node pool;      // struct request.link: not in use
     size_t pooled;
+    struct node gathers;  // struct rpc_gather.link: to be sent
     struct node backlogs; // struct rpc_backlog.link
     struct deadlines deadlines;
 };
@@ -174,6 +179,10 @@ struct rpc_answer {
 bool rpc_answer_send (struct rpc_server *server, int fd, const uint8_t *routing,
                       size_t routing_size, const struct rpc_answer *answer)
     __attribute__ ((warn_unused_result));
+// rpc_frame_deliver (server, fd, routing, size, frame, replies): A frame of so many replies has been sent, or waits, as above; it is taken over then.
+bool rpc_frame_deliver (struct rpc_server *server, int fd, const uint8_t *routing,
+                        size_t routing_size, zmq_msg_t *frame, size_t replies)
+    __attribute__ ((warn_unused_result));
 // rpc_frame_send (server, routing, size, frame): To the peer's queue. False, with errno: EAGAIN, EHOSTUNREACH; then the frame is still the caller's.
 bool rpc_frame_send (struct rpc_server *server, const uint8_t *routing, size_t routing_size,
                      zmq_msg_t *frame) __attribute__ ((warn_unused_result));
@@ -182,10 +191,23 @@ void rpc_answer_refuse (struct rpc_server *server, const struct rpc_sender *send
                         int code, const char *field, const char *format, ...)
     __attribute__ ((format (printf, 6, 7)));
 
-// backlog.c. rpc_backlog_keep (server, fd, routing, size, frame): Take over a reply that has to wait. False, with errno EHOSTUNREACH: the connection is gone;
+// gather.c. rpc_gather_add (server, fd, routing, size, frame, failure): Take over a reply that goes at the end of the turn, with others to the same connection in one frame. False:
+// the connection has not asked for that, or it is too long.
+bool rpc_gather_add (struct rpc_server *server, int fd, const uint8_t *routing, size_t routing_size,
+                     zmq_msg_t *frame, bool failure) __attribute__ ((warn_unused_result));
+// rpc_gathers_send (server): All that there is.
+void rpc_gathers_send (struct rpc_server *server);
+// rpc_gather_drop (server, connection): Nobody is there to take them.
+void rpc_gather_drop (struct rpc_server *server, struct rpc_connection *connection);
+
+// backlog.c. rpc_backlog_keep (server, fd, routing, size, frame, replies): Take over a frame that has to wait. False, with errno EHOSTUNREACH: the connection is gone;
 // or it left too many behind, and has been closed.
 bool rpc_backlog_keep (struct rpc_server *server, int fd, const uint8_t *routing,
-                       size_t routing_size, zmq_msg_t *frame) __attribute__ ((warn_unused_result));
+                       size_t routing_size, zmq_msg_t *frame, size_t replies)
+    __attribute__ ((warn_unused_result));
+// rpc_connection_of (server, fd, routing, size): NULL: it is gone, or has not spoken yet.
+struct rpc_connection *rpc_connection_of (struct rpc_server *server, int fd, const uint8_t *routing,
+                                          size_t routing_size);
 // rpc_backlog_size (server, fd): Replies to this connection that wait.
 size_t rpc_backlog_size (const struct rpc_server *server, int fd);
 // rpc_backlog_drop (server, connection): Nobody is there to take them.
@@ -194,10 +216,11 @@ void rpc_backlog_drop (struct rpc_server *server, struct rpc_connection *connect
 void rpc_backlogs_send (struct rpc_server *server);
 
 // receive.c
-// rpc_receive_message (server, sender, data, size): One frame of a connection.
-void rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
-                          const uint8_t *data, size_t size);
+// rpc_receive_message (server, sender, data, size): One frame of a connection. How many messages it had.
+size_t rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
+                            const uint8_t *data, size_t size);
 bool rpc_receive_readable (void *context); // a reader_handler
+void rpc_receive_flush (void *context);    // a reader_flusher
 // rpc_receive_last (server): It drains, and its socket is about to be closed: what has come by now is told so. Whoever heard nothing could not tell
 // whether a change was done.
 void rpc_receive_last (struct rpc_server *server);

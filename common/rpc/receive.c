@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+// Numbers of fields.
+enum { CLIENT_MESSAGE_SEVERAL = 4, REQUESTS_REQUESTS = 1 };
+
 static bool
 frame_receive (zmq_msg_t *frame, void *socket)
 {
@@ -67,9 +70,9 @@ envelope_unpack (struct rpc_server *server, const struct rpc_sender *sender,
     return message;
 }
 
-void
-rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
-                     const uint8_t *data, size_t size)
+static void
+one_receive (struct rpc_server *server, const struct rpc_sender *sender, const uint8_t *data,
+             size_t size)
 {
     struct request *request = rpc_request_take (server);
     const Jeton__V1__ClientMessage *message = envelope_unpack (server, sender, request, data, size);
@@ -85,6 +88,7 @@ rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
         case JETON__V1__CLIENT_MESSAGE__KIND_CANCEL:
             call_cancel (server, sender, message->cancel);
             break;
+        case JETON__V1__CLIENT_MESSAGE__KIND_SEVERAL: // beside something else
         case JETON__V1__CLIENT_MESSAGE__KIND__NOT_SET:
         case _JETON__V1__CLIENT_MESSAGE__KIND__CASE_IS_INT_SIZE:
             server->counters.malformed++;
@@ -95,6 +99,45 @@ rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
     rpc_request_release (request);
 }
 
+// A field of Requests is what a ClientMessage with one request is, so each goes the way of one that came alone.
+static size_t
+several_receive (struct rpc_server *server, const struct rpc_sender *sender,
+                 const struct wire_part *several)
+{
+    struct wire_part parts[RPC_GATHER_MAX] = {0};
+    int n = 0;
+    if (several != NULL)
+        n = wire_parts (several->content, several->content_size, REQUESTS_REQUESTS, parts,
+                        RPC_GATHER_MAX);
+    if (n < 1) {
+        server->counters.malformed++;
+        rpc_answer_refuse (server, sender, 0, JETON__V1__CODE__CODE_INVALID_ARGUMENT, NULL,
+                           "several: a frame has 1 to %d requests, and nothing else",
+                           RPC_GATHER_MAX);
+        return 1;
+    }
+    for (int i = 0; i < n; i++) {
+        if (!rpc_connection_see (server, sender)) { // it was cut off because of the one before
+            server->counters.lost++;
+            break;
+        }
+        one_receive (server, sender, parts[i].field, parts[i].field_size);
+    }
+    return (size_t) n;
+}
+
+size_t
+rpc_receive_message (struct rpc_server *server, const struct rpc_sender *sender,
+                     const uint8_t *data, size_t size)
+{
+    struct wire_part several = {0};
+    int n = wire_parts (data, size, CLIENT_MESSAGE_SEVERAL, &several, 1);
+    if (n != 0)
+        return several_receive (server, sender, n == 1 ? &several : NULL);
+    one_receive (server, sender, data, size);
+    return 1;
+}
+
 // A routing id that a client chose could be another's a moment ago, and get its replies.
 static bool
 routing_is_ours (const struct rpc_sender *sender)
@@ -102,7 +145,7 @@ routing_is_ours (const struct rpc_sender *sender)
     return sender->routing_size == RPC_ROUTING_SIZE && sender->routing[0] == 0;
 }
 
-static void
+static size_t
 frames_handle (struct rpc_server *server, zmq_msg_t *routing, zmq_msg_t *frame, bool several)
 {
     struct rpc_sender sender = {
@@ -118,32 +161,31 @@ frames_handle (struct rpc_server *server, zmq_msg_t *routing, zmq_msg_t *frame, 
         fault = "leave ZMQ_ROUTING_ID unset";
     else if (sender.key == NULL || !rpc_connection_see (server, &sender)) {
         server->counters.lost++;
-        return;
+        return 1;
     }
-    if (fault == NULL) {
-        rpc_receive_message (server, &sender, zmq_msg_data (frame), zmq_msg_size (frame));
-        return;
-    }
+    if (fault == NULL)
+        return rpc_receive_message (server, &sender, zmq_msg_data (frame), zmq_msg_size (frame));
     server->counters.malformed++;
     rpc_answer_refuse (server, &sender, 0, JETON__V1__CODE__CODE_INVALID_ARGUMENT, NULL, "%s",
                        fault);
+    return 1;
 }
 
-// False: there is none.
-static bool
+// How many there were in a frame. 0: there is no frame.
+static size_t
 message_receive (struct rpc_server *server, void *socket)
 {
     zmq_msg_t routing, frame, rest;
     zmq_msg_init (&routing);
     zmq_msg_init (&frame);
     zmq_msg_init (&rest);
-    bool received = frame_receive (&routing, socket);
-    if (received && zmq_msg_more (&routing) && frame_receive (&frame, socket)) {
+    size_t received = frame_receive (&routing, socket);
+    if (received > 0 && zmq_msg_more (&routing) && frame_receive (&frame, socket)) {
         bool several = zmq_msg_more (&frame);
         for (bool more = several; more; more = zmq_msg_more (&rest))
             if (!frame_receive (&rest, socket))
                 break;
-        frames_handle (server, &routing, &frame, several);
+        received = frames_handle (server, &routing, &frame, several);
     }
     zmq_msg_close (&rest);
     zmq_msg_close (&frame);
@@ -158,10 +200,19 @@ rpc_receive_readable (void *context)
     void *socket = zsock_resolve (server->socket);
     if (!list_empty (&server->backlogs))
         rpc_backlogs_send (server);
-    for (int i = 0; i < RPC_BATCH; i++)
-        if (!message_receive (server, socket))
+    for (size_t taken = 0; taken < RPC_BATCH;) {
+        size_t received = message_receive (server, socket);
+        if (received == 0)
             return false;
+        taken += received;
+    }
     return true;
+}
+
+void
+rpc_receive_flush (void *context)
+{
+    rpc_gathers_send (context);
 }
 
 void
@@ -169,6 +220,6 @@ rpc_receive_last (struct rpc_server *server)
 {
     void *socket = zsock_resolve (server->socket);
     server->ending = true;
-    for (int i = 0; i < RPC_LAST && message_receive (server, socket); i++)
+    for (int i = 0; i < RPC_LAST && message_receive (server, socket) > 0; i++)
         continue;
 }

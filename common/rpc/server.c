@@ -90,6 +90,7 @@ socket_open (struct rpc_server *server, struct error *error_r)
     }
     server->endpoint = zsock_last_endpoint (server->socket);
     server->reader = reader_new (server->loop, server->socket, false, rpc_receive_readable, server);
+    reader_flush (server->reader, rpc_receive_flush);
     return true;
 }
 
@@ -119,6 +120,8 @@ rpc_server_destroy (struct rpc_server **server_p)
         return;
     if (server->draining && server->socket != NULL)
         rpc_receive_last (server);
+    if (server->socket != NULL)
+        rpc_gathers_send (server);
     rpc_monitor_destroy (&server->monitor);
     if (server->socket != NULL) {
         reader_destroy (&server->reader);

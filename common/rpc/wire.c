@@ -287,6 +287,29 @@ wire_call_id (const uint8_t *data, size_t size)
     return id;
 }
 
+int
+wire_parts (const uint8_t *data, size_t size, uint32_t number, struct wire_part *parts_r,
+            size_t max)
+{
+    struct cursor cursor = {.at = data, .end = data + size}, content;
+    size_t n = 0;
+    while (size > 0 && cursor.at < cursor.end) {
+        const uint8_t *field = cursor.at;
+        uint32_t found;
+        unsigned type;
+        bool right = read_tag (&cursor, &found, &type) && found == number && type == WIRE_LENGTH;
+        if (!right && n == 0)
+            return 0;
+        if (!right || n == max || !read_value (&cursor, type, &content))
+            return -1;
+        parts_r[n++] = (struct wire_part){.field = field,
+                                          .content = content.at,
+                                          .field_size = (size_t) (content.end - field),
+                                          .content_size = (size_t) (content.end - content.at)};
+    }
+    return (int) n;
+}
+
 void
 wire_text_clean (char *text)
 {

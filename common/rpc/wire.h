@@ -21,6 +21,15 @@ bool wire_check (const ProtobufCMessageDescriptor *descriptor, const uint8_t *da
 // wire_call_id (data, size): The id in a ClientMessage that is not well-formed as a whole; 0 where it cannot be told.
 uint64_t wire_call_id (const uint8_t *data, size_t size);
 
+// wire_parts (data, size, number, parts_r, max): What is nothing but 1 to max fields of that number that have a length, such as messages, is taken apart into these; nothing
+// is copied. How many they are. 0: it begins otherwise. -1: it begins so, but is cut short, or has something else in it, or more of them.
+struct wire_part {
+    const uint8_t *field, *content; // both end where the field does
+    size_t field_size, content_size;
+};
+int wire_parts (const uint8_t *data, size_t size, uint32_t number, struct wire_part *parts_r,
+                size_t max);
+
 // wire_text_clean (text): Replaces bytes that are not UTF-8, in place: receivers refuse a message for one.
 void wire_text_clean (char *text);
 

@@ -40,7 +40,7 @@ struct books {
 #define FIELD(name) offsetof (struct drive_settings, name)
 static const struct config_row rows[] = {
     {"work", CONFIG_TEXT, FIELD (work), "validate", 0, 0, false,
-     "validate (gathered), validate-single (one a frame), validate-batch (by hand), create, grant "
+     "validate (gathered), validate-single (each a call), validate-batch (by hand), create, grant "
      "or refresh"},
     {"peers", CONFIG_PATH, FIELD (peers), "", 0, 0, false, "file with the peers"},
     {"key", CONFIG_PATH, FIELD (key), "", 0, 0, false, "file with the client's CURVE key"},

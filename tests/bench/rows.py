@@ -321,7 +321,7 @@ def overload(bench, floor):
 ROWS = (
     Row("validations", "validations/s, 1,024 in flight, gathered by the client", "bare echo of as many frames in flight",
         (Figure("curve", "1/s", "least", 3.0), Figure("plain", "1/s", "least", 1.0)), echos(IN_FLIGHT), validations("validate")),
-    Row("validations-single", "validations/s, one a frame, 1,024 in flight", "bare echo of as many frames in flight",
+    Row("validations-single", "validations/s, each a call of its own, 1,024 in flight", "bare echo of as many frames in flight",
         (Figure("curve", "1/s"), Figure("plain", "1/s")), echos(IN_FLIGHT), validations("validate-single")),
     Row("one-at-a-time", "one validation at a time", "bare CURVE echo",
         (Figure("p50", "µs", "most", 1.25), Figure("p99", "µs", "most", 1.25)), echo_alone, validate_alone),

@@ -72,7 +72,7 @@ validate_start (struct drive_call *call, rpc_callback *done)
                                (uint32_t) call->drive->settings.timeout_ms, done, call);
 }
 
-// The same, one a frame.
+// The same, each a call of its own.
 static void
 single_start (struct drive_call *call, rpc_callback *done)
 {

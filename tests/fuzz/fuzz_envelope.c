@@ -11,6 +11,7 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 enum { ARENA_LIMIT = 64 << 20 }; // more than an input of this size can need
+enum { PARTS_MAX = 32 };
 
 static void
 check (const ProtobufCMessageDescriptor *descriptor, struct arena *arena, const uint8_t *data,
@@ -31,6 +32,24 @@ check (const ProtobufCMessageDescriptor *descriptor, struct arena *arena, const 
     arena_reset (arena);
 }
 
+// What is taken apart lies in it, one behind the other, up to its end.
+static void
+parts_check (const uint8_t *data, size_t size, uint32_t number)
+{
+    struct wire_part parts[PARTS_MAX];
+    int n = wire_parts (data, size, number, parts, PARTS_MAX);
+    assert (n >= -1 && n <= PARTS_MAX);
+    const uint8_t *at = data;
+    for (int i = 0; i < n; i++) {
+        assert (parts[i].field == at && parts[i].field_size > parts[i].content_size);
+        at += parts[i].field_size;
+        assert (parts[i].content + parts[i].content_size == at);
+        if (number == 4)
+            parts_check (parts[i].content, parts[i].content_size, 1);
+    }
+    assert (n < 1 || at == data + size);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -40,6 +59,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     check (&jeton__v1__client_message__descriptor, arena, data, size);
     check (&jeton__v1__reply__descriptor, arena, data, size);
     wire_call_id (data, size);
+    parts_check (data, size, 4);
+    parts_check (data, size, 7);
     char *text = xcalloc (1, size + 1);
     if (size > 0)
         memcpy (text, data, size);

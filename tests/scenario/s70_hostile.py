@@ -31,11 +31,22 @@ def good_frame():
     return message.SerializeToString()
 
 
+def several(n):
+    """A frame of n requests; the replies may come together, too."""
+    message = envelope.ClientMessage()
+    for i in range(n):
+        one = message.several.requests.add()
+        one.CopyFrom(envelope.ClientMessage.FromString(good_frame()).request)
+        one.id, one.gather = 100 + i, True
+    return message.SerializeToString()
+
+
 def mutations(seed, n):
     """Truncated, changed, doubled and made-up frames, the same for a seed."""
     rng = random.Random(seed)
-    good = good_frame()
+    frames_good = [good_frame(), several(3)]
     for _ in range(n):
+        good = rng.choice(frames_good)
         kind = rng.randrange(4)
         if kind == 0:
             yield good[:rng.randrange(len(good))]
@@ -99,6 +110,13 @@ def answered(system):
     expect_invalid("two frames", good_frame(), b"x")
     expect_invalid("a delimiter", b"", good_frame())
     expect_invalid("nothing in it", envelope.ClientMessage().SerializeToString())
+    message = envelope.ClientMessage()
+    message.several.SetInParent()
+    expect_invalid("several that are none", message.SerializeToString())
+    expect_invalid("more than 32", several(33))
+    expect_invalid("several, cut short", several(3)[:-1])
+    expect_invalid("several, and one besides", several(2) + good_frame())
+    expect_invalid("several of several", b"\x22\x06\x22\x04\x0a\x02\x08\x07")
     message = envelope.ClientMessage()
     message.request.method = "jeton.v1.Health/Check"
     expect_invalid("id 0", message.SerializeToString())

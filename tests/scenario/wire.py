@@ -40,6 +40,7 @@ class Dealer:
             self.socket.curve_serverkey = server_key or peers(system)[service.kind]
         self.socket.connect(service.endpoint)
         self.id = 0
+        self.replies = []  # that came together with one that was received
 
     def send(self, method, request, timeout_ms=5000, pairs=None, **fields):
         self.id += 1
@@ -55,9 +56,12 @@ class Dealer:
 
     def receive(self, timeout=5.0):
         """The next Reply; None when none came in time."""
-        if not self.socket.poll(int(timeout * SLOW * 1000)):
-            return None
-        return envelope.Reply.FromString(self.socket.recv())
+        if not self.replies:
+            if not self.socket.poll(int(timeout * SLOW * 1000)):
+                return None
+            reply = envelope.Reply.FromString(self.socket.recv())
+            self.replies = list(reply.replies) or [reply]
+        return self.replies.pop(0)
 
     def call(self, method, request, timeout=20.0, **fields):
         """The Reply to this call; None when none came in time."""

@@ -373,6 +373,46 @@ START_TEST (a_reader_that_ends_itself)
 }
 END_TEST
 
+static void
+late_flush (void *context)
+{
+    (void) context;
+    say ('f');
+}
+
+static void
+late_rings (void *context)
+{
+    say ('x');
+    reader_late (context);
+    reader_late (context);
+}
+
+// What is to be sent at the end of a turn is sent behind all that the turn calls, alarms too, and once; if there is a reader by then.
+START_TEST (late_readers)
+{
+    struct wire wire;
+    wire_open (&wire, 'a', false);
+    reader_flush (wire.reader, late_flush);
+    struct alarm *first = alarm_new (loop, late_rings, wire.reader);
+    struct alarm *second = alarm_new (loop, late_rings, wire.reader);
+    alarm_by (first, 0);
+    alarm_by (second, 0);
+    run_for (3);
+    ck_assert_str_eq (said, "xxf");
+    alarm_by (first, 0);
+    run_for (3);
+    ck_assert_str_eq (said, "xxfxf");
+    reader_late (wire.reader);
+    reader_late (NULL);
+    wire_close (&wire);
+    run_for (3);
+    ck_assert_str_eq (said, "xxfxf");
+    alarm_destroy (&first);
+    alarm_destroy (&second);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -390,6 +430,7 @@ main (void)
     tcase_add_test (all, urgent_sockets_come_first);
     tcase_add_test (all, looked);
     tcase_add_test (all, a_reader_that_ends_itself);
+    tcase_add_test (all, late_readers);
     suite_add_tcase (suite, all);
     SRunner *runner = srunner_create (suite);
     srunner_run_all (runner, CK_ENV);

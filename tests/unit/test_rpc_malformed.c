@@ -49,6 +49,21 @@ tear_down (void)
     fixture_close (&fixture);
 }
 
+// Of several in a frame, the one with that id.
+static void
+reply_pick (uint64_t id)
+{
+    for (size_t i = 0; i < last->n_replies; i++) {
+        Jeton__V1__Reply *reply = last->replies[i];
+        if (reply->id != id)
+            continue;
+        last->replies[i] = last->replies[--last->n_replies];
+        last_free ();
+        last = reply;
+        return;
+    }
+}
+
 static bool
 reply_here (void *id)
 {
@@ -59,6 +74,8 @@ reply_here (void *id)
         last = jeton__v1__reply__unpack (NULL, zmq_msg_size (&frame), zmq_msg_data (&frame));
         ck_assert_ptr_nonnull (last);
         ck_assert (!zmq_msg_more (&frame));
+        if (id != NULL)
+            reply_pick (*(uint64_t *) id);
         if (id == NULL || last->id == *(uint64_t *) id)
             break;
         last_free ();
@@ -326,6 +343,7 @@ frame_make (uint8_t frame[4096])
     static const char body[] = "\x0a\x03tok\x12\x04"
                                "echo";
     Jeton__V1__Request request = JETON__V1__REQUEST__INIT;
+    Jeton__V1__Requests several = JETON__V1__REQUESTS__INIT;
     Jeton__V1__ClientMessage message = JETON__V1__CLIENT_MESSAGE__INIT;
     request.id = draw (50) + 1;
     request.method = (char *) methods[draw (5)];
@@ -334,6 +352,16 @@ frame_make (uint8_t frame[4096])
     request.timeout_ms = 20;
     message.kind_case = JETON__V1__CLIENT_MESSAGE__KIND_REQUEST;
     message.request = &request;
+    if (draw (3) == 0) { // or several of it
+        Jeton__V1__Request *list[33];
+        for (size_t i = 0; i < 33; i++)
+            list[i] = &request;
+        several.requests = list;
+        several.n_requests = draw (34);
+        request.gather = draw (2) == 0;
+        message.kind_case = JETON__V1__CLIENT_MESSAGE__KIND_SEVERAL;
+        message.several = &several;
+    }
     size_t size = jeton__v1__client_message__pack (&message, frame);
     switch (draw (4)) {
     case 0:

@@ -7,6 +7,7 @@
 #include "validator.pb-c.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,43 @@ expect (const ProtobufCMessageDescriptor *descriptor, const void *data, size_t s
 
 #define EXPECT(descriptor, text, violation)                                                        \
     expect (&jeton__v1__##descriptor##__descriptor, text, sizeof text - 1, violation)
+
+// What is taken apart, and what is not. The expected contents, joined by commas.
+static void
+parts_are (const char *data, size_t size, int expected, const char *contents)
+{
+    struct wire_part parts[3];
+    char text[64] = "";
+    int n = wire_parts ((const uint8_t *) data, size, 4, parts, 3);
+    ck_assert_int_eq (n, expected);
+    for (int i = 0; i < n; i++) {
+        ck_assert_uint_eq (parts[i].field_size, parts[i].content_size + 2);
+        ck_assert_ptr_eq (parts[i].field + 2, parts[i].content);
+        size_t length = strlen (text);
+        snprintf (text + length, sizeof text - length, "%.*s,", (int) parts[i].content_size,
+                  (const char *) parts[i].content);
+    }
+    ck_assert_str_eq (text, contents);
+}
+
+START_TEST (parts)
+{
+#define PARTS(data, n, contents) parts_are (data, sizeof data - 1, n, contents)
+    PARTS ("", 0, "");
+    PARTS ("\x22\x02hi", 1, "hi,");
+    PARTS ("\x22\x01x\x22\x00\x22\x02yz", 3, "x,,yz,");
+    PARTS ("\x22\x01x\x22\x00\x22\x02yz\x22\x00", -1, ""); // too many
+    PARTS ("\x1a\x01x\x22\x00", 0, "");                    // begins with another
+    PARTS ("\x22\x01x\x1a\x00", -1, "");                   // has another
+    PARTS ("\x22\x03hi", -1, "");
+    PARTS ("\x22", -1, "");
+    PARTS ("\x22\xff\xff\xff\xff\xff\x01", -1, "");
+    PARTS ("\x20\x01", 0, "");
+    PARTS ("\x22\x01x\x20\x01", -1, "");
+    PARTS ("\xff\xff", 0, "");
+    PARTS ("\x22\x01x\xff", -1, "");
+}
+END_TEST
 
 START_TEST (strings)
 {
@@ -223,6 +261,7 @@ main (void)
     Suite *suite = suite_create ("rpc wire");
     TCase *wire = tcase_create ("wire");
     tcase_add_test (wire, strings);
+    tcase_add_test (wire, parts);
     tcase_add_test (wire, forms);
     tcase_add_test (wire, paths);
     tcase_add_test (wire, depth);
