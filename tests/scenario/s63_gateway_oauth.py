@@ -499,6 +499,19 @@ def curl(system):
             expect_equal(sorted(said), sorted(members), line)
 
 
+@test("clients that go away before they are answered harm nobody: between the two calls of introspection, too")
+def gone(system):
+    value, headers = token(system, "erp"), {**basic(*system.clients["erp"]), "Content-Type": FORM}
+    for i in range(60):
+        connection = system["gateway"].connect()
+        path, fields = (("/oauth/introspect", {"token": value}), ("/oauth/token", {"grant_type": "client_credentials"}), ("/.well-known/jwks.json", None))[i % 3]
+        connection.request("POST" if fields else "GET", path, urllib.parse.urlencode(fields or {}), {**headers, "X-Forwarded-For": next(system.addresses)})
+        if i % 2:
+            ask(system, "GET", "/.well-known/oauth-authorization-server")  # meanwhile it is further on
+        connection.close()
+    expect_equal(introspect(system, value)["active"], True)
+
+
 @test("nobody can tell: without an issuer, 503 and neither yes nor no; the keys for as long as they are good (R29)")
 def unavailable(system):
     system["gateway"].stop()
