@@ -245,6 +245,8 @@ on_health_look (struct loop *loop, int timer, void *context)
     (void) loop;
     (void) timer;
     struct process *process = context;
+    if (process->look_due_us != 0)
+        timing_add (&process->figures.loop_late, zclock_usecs () - process->look_due_us);
     enum rpc_health health = process->server ? rpc_server_state (process->server) : RPC_STARTING;
     if (health != process->health && health != RPC_DRAINING)
         log_event (health == RPC_SERVING ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
@@ -255,6 +257,7 @@ on_health_look (struct loop *loop, int timer, void *context)
     struct error error;
     if (health == RPC_STARTING && process->db && !db_ready (process->db, &error))
         rpc_server_health (process->server, RPC_STARTING, error.text);
+    process->look_due_us = zclock_usecs () + HEALTH_LOOK_MS * 1000;
     return 0;
 }
 

@@ -26,6 +26,7 @@ extern const struct config_row process_settings_table[], process_database_table[
 // What the system says of the process, for Stats.
 struct process_figures {
     uint64_t cpu_us, resident_bytes, descriptors, uptime_ms;
+    struct timing loop_late;
 };
 
 // Zeroed before process_start, but for the hooks and `owner`.
@@ -66,7 +67,8 @@ struct process {
     int64_t drain_until;    // zclock_mono
     int exit_status;
     struct process_figures figures;
-    int64_t started_ms; // zclock_mono
+    int64_t started_ms;  // zclock_mono
+    int64_t look_due_us; // when the loop should call on_health_look: zclock_usecs; 0: not known yet
 };
 
 // process_start (process, name, default_bind, tables, statements, summary, settings, size, argc, argv):

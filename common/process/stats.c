@@ -13,6 +13,9 @@ static const struct stat_row rows[] = {
     ROW (GAUGE, resident_bytes, "Memory of the process that is in RAM"),
     ROW (GAUGE, descriptors, "Open file descriptors"),
     ROW (GAUGE, uptime_ms, "How long the process has been running"),
+    STAT_HISTOGRAM (struct process_figures, loop_late, "process.loop_late_us",
+                    "How late the loop came to what it does four times a second: what others wait "
+                    "for their turn"),
     STAT_END,
 };
 

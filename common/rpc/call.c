@@ -178,6 +178,11 @@ rpc_call_deliver (struct rpc_call *call, const struct rpc_result *result)
 void
 rpc_call_finish (struct rpc_call *call, const struct rpc_result *result)
 {
+    struct rpc_client_stats *stats = &call->client->stats;
+    if (result->code != JETON__V1__CODE__CODE_OK)
+        stats->failures++;
+    else if (!call->stream)
+        timing_add (&stats->took, zclock_usecs () - call->began_us);
     rpc_call_detach (call);
     rpc_call_deliver (call, result);
     rpc_call_free (call);

@@ -131,12 +131,13 @@ call_configure (struct rpc_call *call, const struct rpc_call_options *options)
     call->by_home = client->options.by_home && options->key != NULL;
     if (call->by_home)
         rpc_choose_hash (options->key, options->key_size, call->key_hash);
+    call->began_us = zclock_usecs (); // zclock_mono, but finer
     call->until_ms = INT64_MAX;
     uint32_t timeout_ms = options->timeout_ms;
     if (timeout_ms == 0 && !call->stream)
         timeout_ms = client->options.timeout_ms;
     if (timeout_ms != 0)
-        call->until_ms = zclock_mono () + timeout_ms;
+        call->until_ms = call->began_us / 1000 + timeout_ms;
 }
 
 // NULL: there are too many already; this one fails in the next turn. Its id is the client's last.
@@ -147,6 +148,7 @@ call_new (struct rpc_client *client, const ProtobufCMessageDescriptor *output,
     assert (client->magic == RPC_CLIENT_MAGIC && callback != NULL);
     struct rpc_call *call = xcalloc (1, sizeof *call);
     rpc_call_add (client, call);
+    client->stats.calls++;
     call->output = output;
     call->callback = callback;
     call->context = context;
@@ -195,6 +197,33 @@ rpc_client_call_packed (struct rpc_client *client, const char *method,
     rpc_frame_wrap (call, method, body, size, options, 0);
     rpc_call_start (call, NULL);
     return id;
+}
+
+#define ROW(kind, member, help)                                                                    \
+    STAT_##kind (struct rpc_client_stats, member, "client." #member, help)
+const struct stat_row rpc_client_stats_rows[] = {
+    ROW (COUNTER, calls, "Calls of another service"),
+    ROW (COUNTER, failures,
+         "Calls of another service that ended with an error, or without an answer"),
+    ROW (GAUGE, in_flight, "Calls of another service that are in progress"),
+    ROW (GAUGE, connections, "Instances of another service that can be called now"),
+    STAT_HISTOGRAM (struct rpc_client_stats, took, "client.call_us",
+                    "How long calls of another service took that it answered; not of streams"),
+    STAT_END,
+};
+
+const struct rpc_client_stats *
+rpc_client_stats (struct rpc_client *client)
+{
+    client->stats.in_flight = client->ncalls;
+    client->stats.connections = rpc_client_up (client);
+    return &client->stats;
+}
+
+void
+rpc_client_stats_refresh (void *client)
+{
+    (void) rpc_client_stats (client);
 }
 
 const char *

@@ -8,6 +8,7 @@
 #include "common/error/error.h"
 #include "common/net/resolver.h"
 #include "common/rpc/codec.h"
+#include "common/stats/stats.h"
 #include <czmq.h>
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
@@ -113,6 +114,17 @@ bool rpc_client_settled (const struct rpc_client *client);
 // endpoint without any comes by its own text, with the number 0.
 typedef void rpc_client_connection (void *context, uint32_t number, const char *address, bool up);
 void rpc_client_each (const struct rpc_client *client, rpc_client_connection *each, void *context);
+
+// Counters, for Stats; rpc_client_stats_rows shows them.
+struct rpc_client_stats {
+    uint64_t calls, failures;        // failures: those that ended otherwise than CODE_OK
+    uint64_t in_flight, connections; // as of the last rpc_client_stats
+    struct timing took;              // of those that ended with CODE_OK; not of streams
+};
+extern const struct stat_row rpc_client_stats_rows[];
+// rpc_client_stats (client): As they are now; the pointer stays the same. rpc_client_stats_refresh (client): The same, for a struct stat_source.
+const struct rpc_client_stats *rpc_client_stats (struct rpc_client *client);
+void rpc_client_stats_refresh (void *client);
 
 // rpc_code_name (code): "UNAVAILABLE", …
 const char *rpc_code_name (int code);

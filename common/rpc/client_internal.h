@@ -88,6 +88,7 @@ struct rpc_client {
     bool delivering;
     size_t rotation; // where to begin among equals
     uint32_t last_number;
+    struct rpc_client_stats stats;
 };
 
 struct rpc_call {
@@ -102,6 +103,7 @@ struct rpc_call {
     void *context;
     struct deadline deadline;
     int64_t until_ms; // INT64_MAX: none
+    int64_t began_us; // zclock_usecs
     uint8_t *frame;   // NULL: sent, and never to be sent again
     size_t frame_size;
     size_t timeout_at; // where timeout_ms is in it

@@ -183,6 +183,12 @@ validator_client_cancel (struct validator_client *client, uint64_t id)
     validation_give_back (validation);
 }
 
+struct rpc_client *
+validator_client_rpc (struct validator_client *client)
+{
+    return client->rpc;
+}
+
 uint64_t
 validator_client_frames (const struct validator_client *client)
 {

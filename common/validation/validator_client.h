@@ -42,6 +42,9 @@ uint64_t validator_client_validate (struct validator_client *client,
 // waited for any more. Unknown ids are ignored.
 void validator_client_cancel (struct validator_client *client, uint64_t id);
 
+// validator_client_rpc (client): What its frames are sent by, for its figures.
+struct rpc_client *validator_client_rpc (struct validator_client *client);
+
 // validator_client_frames (client): How many frames were sent until now: for tests, and for those who measure.
 uint64_t validator_client_frames (const struct validator_client *client);
 

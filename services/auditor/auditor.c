@@ -121,7 +121,8 @@ look_timer (struct loop *loop, int timer, void *context)
     STAT_##kind (struct auditor_stats, member, "auditor." name, help)
 static const struct stat_row stats_rows[] = {
     ROW (COUNTER, appended, "appended", "Records that this process appended to the trail"),
-    ROW (COUNTER, unreadable, "unreadable", "Of these: rows of the outbox that were no records"),
+    ROW (COUNTER, unreadable, "unreadable",
+         "Records appended for rows of the outbox that were none"),
     ROW (COUNTER, batches, "outbox_batches", "Transactions that appended records"),
     ROW (GAUGE, outbox, "outbox_rows",
          "Rows that the last look into the outbox found, of the outbox_batch that it takes"),

@@ -16,15 +16,19 @@ struct gateway_settings {
     char *services[UPSTREAMS]; // endpoints, settings `issuer`, `validator`, `admin`, `auditor`
     char *public_url; // setting public_url: the issuer of RFC 8414, "https://jeton.localhost"
     char *routes;     // setting auth_routes: the file of forward-auth (auth_routes.h); empty: none
-    int64_t auth_routes_limit; // setting auth_routes_limit
-    int64_t call_timeout_ms;   // setting call_timeout_ms
-    int64_t heartbeat_ms;      // setting heartbeat_ms
+    int64_t auth_routes_limit;                                  // setting auth_routes_limit
+    int64_t call_timeout_ms;                                    // setting call_timeout_ms
+    int64_t heartbeat_ms;                                       // setting heartbeat_ms
+    int64_t status_timeout_ms, status_instances, metrics_limit; // settings of the same names
 };
+
+struct status;
 
 struct gateway {
     struct process process;
     struct gateway_settings settings;
     struct http *http;
+    struct status *status; // who waits for metrics and readiness
     struct rpc_client *clients[UPSTREAMS];
     struct validator_client *validator; // forward-auth's, gathered; NULL without the setting
     struct oauth_keys *keys;            // what the issuer says of its keys (oauth_keys.h)

@@ -4,6 +4,7 @@
 #include "services/gateway/http_settings.h"
 #include "services/gateway/oauth_keys.h"
 #include "services/gateway/rest.h"
+#include "services/gateway/status.h"
 
 #include <stdlib.h>
 
@@ -29,6 +30,13 @@ static const struct config_row gateway_settings_table[] = {
      "how long a service may take to answer, in milliseconds"},
     {"heartbeat_ms", CONFIG_NUMBER, FIELD (heartbeat_ms), "15000", 100, 600000, true,
      "how often a comment goes down a live stream, in milliseconds"},
+    {"status_timeout_ms", CONFIG_NUMBER, FIELD (status_timeout_ms), "2000", 10, 60000, true,
+     "how long each process may take to answer for /metrics and /readyz, in milliseconds; "
+     "after that it is down; less than the monitoring waits"},
+    {"status_instances", CONFIG_NUMBER, FIELD (status_instances), "256", 1, 65536, true,
+     "processes that /metrics and /readyz ask, at most; those behind are left out"},
+    {"metrics_limit", CONFIG_NUMBER, FIELD (metrics_limit), "16777216", 65536, 1073741824, true,
+     "bytes of /metrics, at most; more: 503"},
     HTTP_SETTINGS (FIELD (http)),
     {NULL, CONFIG_TEXT, 0, NULL, 0, 0, false, NULL},
 };
@@ -44,6 +52,7 @@ gateway_routes (struct gateway *gateway)
     http_routes (gateway->http, sign_in_routes, gateway);
     node_init (&gateway->tails);
     http_routes (gateway->http, rest_routes, gateway);
+    http_routes (gateway->http, status_routes, gateway);
 }
 
 static void
@@ -86,6 +95,7 @@ static void
 gateway_end (struct gateway *gateway)
 {
     http_destroy (&gateway->http);
+    status_destroy (&gateway->status);
     gateway_disconnect (gateway);
     oauth_keys_destroy (&gateway->keys);
     free (gateway->openapi);
@@ -117,6 +127,7 @@ main (int argc, char **argv)
         return 78; // EX_CONFIG
     }
     gateway.keys = oauth_keys_new ();
+    gateway.status = status_new (&gateway);
     gateway_routes (&gateway);
     gateway_stats_show (&gateway);
     log_info ("listening", "tls", http_endpoint (gateway.http, HTTP_TLS), "plain",

@@ -18,6 +18,18 @@ static const struct stat_row response_rows[] = {
     STAT_END,
 };
 
+static void
+client_show (const struct gateway *gateway, struct rpc_client *client, const char *upstream)
+{
+    rpc_server_stats (gateway->process.server,
+                      &(struct stat_source){.rows = rpc_client_stats_rows,
+                                            .base = rpc_client_stats (client),
+                                            .refresh = rpc_client_stats_refresh,
+                                            .context = client,
+                                            .label = "upstream",
+                                            .value = upstream});
+}
+
 void
 gateway_stats_show (const struct gateway *gateway)
 {
@@ -30,4 +42,9 @@ gateway_stats_show (const struct gateway *gateway)
                                                         .base = &stats->responses[i],
                                                         .label = "class",
                                                         .value = classes[i]});
+    for (enum upstream i = 0; i < UPSTREAMS; i++)
+        if (gateway->clients[i] != NULL)
+            client_show (gateway, gateway->clients[i], upstream_name (i));
+    if (gateway->validator != NULL) // whose calls carry many validations
+        client_show (gateway, validator_client_rpc (gateway->validator), "validations");
 }

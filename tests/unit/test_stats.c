@@ -1,4 +1,4 @@
-// What a process shows of itself: how times are counted, what Stats/Get has of calls, by method and code, and the addresses that a client has.
+// What a process shows of itself (R46): how times are counted, what Stats/Get has of calls, by method and code, and the addresses that a client has.
 // objects: tests/unit/rpc_fixture.o
 #include "tests/unit/rpc_fixture.h"
 
