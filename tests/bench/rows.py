@@ -144,6 +144,23 @@ def granted_over_https(bench, _floor):
     return https.grants(bench.system(), client(bench.system(), "jwt"), bench.seconds)
 
 
+def answered(bench):
+    return https.answers_alone(bench.system(), max(1, bench.seconds // 2))
+
+
+def decided(bench, _floor):
+    """One token, over and over, through the gateway."""
+    return https.decisions(bench.system(), max(1, bench.seconds // 2))
+
+
+def static_through_nginx(bench):
+    return https.through_nginx(bench.system(), bench.seconds, static_decision=True)
+
+
+def decided_through_nginx(bench, _floor):
+    return https.through_nginx(bench.system(), bench.seconds)
+
+
 def created(bench):
     """API tokens, as the row `creations` measures them."""
     rate = bench.system().drive("create", bench.seconds, in_flight=IN_FLIGHT)["rate"]
@@ -338,6 +355,10 @@ ROWS = (
         (Figure("rate", "1/s", "least", 0.8), Figure("of a core", "1/s"), Figure("p50", "ms"), Figure("p99", "ms")), sign_alone, granted),
     Row("https-grants", "tokens by client_credentials/s over HTTPS, 64 connections that are kept", "the same by RPC, 64 in flight",
         (Figure("rate", "1/s"), Figure("p50", "ms"), Figure("p99", "ms"), Figure("gateway", "µs")), granted_by_rpc, granted_over_https),
+    Row("forward-auth", "decisions/s by jeton-gateway, 64 connections that are kept", "libmicrohttpd alone, which answers 200",
+        (Figure("plain", "1/s", "least", 0.7), Figure("tls", "1/s", "least", 0.7), Figure("plain gateway", "µs"), Figure("tls gateway", "µs")), answered, decided),
+    Row("forward-auth-nginx", "requests/s through nginx over TLS to an API that does nothing, asking jeton-gateway", "the same, asking what says 204",
+        (Figure("rate", "1/s", "least", 0.7),), static_through_nginx, decided_through_nginx),
     Row("opaque-grants", "opaque tokens by client_credentials/s, durable, 1,024 in flight, one issuer", "API tokens created/s, 1,024 in flight",
         (Figure("rate", "1/s", "least", 0.9), Figure("p50", "ms"), Figure("p99", "ms")), created, granted_opaque),
     Row("refresh", "refresh tokens used/s, durable, 32 in flight, one issuer", "pgbench's default transaction, 32 clients",

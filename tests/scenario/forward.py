@@ -41,6 +41,11 @@ class Api(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
+def temporary_paths(directory):
+    """For http { } of nginx: below the directory, and not below /var."""
+    return "".join(f"    {kind}_temp_path {directory}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+
+
 class Nginx:
     """nginx with the files of deploy/proxies/nginx: nothing of them is changed but ports and paths."""
 
@@ -51,7 +56,7 @@ class Nginx:
         changes = {"server 127.0.0.1:8081;": f"server 127.0.0.1:{gateway_port};", "server 127.0.0.1:8080;": f"server 127.0.0.1:{api_port};",
                    "listen 443 ssl;": f"listen 127.0.0.1:{self.port} ssl;", "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
                    "/etc/nginx/tls/api.crt": certificate, "/etc/nginx/tls/api.key": key, "/var/log/nginx/access.log": f"{directory}/access.log",
-                   "http {\n": "http {\n" + "".join(f"    {kind}_temp_path {directory}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
+                   "http {\n": "http {\n" + temporary_paths(directory)}
         with open(f"{directory}/nginx.conf", encoding="utf-8") as f:
             text = f.read()
         for old, new in changes.items():
