@@ -39,16 +39,18 @@ call (struct rest *rest, const ProtobufCMessage *message)
 {
     bool write = (rest->route->flags & REST_WRITE) != 0;
     const char *key = write ? exchange_header (rest->exchange, "idempotency-key") : NULL;
-    gateway_call (rest->exchange,
-                  &(struct gateway_call){
-                      .upstream = rest->route->upstream,
-                      .method = rest->route->method,
-                      .message = message,
-                      .bearer = rest->bearer,
-                      .idempotency_key = key,
-                      .write = write && !key,
-                  },
-                  rest_done);
+    gateway_call (
+        rest->exchange,
+        &(struct gateway_call){
+            .upstream = rest->route->upstream,
+            .method = rest->route->method,
+            .message = message,
+            .bearer = rest->bearer,
+            .idempotency_key = key,
+            // Also with a key: who sent it twice and was then told "unavailable" could not say that nothing was done.
+            .write = write,
+        },
+        rest_done);
 }
 
 static void

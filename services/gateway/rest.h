@@ -11,9 +11,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 enum rest_flag {
-    REST_WRITE =
-        1
-        << 0, // it changes something: Idempotency-Key is for it, and it is never sent twice without one
+    REST_WRITE = 1 << 0, // it changes something: it is sent once, and Idempotency-Key is for it
     REST_REVISION =
         1
         << 1, // only with the revision that the caller has seen: If-Match, or the member `revision`

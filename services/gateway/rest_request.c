@@ -218,6 +218,9 @@ match_read (struct rest *rest, json_t *members)
     const ProtobufCFieldDescriptor *field = rest_field (rest->method->input, "revision");
     const json_t *given = json_object_get (members, "revision");
     int64_t revision = 0;
+    bool reads = (exchange_method (rest->exchange) & (HTTP_GET | HTTP_HEAD)) != 0;
+    if (!reads && exchange_header (rest->exchange, "if-none-match"))
+        return refuse (rest, "If-None-Match", "is for GET");
     if (!tag) {
         if ((rest->route->flags & REST_REVISION) == 0 || (given && !json_is_null (given)))
             return true;

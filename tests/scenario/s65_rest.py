@@ -4,11 +4,9 @@ end when their token does (R6), and the description: what it promises is sent, a
 import json
 import os
 import re
-import sys
+import subprocess
 
-import jsonschema
-
-from harness import TOP, Failed, System, expect, expect_equal, main, test, wait_for, wait_within
+from harness import PATIENCE, TOP, System, expect, expect_equal, main, test, wait_for
 
 PASSWORD = "correct horse"
 
@@ -218,6 +216,22 @@ def hostile(system):
     a.refused(405, "method-not-allowed", "PUT", "/v1/tokens", {})
     a.refused(404, "not-found", "GET", "/v1/nothing")
     expect_equal(system.sql("select count(*) from tokens"), before)
+
+
+@test("each line of curl in REST.md does what it says")
+def curl(system):
+    with open(f"{TOP}/services/gateway/REST.md", encoding="utf-8") as f:
+        lines = f.read().split("```sh\n")[1].split("```")[0].splitlines()
+    values = {"JETON": f"https://localhost:{system.gateway.ports['tls']}", "LOGIN": system.administrator.token, "ACCOUNT": system.own, "TOKEN": "", "CURL_HOME": system.directory,
+              "CURL_CA_BUNDLE": system.gateway.settings["certificate"]}
+    with open(system.path(".curlrc"), "w", encoding="utf-8") as f:
+        f.write("silent\nshow-error\nfail-with-body\n")
+    for line in lines:
+        run = subprocess.run(["bash", "-c", line], env={**os.environ, **values}, capture_output=True, text=True, timeout=30 * PATIENCE, check=False)
+        # 28: of the tail, which has no end, the time is over.
+        expect(run.returncode == (28 if "tail" in line else 0) and len(run.stdout) > 100, f"{line}: {run.returncode} {run.stdout[:300]} {run.stderr}")
+        if "/v1/tokens\"" in line:
+            values["TOKEN"] = json.loads(run.stdout)["token"]["id"]
 
 
 class Stream:

@@ -137,7 +137,7 @@ START_TEST (test_messages)
 
     RUN (create, .method = HTTP_POST, .path = "/v1/tokens", .headers = {{"idempotency-key", "k"}},
          .body = "{\"accountId\":\"ACC-1\",\"kind\":\"base\",\"expires_at\":\"5\"}");
-    ck_assert (!create.call.write); // with its key it may be sent again
+    ck_assert (create.call.write);
     ck_assert_str_eq (create.call.idempotency_key, "k");
     assert_called (&create, "CreateToken",
                    "{\"account_id\":\"ACC-1\",\"kind\":\"base\",\"expires_at\":5}");
@@ -230,6 +230,8 @@ START_TEST (test_refused)
            MATCH ("\"1\", \"2\""));
     WRONG ("If-Match: is not for this operation: no revision is compared", .method = HTTP_POST,
            .path = "/v1/tokens/T/disable", MATCH ("\"1\""));
+    WRONG ("If-None-Match: is for GET", .method = HTTP_POST, .path = "/v1/tokens/T/disable",
+           .headers = {{"if-none-match", "*"}});
     WRONG ("body: is empty: DELETE takes a logo away", .method = HTTP_PUT,
            .path = "/v1/tokens/T/logo", .content_type = "image/png", MATCH ("\"1\""));
     WRONG ("Last-Event-ID: is no id of an event", .method = HTTP_GET, .path = "/v1/audit/tail",
