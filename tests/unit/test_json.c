@@ -114,12 +114,14 @@ END_TEST
 START_TEST (test_oneof)
 {
     Jeton__V1__ClientMessage message = JETON__V1__CLIENT_MESSAGE__INIT;
-    assert_json (&message.base, "{\"request\":null,\"credit\":null,\"cancel\":null}");
+    assert_json (&message.base,
+                 "{\"request\":null,\"credit\":null,\"cancel\":null,\"several\":null}");
     Jeton__V1__Cancel cancel = JETON__V1__CANCEL__INIT;
     cancel.id = 5;
     message.kind_case = JETON__V1__CLIENT_MESSAGE__KIND_CANCEL;
     message.cancel = &cancel;
-    assert_json (&message.base, "{\"request\":null,\"credit\":null,\"cancel\":{\"id\":5}}");
+    assert_json (&message.base,
+                 "{\"request\":null,\"credit\":null,\"cancel\":{\"id\":5},\"several\":null}");
 }
 END_TEST
 
