@@ -18,9 +18,10 @@ port_base=${JETON_PORT_BASE:-7100}
 if ! [[ $port_base =~ ^[0-9]{4,5}$ ]] || [ "$port_base" -lt 1023 ] || [ "$port_base" -gt 65440 ]; then
     fail "JETON_PORT_BASE is $port_base: give a number from 1023 to 65440."
 fi
-# Of each process its RPC, and of the gateway: HTTPS, HTTP that refuses, forward-auth for proxies, metrics and health; and the sample API's proxy.
+# Of each process its RPC, and of the gateway: HTTPS, HTTP that refuses, forward-auth for proxies, metrics and health. Of the sample: nginx, and the API.
 declare -A port=([issuer]=$((port_base + 1)) [validator]=$((port_base + 2)) [admin]=$((port_base + 3)) [auditor]=$((port_base + 4))
-    [gateway]=$((port_base + 5)) [https]=$((port_base + 43)) [http]=$((port_base + 80)) [proxy]=$((port_base + 81)) [status]=$((port_base + 90)))
+    [gateway]=$((port_base + 5)) [https]=$((port_base + 43)) [http]=$((port_base + 80)) [proxy]=$((port_base + 81)) [status]=$((port_base + 90))
+    [sample]=$((port_base + 44)) [api]=$((port_base + 88)))
 public_url=https://localhost:${port[https]}
 
 # wait_until SECONDS COMMAND...: poll until the command succeeds.

@@ -17,7 +17,7 @@ from harness import BUILD, OTHERS, PATIENCE, SERVICES, SLOW, TOP, expect, expect
 
 LOCAL = (*SERVICES, *OTHERS)
 # Behind JETON_PORT_BASE.
-PORTS = (1, 2, 3, 4, 5, 43, 80, 81, 90)
+PORTS = (1, 2, 3, 4, 5, 43, 44, 80, 81, 88, 90)
 
 
 class Tree:
@@ -128,11 +128,25 @@ def died(tree):
     expect_equal(tree.jeton("health").returncode, 0)
 
 
+@test("the sample: an API behind nginx that lets nobody in without a token; it can be begun again, and make stop ends it")
+def sample(tree):
+    for _ in range(2):
+        expect(f"https://localhost:{tree.base + 44}/returns" in tree.do("sample"), "where it is")
+    context = ssl.create_default_context(cafile=f"{tree.tree}/var/keys/tls-ca.pem")
+    connection = http.client.HTTPSConnection("localhost", tree.base + 44, context=context, timeout=15 * PATIENCE)
+    connection.request("GET", "/returns")
+    response = connection.getresponse()
+    expect_equal((response.status, response.getheader("WWW-Authenticate", "")[:6]), (401, "Bearer"))
+    connection.close()
+
+
 @test("it ends, can be ended again, and begins where it was")
 def stop(tree):
+    with open(f"{tree.tree}/var/sample/pid", encoding="ascii") as f:
+        nginx = int(f.read())
     pids = tree.pids()
     expect("Stopped jeton-gateway jeton-admin jeton-issuer jeton-validator jeton-auditor PostgreSQL." in tree.do("stop"), "not all was stopped")
-    for kind, pid in pids.items():
+    for kind, pid in {**pids, "nginx": nginx}.items():
         expect(not os.path.exists(f"/proc/{pid}"), f"{kind} still runs")
     expect("Nothing was running." in tree.do("stop"), "something ran")
     tree.do("run")
