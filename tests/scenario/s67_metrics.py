@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 
-from harness import PATIENCE, TOP, System, expect, expect_equal, main, test, wait_for
+from harness import PATIENCE, SLOW, TOP, System, expect, expect_equal, main, test, wait_for
 from wire import Dealer, envelope
 
 import validator_pb2
@@ -76,7 +76,7 @@ def table(text):
 
 
 def start():
-    system = System({"gateway": 1, "validator": 2}, {"gateway": {"status_timeout_ms": "1000"}, "auditor": {"outbox_poll_ms": "20"}})
+    system = System({"gateway": 1, "validator": 2}, {"gateway": {"status_timeout_ms": str(int(2000 * SLOW))}, "auditor": {"outbox_poll_ms": "20"}})
     system.cli("module", "create", "orders")
     account = system.cli("account", "create", "--name", "Acme", "--module", "orders")["id"]
     system.value = system.cli("token", "create", "--account", account, "--name", "a secret name", "--kind", "service", "--module", "orders:read")["value"]
@@ -194,6 +194,7 @@ def readiness(system):
 @test("a process that hangs is down, and holds up neither the others' figures nor the gateway")
 def hanging(system):
     one, two = system.of_kind("validator")
+    wait_for(lambda: value(samples(scrape(system)), "jeton_up", service="validator") == 2, 20, "both are up")
     one.pause()
     try:
         results = []
