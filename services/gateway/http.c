@@ -1,5 +1,6 @@
 // The HTTP server: listeners, connections, and libmicrohttpd in the process's loop.
 #include "common/log/log.h"
+#include "services/gateway/guard_proof.h"
 #include "services/gateway/http_internal.h"
 
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -85,6 +87,11 @@ static void
 connection_end (struct connection *connection)
 {
     struct http *http = connection->http;
+    guard_socket_remove (&connection->socket);
+    if (connection->linger && !http->ending)
+        connection_linger (connection);
+    place_give (connection);
+    node_remove (&connection->waits);
     node_remove (&connection->link);
     http->stats.open--;
     free (connection);
@@ -120,7 +127,7 @@ server_start (struct http *http, struct server *server, bool tls, struct error *
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t) exchange_completed, http},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t) on_connection, http},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t) unescape_not, http},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t) http->settings->http_connections + 1, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t) http->connection_limit + 1, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t) pool, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, // our own are stricter
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
@@ -157,20 +164,52 @@ server_stop (struct server *server)
 // ---- listeners -------------------------------------------------------------------------------------------------------
 
 static void
-connection_begin (struct listener *listener, int fd, const struct sockaddr *address, socklen_t size)
+on_received (struct guard_socket *guarded)
 {
-    struct http *http = listener->http;
-    struct server *server = listener->kind == HTTP_TLS ? &http->tls : &http->plain;
+    struct connection *connection = NODE_OWNER (guarded, struct connection, socket);
+    if (guarded->guard.phase != GUARD_IDLE)
+        connection_wait (connection, guarded->guard.phase == GUARD_HEAD ? WAIT_HEAD : WAIT_BODY,
+                         false);
+}
+
+static void
+on_refused (struct guard_socket *guarded)
+{
+    struct connection *connection = NODE_OWNER (guarded, struct connection, socket);
+    struct http_stats *stats = &connection->http->stats;
+    stats->malformed += guarded->guard.status != 408;
+    stats->responses[guarded->guard.status / 100]++;
+    connection->linger = true;
+    connection_wait (connection, WAIT_TAKEN, false);
+}
+
+void
+connection_begin (struct http *http, struct server *server, enum http_listener kind, int fd,
+                  const struct sockaddr *address, socklen_t size)
+{
     struct connection *connection = xcalloc (1, sizeof *connection);
-    int yes = 1;
-    setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    *connection =
-        (struct connection){.http = http, .server = server, .listener = listener->kind, .fd = fd};
+    *connection = (struct connection){
+        .http = http,
+        .server = server,
+        .listener = kind,
+        .fd = fd,
+        .socket = {
+            .fd = fd, .tls = kind == HTTP_TLS, .received = on_received, .refused = on_refused}};
     node_init (&connection->link);
+    node_init (&connection->waits);
     list_append (&http->connections, &connection->link);
+    guard_begin (&connection->socket.guard, (size_t) http->settings->header_limit);
     connection_address (connection, address);
-    http->stats.connections++;
     http->stats.open++;
+    if (http->stats.open > http->connection_limit || !place_take (connection) ||
+        !guard_socket_place (&connection->socket)) {
+        http->stats.connections_refused++;
+        connection_end (connection);
+        close (fd);
+        return;
+    }
+    http->stats.connections++;
+    connection_wait (connection, WAIT_HEAD, false);
     http->accepting = connection;
     // MHD closes it, and says so by on_connection, unless it never took it.
     MHD_add_connection (server->daemon, fd, address, size);
@@ -202,11 +241,11 @@ on_accept (struct loop *loop, int fd, void *context)
         struct sockaddr_storage address;
         socklen_t size = sizeof address;
         int peer = accept4 (fd, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (peer >= 0 && http->stats.open >= (uint64_t) http->settings->http_connections) {
-            http->stats.connections_refused++;
-            close (peer);
-        } else if (peer >= 0) {
-            connection_begin (listener, peer, (struct sockaddr *) &address, size);
+        if (peer >= 0) {
+            int yes = 1;
+            setsockopt (peer, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+            connection_begin (http, listener->kind == HTTP_TLS ? &http->tls : &http->plain,
+                              listener->kind, peer, (struct sockaddr *) &address, size);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             watch_end (&listener->watch);
             alarm_by (listener->again, zclock_mono () + AGAIN_MS);
@@ -294,6 +333,33 @@ listener_close (struct listener *listener)
 
 // ---- the server ------------------------------------------------------------------------------------------------------
 
+// As many connections as the settings say, or as descriptors allow.
+static bool
+descriptors_count (struct http *http, struct error *error_r)
+{
+    enum { OTHERS = 768, DESCRIPTORS_MAX = 1 << 21 };
+    struct rlimit files;
+    if (getrlimit (RLIMIT_NOFILE, &files) != 0 || files.rlim_cur < 2 * OTHERS) {
+        error_set (error_r,
+                   "the process may open %lu files only: %d at least are needed (ulimit -n, "
+                   "LimitNOFILE)",
+                   (unsigned long) files.rlim_cur, 2 * OTHERS);
+        return false;
+    }
+    size_t descriptors =
+        files.rlim_cur < DESCRIPTORS_MAX ? (size_t) files.rlim_cur : DESCRIPTORS_MAX;
+    http->connection_limit = (size_t) http->settings->http_connections;
+    if (http->connection_limit > descriptors - OTHERS) {
+        http->connection_limit = descriptors - OTHERS;
+        char text[24];
+        snprintf (text, sizeof text, "%zu", http->connection_limit);
+        log_warn ("fewer connections than the setting says: the process may not open more files "
+                  "(ulimit -n, LimitNOFILE)",
+                  "setting", "http_connections", "connections", text, NULL);
+    }
+    return guard_socket_start (descriptors, error_r);
+}
+
 static bool
 http_start (struct http *http, struct error *error_r)
 {
@@ -305,15 +371,18 @@ http_start (struct http *http, struct error *error_r)
                           {HTTP_PLAIN, "bind_plain", settings->bind_plain},
                           {HTTP_PROXY, "bind_proxy", settings->bind_proxy},
                           {HTTP_STATUS, "bind_status", settings->bind_status}};
-    if (!trusted_read (http, error_r))
+    if (!trusted_read (http, error_r) || !descriptors_count (http, error_r))
         return false;
     if (*settings->bind_tls) {
         http->certificate = http_tls_new (settings, error_r);
-        if (http->certificate == NULL || !server_start (http, &http->tls, true, error_r))
+        if (http->certificate == NULL || !server_start (http, &http->tls, true, error_r) ||
+            !guard_proof (http, &http->tls, true, error_r))
             return false;
     }
-    if (!server_start (http, &http->plain, false, error_r))
+    if (!server_start (http, &http->plain, false, error_r) ||
+        !guard_proof (http, &http->plain, false, error_r))
         return false;
+    http->stats = (struct http_stats){0};
     for (size_t i = 0; i < LISTENERS; i++) {
         http->listeners[i].kind = binds[i].kind;
         if (!listener_open (&http->listeners[i], binds[i].setting, binds[i].text, error_r))
@@ -331,6 +400,7 @@ http_new (struct loop *loop, const struct http_settings *settings, struct error 
     node_init (&http->connections);
     node_init (&http->waiting);
     node_init (&http->spare);
+    limits_begin (http);
     for (size_t i = 0; i < LISTENERS; i++)
         http->listeners[i] = (struct listener){.http = http, .fd = -1};
     randombytes_buf (http->correlation, sizeof http->correlation);
@@ -399,11 +469,14 @@ http_destroy (struct http **http_p)
     if (http == NULL)
         return;
     http->drained = NULL;
+    http->ending = true;
     for (size_t i = 0; i < LISTENERS; i++)
         listener_close (&http->listeners[i]);
     waiting_end (http);
     server_stop (&http->tls);
     server_stop (&http->plain);
+    limits_end (http);
+    guard_socket_end ();
     http_tls_destroy (&http->certificate);
     while (!list_empty (&http->spare)) {
         struct exchange *exchange = NODE_OWNER (http->spare.next, struct exchange, link);

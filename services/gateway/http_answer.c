@@ -88,6 +88,8 @@ response_queue (struct exchange *exchange, int status, struct MHD_Response *resp
     bool waited = exchange->state == EXCHANGE_WAITING;
     assert (exchange->state != EXCHANGE_ENDED && exchange->state != EXCHANGE_STREAM);
     exchange->state = EXCHANGE_ENDED;
+    if (exchange->stream == NULL)
+        connection_wait (exchange->connection, WAIT_TAKEN, false);
     exchange->http->stats.responses[status / 100 < 6 ? status / 100 : 5]++;
     // Fails when MHD has given the connection up: it sees to the rest.
     MHD_queue_response (exchange->mhd, (unsigned) status, response);
@@ -198,6 +200,7 @@ stream_read (void *context, uint64_t position, char *data_r, size_t size)
         return MHD_CONTENT_READER_END_OF_STREAM;
     stream->suspended = true;
     list_append (&exchange->http->waiting, &exchange->link);
+    http_look (exchange->http);
     MHD_suspend_connection (exchange->mhd);
     return 0;
 }

@@ -145,7 +145,14 @@ exchange_completed (void *context, struct MHD_Connection *mhd, void **exchange_p
     checked (exchange);
     if (exchange->state != EXCHANGE_ENDED)
         exchange_lose (exchange);
-    exchange->connection->exchange = NULL;
+    struct connection *connection = exchange->connection;
+    enum guard_phase phase = connection->socket.guard.phase;
+    connection->exchange = NULL;
+    connection_wait (connection,
+                     phase == GUARD_IDLE   ? WAIT_IDLE
+                     : phase == GUARD_HEAD ? WAIT_HEAD
+                                           : WAIT_BODY,
+                     true);
     exchange_give (exchange);
     *exchange_p = NULL;
 }
@@ -217,7 +224,7 @@ head_take (struct exchange *exchange, const char *method)
     exchange->state = EXCHANGE_BODY;
     if (exchange->listener == HTTP_PLAIN) {
         correlation_make (exchange);
-        exchange->close = true;
+        exchange->close = exchange->connection->linger = true;
         exchange_refuse (exchange, 403, "https-required",
                          "this is served over HTTPS only; a token that was sent here has been seen "
                          "by others, perhaps: rotate it");
@@ -229,7 +236,7 @@ head_take (struct exchange *exchange, const char *method)
     head_refused (exchange);
     body_refused (exchange);
     if (exchange->refused && exchange->length > DISCARD_MAX) {
-        exchange->close = true;
+        exchange->close = exchange->connection->linger = true;
         exchange_refuse (exchange, exchange->refused, exchange->refused_type, "%s",
                          exchange->refused_detail);
     }
@@ -264,6 +271,7 @@ static void
 exchange_handle (struct exchange *exchange)
 {
     exchange->state = EXCHANGE_HANDLING;
+    connection_wait (exchange->connection, WAIT_NONE, false);
     if (exchange->refused)
         exchange_refuse (exchange, exchange->refused, exchange->refused_type, "%s",
                          exchange->refused_detail);
@@ -273,6 +281,7 @@ exchange_handle (struct exchange *exchange)
         return;
     exchange->state = EXCHANGE_WAITING;
     list_append (&exchange->http->waiting, &exchange->link);
+    http_look (exchange->http);
     MHD_suspend_connection (exchange->mhd);
 }
 

@@ -8,17 +8,20 @@
 #include "common/memory/list.h"
 #include "common/net/alarm.h"
 #include "common/net/cidr.h"
+#include "services/gateway/guard_socket.h"
 #include "services/gateway/http.h"
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
+#include <sys/socket.h>
 
 enum {
     LISTENERS = 4,
     TABLES_MAX = 16,       // of routes
     SEGMENTS_MAX = 8,      // {names} in a path
     SET_MAX = 40,          // headers of a response
+    PLACES = 1024,         // buckets
     SPARE_MAX = 256,       // exchanges that are kept for the next
     ARENA_LIMIT = 8 << 20, // of an exchange
     DISCARD_MAX =
@@ -50,12 +53,28 @@ struct server {
     struct alarm *alarm; // runs it in the next turn
 };
 
+// What a connection must do before long.
+enum wait {
+    WAIT_NONE,  // nothing: a handler works for it
+    WAIT_HEAD,  // send a head: header_timeout_ms
+    WAIT_BODY,  // send a body: body_timeout_ms
+    WAIT_TAKEN, // take the response: body_timeout_ms
+    WAIT_IDLE,  // begin another request: idle_timeout_ms
+    WAITS
+};
+
 struct connection {
     struct http *http;
     struct server *server;
     enum http_listener listener;
     int fd;
-    struct node link; // in http->connections
+    struct guard_socket socket;
+    enum wait wait;
+    int64_t since;     // zclock_mono
+    struct node waits; // in http->waits[wait]
+    bool placed;       // counts for its address
+    bool linger;       // what it still sends is thrown away for a while
+    struct node link;  // in http->connections
     struct cidr peer;
     char address[CIDR_TEXT_SIZE];
     bool trusted; // a proxy
@@ -141,6 +160,14 @@ struct http {
     struct connection *accepting; // the one that MHD is being told of
     size_t bodies;                // bytes of all
     uint64_t correlation[2];
+    size_t connection_limit;
+    struct node waits[WAITS]; // connections, the one that must be ready first at the front
+    struct alarm *deadlines, *look;
+    bool looking;
+    struct node lingering;
+    size_t nlingering;
+    struct place *places[PLACES]; // addresses that have connections
+    uint8_t places_key[16];       // so that nobody can choose addresses that fall together
     bool serving, draining, ending;
     char why[256];
     void (*drained) (void *context);
@@ -151,6 +178,9 @@ struct http {
 // ---- http.c
 // http_run_soon (server): Run it in this turn or the next.
 void http_run_soon (struct server *server);
+// connection_begin (http, server, kind, fd, address, size): MHD gets a connection, and closes it in the end.
+void connection_begin (struct http *http, struct server *server, enum http_listener kind, int fd,
+                       const struct sockaddr *address, socklen_t size);
 
 // ---- http_exchange.c: what MHD calls
 void *exchange_begin (void *context, const char *target, struct MHD_Connection *mhd);
@@ -162,6 +192,19 @@ void exchange_completed (void *context, struct MHD_Connection *mhd, void **excha
 // exchange_lose (exchange): Tell who works for it that it is gone.
 void exchange_lose (struct exchange *exchange);
 void exchange_free (struct exchange *exchange);
+
+// ---- http_limits.c
+// connection_wait (connection, wait, anew): From now on this is waited for; what is waited for already is waited for no longer than it was, but with `anew`.
+void connection_wait (struct connection *connection, enum wait wait, bool anew);
+// connection_linger (connection): When it is closed: its answer is to reach who still sends.
+void connection_linger (struct connection *connection);
+// place_take (connection): False: its address has as many connections as it may. place_give (connection): When it is closed.
+bool place_take (struct connection *connection) __attribute__ ((warn_unused_result));
+void place_give (struct connection *connection);
+// http_look (http): There is an exchange in http->waiting: look now and then whether its client is still there.
+void http_look (struct http *http);
+void limits_begin (struct http *http);
+void limits_end (struct http *http);
 
 // ---- http_headers.c
 // headers_read (exchange): Fill exchange->headers, and ->repeated.
@@ -180,7 +223,6 @@ void stream_free (struct exchange *exchange);
 // ---- http_address.c
 // trusted_read (http, error_r): The setting trusted_proxies. connection_address (connection, address, size): Who is at its other end.
 bool trusted_read (struct http *http, struct error *error_r) __attribute__ ((warn_unused_result));
-struct sockaddr;
 void connection_address (struct connection *connection, const struct sockaddr *address);
 
 // ---- http_decode.c

@@ -1,9 +1,157 @@
 """The gateway and HTTP that is not as it should be: what is malformed, too large, too slow or too much costs its sender the connection, and nobody else notices.
 
-R27, R46; the gateway's own rules are in services/gateway/DESIGN.md.
+R27, R46; what is refused and why is in services/gateway/DESIGN.md. No route is needed for that: a good request to /nothing is answered with 404.
 """
 
-from harness import System, expect, expect_equal, main, test
+import re
+import resource
+import signal
+import socket
+import ssl
+import threading
+import time
+
+from harness import PATIENCE, System, expect, expect_equal, main, test, wait_for, wait_within
+
+LISTENERS = ("proxy", "tls")
+GOOD = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+SETTINGS = {"header_timeout_ms": "1500", "body_timeout_ms": "1500", "idle_timeout_ms": "60000", "http_connections": "14000",
+            "http_connections_per_address": "13000", "trusted_proxies": "127.0.0.3/32", "drain_timeout_ms": "20000"}
+
+
+class Line:
+    """A connection on which any bytes can be sent."""
+
+    def __init__(self, gateway, listener="proxy", address="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", gateway.ports[listener]), timeout=20 * PATIENCE, source_address=(address, 0))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if listener == "tls":
+            context = ssl.create_default_context(cafile=gateway.settings["certificate"])
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=True)
+        self.rest = b""
+
+    def send(self, data):
+        self.socket.sendall(data)
+        return self
+
+    def receive(self):
+        """What comes next; b"" at the end, however it comes."""
+        try:
+            return self.socket.recv(65536)
+        except (ConnectionError, ssl.SSLError, BrokenPipeError):
+            return b""
+
+    def response(self):
+        """The next response: (status, head, body); None when the connection ends without one."""
+        while b"\r\n\r\n" not in self.rest:
+            more = self.receive()
+            if not more:
+                return None
+            self.rest += more
+        head, _, self.rest = self.rest.partition(b"\r\n\r\n")
+        size = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
+        while len(self.rest) < size:
+            more = self.receive()
+            expect(more, "a response without its end")
+            self.rest += more
+        body, self.rest = self.rest[:size], self.rest[size:]
+        return int(head.split()[1]), head.decode(), body.decode()
+
+    def ended(self):
+        """Nothing comes any more, and the gateway has closed it."""
+        return self.rest == b"" and self.receive() == b""
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def expect_refused(gateway, data, status, word="", listener="proxy", pieces=False):
+    """Such a request gets this status as a problem, and the connection ends. pieces: byte by byte."""
+    what = repr(data[:80])
+    with Line(gateway, listener) as line:
+        for piece in ([data[i:i + 1] for i in range(len(data))] if pieces else [data]):
+            try:
+                line.send(piece)
+            except OSError:
+                break  # it has been refused already
+        response = line.response()
+        expect(response, f"{what}: no response")
+        expect_equal(response[0], status, what)
+        expect("application/problem+json" in response[1] and "connection: close" in response[1].lower(), f"{what}: {response[1]}")
+        expect(word in response[2], f"{what}: {response[2]}")
+        expect(line.ended(), f"{what}: the connection goes on")
+
+
+def head(*lines, first="GET /nothing HTTP/1.1", host="Host: localhost"):
+    return "\r\n".join([first, *([host] if host else []), *lines, "", ""]).encode("latin-1")
+
+
+MALFORMED = [
+    (b"GET /nothing HTTP/1.1\nHost: localhost\n\n", 400),
+    (b"GET /nothing HTTP/1.1\r\nHost: localhost\n\r\n", 400),
+    (b"GET /nothing HTTP/1.1\r\nHost: localhost\r\rX: y\r\n\r\n", 400),
+    (b"GET  /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    (b"GET /nothing  HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    (b"GET /nothing\r\n\r\n", 400),
+    (b"\r\nGET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    (b"G\x00T /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),  # TLS where none is spoken
+    (b"\xff" * 64, 400),
+    (head(first="GET nothing HTTP/1.1"), 400),
+    (head(first="GET http://localhost/nothing HTTP/1.1"), 400),
+    (head(first="CONNECT localhost:443 HTTP/1.1"), 400),
+    (head(first="GET /a b HTTP/1.1"), 400),
+    (head(first="GET /a\x00 HTTP/1.1"), 400),
+    (head(first="GET /%4 HTTP/1.1"), 400),
+    (head(first="GET /%zz HTTP/1.1"), 400),
+    (head(first="GET /<script> HTTP/1.1"), 400),
+    (head(first="GET /caf\xe9 HTTP/1.1"), 400),
+    (head(first="GET /nothing HTTP/1.1 x"), 400),
+    (head(first="GET /nothing HTTP/2.0"), 505),
+    (head(first="GET /nothing HTTP/0.9"), 505),
+    (head(first="GET /nothing http/1.1"), 400),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0", 505),
+    (head(host=None), 400),
+    (head("Host: other"), 400),
+    (head(host="Host:"), 400),
+    (head(host="Host: a b"), 400),
+    (head(host="Host: user@localhost"), 400),
+    (head("Content-Length : 0"), 400),
+    (head("Content-Length: 1", "Content-Length: 1") + b"x", 400),
+    (head("Content-Length: 1", "Content-Length: 2") + b"xx", 400),
+    (head("Content-Length: 1, 1") + b"x", 400),
+    (head("Content-Length: +1") + b"x", 400),
+    (head("Content-Length: -1") + b"x", 400),
+    (head("Content-Length: 0x1") + b"x", 400),
+    (head("Content-Length: 1 1") + b"x", 400),
+    (head("Content-Length:") + b"x", 400),
+    (head("Content-Length: 99999999999999999999"), 400),
+    (head("Transfer-Encoding: chunked") + b"0\r\n\r\n", 411),
+    (head("Transfer-Encoding: identity"), 411),
+    (head("Transfer-Encoding:\tchunked") + b"0\r\n\r\n", 411),
+    (head("Transfer-Encoding : chunked"), 400),
+    (head("Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400),
+    (head("X: a", " continued"), 400),
+    (head("X: a", "\tcontinued"), 400),
+    (head(" X: a"), 400),
+    (head("X: a\x00b"), 400),
+    (head("X: a\x0bb"), 400),
+    (head("X: a\x7fb"), 400),
+    (head("X\x00: a"), 400),
+    (head("X\xe9: a"), 400),
+    (head(": a"), 400),
+    (head("without a colon"), 400),
+    (head(first="GET /" + "a" * 20000 + " HTTP/1.1"), 414),
+    (head("X: " + "a" * 20000), 431),
+    (head(*[f"X-{i}: a" for i in range(200)]), 431),
+]
 
 
 @test("what is at no path is 404, as a problem with a correlation")
@@ -29,4 +177,314 @@ def plain(system):
         expect_equal(response.headers["Connection"], "close")
 
 
-main(lambda: System(processes={"gateway": 1}))
+@test("each malformed request is refused, over TLS too, in one piece or byte by byte")
+def malformed(system):
+    gateway = system["gateway"]
+    for data, status in MALFORMED:
+        for listener in LISTENERS:
+            expect_refused(gateway, data, status, "urn:jeton:problem:", listener)
+        if len(data) < 100:
+            expect_refused(gateway, data, status, "", pieces=True)
+    expect(stat(system, "http.malformed") >= 2 * len(MALFORMED), "they were counted")
+
+
+def stat(system, name):
+    gateway = system["gateway"]
+    return next(int(row["value"]) for row in system.cli("stats", "gateway", "--endpoint", gateway.endpoint) if row["name"] == name)
+
+
+@test("requests that follow each other on a connection are answered in their order, up to one that is malformed")
+def pipelined(system):
+    gateway = system["gateway"]
+    post = head("Content-Length: 5", first="POST /nothing HTTP/1.1") + b"GET /"  # a body that looks like a request
+    for listener in LISTENERS:
+        with Line(gateway, listener) as line:
+            line.send(GOOD * 20 + post * 20 + GOOD)
+            for _ in range(41):
+                expect_equal(line.response()[0], 404)
+            line.send(GOOD + post + b"GET /nothing HTTP/1.1\r\nHost : localhost\r\n\r\n" + GOOD * 3)
+            expect_equal([line.response()[0] for _ in range(3)], [404, 404, 400])
+            expect(line.ended(), "nothing behind what is malformed is answered")
+        with Line(gateway, listener) as line:
+            for byte in GOOD + post + GOOD:
+                line.send(bytes([byte]))
+            expect_equal([line.response()[0] for _ in range(3)], [404, 404, 404])
+
+
+@test("a smuggled request is not seen: there is one way only to say where a body ends")
+def smuggled(system):
+    gateway = system["gateway"]
+    inner = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for lines in (["Content-Length: 0", f"Content-Length: {len(inner)}"], [f"Content-Length: {len(inner)}", "Content-Length: 0"],
+                  [f"Content-Length: {len(inner)}", "Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked", f"Content-Length: {len(inner)}"],
+                  ["Transfer-Encoding:\x0bchunked", f"Content-Length: {len(inner)}"], [f"Content-Length : {len(inner)}"],
+                  [f"X: y\nContent-Length: {len(inner)}"], ["Content-Length: 0\r", "X: y"], ["Content-Length: 0,1"]):
+        for listener in LISTENERS:
+            with Line(gateway, listener) as line:
+                line.send(head(*lines, first="POST /nothing HTTP/1.1") + inner)
+                status = line.response()[0]
+                expect(status in (400, 411), f"{lines}: {status}")
+                expect(line.ended(), f"{lines}: the connection goes on")
+    # A body that is a request is a body.
+    with Line(gateway) as line:
+        line.send(head(f"Content-Length: {len(inner)}", first="GET /nothing HTTP/1.1") + inner + GOOD)
+        expect_equal([line.response()[0] for _ in range(2)], [404, 404])
+        line.socket.shutdown(socket.SHUT_WR)
+        expect(line.ended(), "there was no third request")
+
+
+@test("a body nobody takes is read when it is small, and costs the connection when it is large")
+def bodies(system):
+    gateway = system["gateway"]
+    for listener in LISTENERS:
+        with Line(gateway, listener) as line:
+            line.send(head("Content-Length: 60000", first="POST /nothing HTTP/1.1") + b"x" * 60000 + GOOD)
+            expect_equal([line.response()[0] for _ in range(2)], [404, 404])
+        with Line(gateway, listener) as line:  # the answer comes though much is sent that is not read
+            line.send(head("Content-Length: 100000000", first="POST /nothing HTTP/1.1"))
+            try:
+                for _ in range(8):
+                    line.send(b"x" * 65536)
+            except OSError:
+                pass
+            expect_equal(line.response()[0], 404)
+            expect(line.ended(), "the connection goes on")
+        with Line(gateway, listener) as line:
+            line.send(head("Content-Length: 5", "Expect: 100-continue", first="POST /nothing HTTP/1.1"))
+            expect(line.receive().startswith(b"HTTP/1.1 100 "), "the body is asked for")
+            line.send(b"hello")
+            expect_equal(line.response()[0], 404)
+
+
+@test("a method that is unknown, and a header that came twice, are named")
+def named(system):
+    gateway = system["gateway"]
+    expect_equal(gateway.request("BREW", "/nothing").status, 501)
+    for name in ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Traceparent", "Cookie"):
+        with Line(gateway, "tls") as line:
+            status, _, body = line.send(head(f"{name}: a", f"{name.upper()}: a")).response()
+            expect_equal(status, 400)
+            expect(f'"{name.lower()}\\" came more than once' in body, body)
+            expect_equal(line.send(GOOD).response()[0], 404, "the connection goes on")
+    with Line(gateway) as line:
+        expect_equal(line.send(head("Accept: a", "Accept: b", "X-Any: 1", "X-Any: 2")).response()[0], 404)
+
+
+@test("who is slow is answered with 408, and closed; who is idle is only closed")
+def slow(system):
+    gateway = system["gateway"]
+    for listener in LISTENERS:
+        with Line(gateway, listener) as line:
+            begun = time.monotonic()
+            for byte in GOOD[:-1]:
+                line.send(bytes([byte]))
+                if time.monotonic() > begun + 0.5:
+                    break
+            expect_equal(line.response()[0], 408, "a head that does not end")
+            expect(time.monotonic() - begun >= 1.4, "it was given its time")
+            expect(line.ended(), "the connection goes on")
+        with Line(gateway, listener) as line:
+            line.send(head("Content-Length: 10", first="POST /nothing HTTP/1.1") + b"12345")
+            expect_equal(line.response()[0], 408, "a body that does not end")
+            expect(line.ended(), "the connection goes on")
+        with Line(gateway, listener) as line:
+            expect(line.ended(), "a connection on which nothing comes is closed")
+    with socket.create_connection(("127.0.0.1", gateway.ports["tls"]), timeout=20 * PATIENCE) as half:
+        half.sendall(b"\x16\x03\x01\x02\x00\x01")
+        expect_equal(half.recv(100), b"", "TLS that begins and does not go on")
+    with socket.create_connection(("127.0.0.1", gateway.ports["tls"]), timeout=20 * PATIENCE) as garbage:
+        garbage.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_for(lambda: garbage.recv(1000) == b"", 20, "the end of a connection that speaks no TLS")
+    expect(stat(system, "http.timeouts") >= 4, "they were counted")
+
+
+@test("only TLS 1.2 and 1.3 are spoken, with ciphers that authenticate and keys that are forgotten")
+def tls(system):
+    gateway = system["gateway"]
+
+    def greet(change):
+        context = ssl.create_default_context(cafile=gateway.settings["certificate"])
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        change(context)
+        with socket.create_connection(("localhost", gateway.ports["tls"]), timeout=20 * PATIENCE) as plain_socket:
+            with context.wrap_socket(plain_socket, server_hostname="localhost") as line:
+                return line.version(), line.cipher()[0], line.selected_alpn_protocol()
+
+    def only(version, ciphers=None):
+        def change(context):
+            context.minimum_version = context.maximum_version = version
+            if ciphers:
+                context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+        return change
+    expect_equal(greet(lambda context: None)[0], "TLSv1.3")
+    expect_equal(greet(lambda context: context.set_alpn_protocols(["h2", "http/1.1"]))[2], "http/1.1")
+    version, cipher, _ = greet(only(ssl.TLSVersion.TLSv1_2))
+    expect(version == "TLSv1.2" and cipher.startswith("ECDHE-") and ("GCM" in cipher or "POLY1305" in cipher), cipher)
+    for refused in (only(ssl.TLSVersion.TLSv1), only(ssl.TLSVersion.TLSv1_1), only(ssl.TLSVersion.TLSv1_2, "AES128-SHA"),
+                    only(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA256"), only(ssl.TLSVersion.TLSv1_2, "DHE-RSA-AES128-GCM-SHA256")):
+        try:
+            expect(False, f"spoken: {greet(refused)}")
+        except (ssl.SSLError, ConnectionError):
+            pass
+
+
+@test("an address has a number of connections, a trusted proxy is not counted, and all together have one, too")
+def limits(system):
+    gateway = system["gateway"]
+    gateway.settings["http_connections_per_address"] = "20"
+    gateway.settings["http_connections"] = "60"
+    gateway.restart()
+    refused = stat(system, "http.connections_refused")
+    lines = [Line(gateway, address="127.0.0.2") for _ in range(30)]
+    answered = sum(line.send(GOOD).response() is not None if index < 20 else not line.ended() for index, line in enumerate(lines))
+    expect_equal(answered, 20, "connections of one address")
+    expect_equal(gateway.request("GET", "/nothing").status, 404, "others have theirs")
+    proxies = [Line(gateway, address="127.0.0.3") for _ in range(30)]
+    expect(all(line.send(GOOD).response()[0] == 404 for line in proxies), "a proxy has as many as it wants")
+    more = [Line(gateway, address="127.0.0.3") for _ in range(30)]
+    expect(any(line.ended() for line in more), "but not more than all may have")
+    expect(stat(system, "http.connections_refused") > refused + 10, "they were counted")
+    for line in lines + proxies + more:
+        line.close()
+    wait_for(lambda: stat(system, "http.open") == 0, 10, "their places are free again")
+    with Line(gateway, address="127.0.0.2") as line:
+        expect_equal(line.send(GOOD).response()[0], 404)
+    gateway.settings.update(SETTINGS)
+    gateway.restart()
+
+
+@test("10,000 idle connections take little, and nobody else notices")
+def idle(system):
+    gateway = system["gateway"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(10000, hard - 2000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    before = gateway.memory()
+    sockets = []
+    try:
+        for i in range(wanted):
+            sockets.append(socket.create_connection(("127.0.0.1", gateway.ports["proxy"]), source_address=(f"127.0.0.{4 + i % 4}", 0)))
+            sockets[-1].sendall(GOOD)
+        for line in sockets:
+            expect(line.recv(100).startswith(b"HTTP/1.1 404"), "each of them was answered")
+        expect(stat(system, "http.open") >= wanted, "they are all there")
+        grown = gateway.memory() - before
+        expect(grown < 64 * 1024 * wanted, f"{grown / wanted:.0f} bytes for each")
+        for _ in range(20):
+            with Line(gateway, "tls") as line:
+                expect_equal(line.send(GOOD).response()[0], 404, "others are served")
+        print(f"# {wanted} idle connections: {grown / wanted:.0f} bytes each")
+    finally:
+        for line in sockets:
+            line.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    wait_for(lambda: stat(system, "http.open") == 0, 20, "they are gone")
+
+
+@test("SIGHUP takes a new certificate, and keeps the old one when the new one is not good")
+def certificates(system):
+    gateway = system["gateway"]
+    old = dict(gateway.settings)
+
+    def shown():
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("localhost", gateway.ports["tls"]), timeout=20 * PATIENCE) as plain_socket:
+            with context.wrap_socket(plain_socket) as line:
+                return ssl.DER_cert_to_PEM_cert(line.getpeercert(True))
+
+    def put(certificate, key):
+        for source, target in ((certificate, "certificate"), (key, "certificate_key")):
+            with open(source, "rb") as f, open(old[target], "wb") as g:
+                g.write(f.read())
+
+    def text(name):
+        with open(name, encoding="ascii") as f:
+            return f.read()
+
+    first, other = {name: text(old[name]) for name in ("certificate", "certificate_key")}, system.certificate("other")
+    expect_equal(shown().strip(), first["certificate"].strip())
+    with Line(gateway, "tls") as line:
+        put(other["certificate"], other["certificate_key"])
+        gateway.signal(signal.SIGHUP)
+        wait_for(lambda: shown().strip() == text(other["certificate"]).strip(), 5, "the new certificate")
+        expect_equal(line.send(GOOD).response()[0], 404, "connections that were there go on")
+    bad = system.path("bad.pem")
+    for content, why in (("nonsense", "certificate"), (first["certificate"], "is not that of the certificate")):
+        with open(bad, "w", encoding="ascii") as f:
+            f.write(content)
+        put(bad, other["certificate_key"])
+        logged = gateway.log().count("certificate not reloaded")
+        gateway.signal(signal.SIGHUP)
+        wait_for(lambda: gateway.log().count("certificate not reloaded") > logged, 5, f"word of it: {why}")
+        expect(why in gateway.log().splitlines()[-1] or why in gateway.log(), why)
+        expect_equal(shown().strip(), text(other["certificate"]).strip(), "the old one stays")
+    for name, content in first.items():
+        with open(old[name], "w", encoding="ascii") as f:
+            f.write(content)
+    gateway.signal(signal.SIGHUP)
+    wait_for(lambda: shown().strip() == first["certificate"].strip(), 5, "the first one again")
+
+
+@test("a drain closes what is idle, answers what has begun, and takes nothing new")
+def drain(system):
+    gateway = system["gateway"]
+    with Line(gateway, "tls") as quiet, Line(gateway) as begun, Line(gateway, "tls") as begun_tls:
+        expect_equal(quiet.send(GOOD).response()[0], 404)
+        for line in (begun, begun_tls):
+            line.send(head("Content-Length: 5", "Expect: 100-continue", first="POST /nothing HTTP/1.1"))
+            expect(line.receive().startswith(b"HTTP/1.1 100 "), "its body is waited for")
+        gateway.signal(signal.SIGTERM)
+        expect(quiet.ended(), "an idle connection is closed")
+        try:
+            expect(Line(gateway).ended(), "a new connection is taken")
+        except OSError:
+            pass
+        for line in (begun, begun_tls):
+            response = line.send(b"hello").response()
+            expect_equal(response[0], 404)
+            expect("connection: close" in response[1].lower(), response[1])
+            expect(line.ended(), "the connection goes on")
+    expect_equal(gateway.process.wait(20 * PATIENCE), 0)
+    gateway.start()
+
+
+@test("kill -9 under load: a whole answer or none, and 5 s later all is well again")
+def killed(system):
+    gateway = system["gateway"]
+    wrong, answered, over = [], [0], threading.Event()
+
+    def load(listener):
+        while not over.is_set():
+            try:
+                with Line(gateway, listener) as line:
+                    for _ in range(50):
+                        response = line.send(GOOD).response()
+                        if response is None:
+                            break
+                        answered[0] += 1
+                        if response[0] not in (404, 503):
+                            wrong.append(response)
+            except OSError:
+                time.sleep(0.02)
+            except Exception as error:  # an answer that was cut is no answer
+                if "without its end" not in str(error):
+                    wrong.append(error)
+    threads = [threading.Thread(target=load, args=(LISTENERS[i % 2],)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            seen = answered[0]
+            wait_for(lambda: answered[0] > seen + 50, 20, "load")
+            gateway.kill()
+            gateway.start(wait=False)
+            wait_within(lambda: gateway.request("GET", "/nothing").status == 404, 5, "its recovery")
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    expect_equal(wrong, [])
+
+
+main(lambda: System(processes={"gateway": 1}, settings={"gateway": SETTINGS}))
