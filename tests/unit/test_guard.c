@@ -1,4 +1,4 @@
-// What the gateway's guard lets through to libmicrohttpd, and what it refuses: RFC 9112, strictly. tests/scenario/s72_http_hostile.py sends the same to a gateway.
+// What the gateway's guard lets through to libmicrohttpd, and what it refuses: RFC 9112, strictly (R27, R46). tests/scenario/s72_http_hostile.py sends the same to a gateway.
 // objects: services/gateway/guard.o
 #include "services/gateway/guard.h"
 
