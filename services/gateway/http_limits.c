@@ -103,7 +103,8 @@ waiting_look (struct pollfd *polls, struct exchange **exchanges, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct exchange *exchange = exchanges[i];
         short end = exchange->stream ? POLLRDHUP | POLLHUP | POLLERR : POLLHUP | POLLERR;
-        if (!(polls[i].revents & end))
+        // What one that is lost was worked for with others may have ended those, too.
+        if (exchange->state == EXCHANGE_ENDED || !(polls[i].revents & end))
             continue;
         if (exchange->stream) {
             stream_break (exchange);
