@@ -8,6 +8,7 @@ enum state {
     METHOD,
     TARGET_FIRST,
     TARGET,
+    TARGET_QUERY,
     TARGET_STAR,
     VERSION,
     LINE_END, // LF, and `then`
@@ -57,7 +58,7 @@ static const uint8_t classes[256] = {
     ['<'] = VALUE,
     ['='] = PATH | VALUE | HOST,
     ['>'] = VALUE,
-    ['?'] = PATH | VALUE,
+    ['?'] = VALUE,
     ['@'] = PATH | VALUE,
     ['A' ... 'F'] = ALPHANUMERIC | HEX,
     ['G' ... 'Z'] = ALPHANUMERIC,
@@ -144,12 +145,22 @@ version_begins (struct guard *guard)
 }
 
 static bool
+is_query (char c)
+{
+    return c > ' ' && c < 0x7f && c != '#';
+}
+
+static bool
 on_target (struct guard *guard, char c)
 {
     if (guard->state == TARGET_FIRST && (c == '/' || c == '*'))
         return go (guard, c == '/' ? TARGET : TARGET_STAR);
     if (guard->state != TARGET_FIRST && c == ' ' && guard->escape == 0)
         return version_begins (guard);
+    // What a query means is its reader's matter; behind a proxy that asks about it, it may be anything that clients send.
+    if (guard->state == TARGET_QUERY)
+        return is_query (c) ||
+               refuse (guard, 400, "the query has a character that must be percent-encoded");
     if (guard->state != TARGET)
         return refuse (guard, 400, "the target of a request begins with a slash here");
     if (guard->escape > 0) {
@@ -157,6 +168,8 @@ on_target (struct guard *guard, char c)
         return is (c, HEX) ||
                refuse (guard, 400, "a % in the target is not followed by two hexadecimal digits");
     }
+    if (c == '?')
+        return go (guard, TARGET_QUERY);
     if (c == '%')
         guard->escape = 2;
     return c == '%' || is (c, PATH) ||
@@ -303,6 +316,7 @@ head_step (struct guard *guard, char c)
         return on_method (guard, c);
     case TARGET_FIRST:
     case TARGET:
+    case TARGET_QUERY:
     case TARGET_STAR:
         return on_target (guard, c);
     case VERSION:
