@@ -10,8 +10,9 @@ import socket
 import ssl
 import threading
 import time
+import warnings
 
-from harness import PATIENCE, System, expect, expect_equal, main, test, wait_for, wait_within
+from harness import PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for, wait_within
 
 LISTENERS = ("proxy", "tls")
 GOOD = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -302,6 +303,8 @@ def slow(system):
 def tls(system):
     gateway = system["gateway"]
 
+    warnings.simplefilter("ignore", DeprecationWarning)  # of what is deprecated is tried that it is refused
+
     def greet(change):
         context = ssl.create_default_context(cafile=gateway.settings["certificate"])
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -369,7 +372,8 @@ def idle(system):
             expect(line.recv(100).startswith(b"HTTP/1.1 404"), "each of them was answered")
         expect(stat(system, "http.open") >= wanted, "they are all there")
         grown = gateway.memory() - before
-        expect(grown < 64 * 1024 * wanted, f"{grown / wanted:.0f} bytes for each")
+        # A pool of libmicrohttpd's, of 56 KiB, of which little is touched; sanitizers touch it all.
+        expect(grown < 64 * 1024 * wanted * max(1, SLOW), f"{grown / wanted:.0f} bytes for each")
         for _ in range(20):
             with Line(gateway, "tls") as line:
                 expect_equal(line.send(GOOD).response()[0], 404, "others are served")
