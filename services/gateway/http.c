@@ -120,7 +120,7 @@ on_connection (void *context, struct MHD_Connection *mhd, void **connection_p,
 static bool
 server_start (struct http *http, struct server *server, bool tls, struct error *error_r)
 {
-    size_t pool = 3 * (size_t) http->settings->header_limit + 8192;
+    size_t pool = 2 * (size_t) http->settings->header_limit + 8192;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t) on_mhd_log, http},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t) exchange_begin, http},
