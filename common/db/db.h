@@ -38,7 +38,7 @@ struct db_statement {
     const char *name; // unique in the process
     const char *sql;  // with $1 … $n
     unsigned
-        write; // true: changes something; DB_MANY: so for many calls at once; DB_READ_MANY: reads for many at once; DB_BINARY
+        write; // true: changes something; DB_MANY: so for many calls at once; DB_READ_MANY: reads for many at once; DB_BINARY, DB_EACH
 };
 
 // A write of many calls, for what many ask for at once: it costs PostgreSQL far less to make a hundred rows with one statement than with
@@ -48,10 +48,11 @@ struct db_statement {
 // A call gets its own rows (with that column). One of the group that fails makes each run for itself, as always.
 //
 // DB_READ_MANY is the same of a read, such as finding rows by keys. While one such is in flight on each connection, the next ones gather. Those of a group that have the same
-// parameters are asked for once, and get the same rows, as of one moment after each of them was made: their first column is the same then.
+// parameters are asked for once, and get the same rows, as of one moment after each of them was made: their first column is the same then. DB_EACH, with it: each
+// is asked for by itself, since it is given what nobody else may have, such as the next number of a sequence.
 //
 // DB_BINARY is a read that has its results in binary, as those of DB_READ_MANY are: bytea takes half as much then.
-enum { DB_MANY = 2, DB_READ_MANY = 4, DB_BINARY = 8 };
+enum { DB_MANY = 2, DB_READ_MANY = 4, DB_BINARY = 8, DB_EACH = 16 };
 
 // Parameters under construction. Values are copied when the call is made; what they point to must live until then.
 enum { DB_PARAMS_MAX = 32 };

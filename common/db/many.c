@@ -66,7 +66,7 @@ static size_t
 places_give (struct call *first, size_t n)
 {
     size_t places = 0, slots = 1;
-    bool share = (first->steps[0].statement->write & DB_READ_MANY) != 0;
+    bool share = (first->steps[0].statement->write & (DB_READ_MANY | DB_EACH)) == DB_READ_MANY;
     while (slots < 2 * n)
         slots *= 2;
     cleanup_free const struct call **table = xcalloc (slots, sizeof (struct call *));

@@ -216,7 +216,7 @@ const struct db_statement store_statements[] = {
 
 TOKEN_LIST_STATEMENTS,
 
-// Of many at once, too.
+// Of many at once, too; but each gets a number of its own.
 [TOKEN_PREPARE] = {"token_prepare",
     "WITH input AS MATERIALIZED (SELECT * FROM unnest ($1::bigint[], $2::bigint[], $3::text[]) WITH ORDINALITY"
     "  AS i (account, owner, modules, n)),"
@@ -227,7 +227,8 @@ TOKEN_LIST_STATEMENTS,
     " SELECT i.n, nextval ('tokens_number_seq'), a.token_limit, a.live_tokens, coalesce (u.account, 0),"
     " coalesce (u.status, 0), coalesce (w.modules, '')"
     " FROM input i JOIN accounts a ON a.number = i.account"
-    " LEFT JOIN users u ON u.number = i.owner AND u.status <> 3 LEFT JOIN named w ON w.n = i.n", DB_READ_MANY},
+    " LEFT JOIN users u ON u.number = i.owner AND u.status <> 3 LEFT JOIN named w ON w.n = i.n",
+    DB_READ_MANY | DB_EACH},
 
 // Of many at once (DB_MANY). The accounts' rows are locked first, in order; what a locked row then says is what is true, so that two creations never
 // share the last place. Of those that come together, as many as there are places for have one, in their order.

@@ -34,6 +34,10 @@ static const struct db_statement statements[] = {
                    "SELECT n, length (word), (SELECT count (*) FROM unnest ($1::text[]))"
                    " FROM unnest ($1::text[]) WITH ORDINALITY AS i (word, n) WHERE word <> ''",
                    DB_READ_MANY},
+    [FIND_EACH] = {"find_each",
+                   "SELECT n, length (word), (SELECT count (*) FROM unnest ($1::text[]))"
+                   " FROM unnest ($1::text[]) WITH ORDINALITY AS i (word, n) WHERE word <> ''",
+                   DB_READ_MANY | DB_EACH},
     // Fails unless plans are made in this way.
     [PLANNED] = {"planned", "SELECT 1 / (current_setting ('plan_cache_mode') = $1::text)::int",
                  false},

@@ -23,6 +23,7 @@ enum statement {
     READ_ONLY,
     ADD_MANY,
     FIND_MANY,
+    FIND_EACH,
     PLANNED
 };
 

@@ -215,6 +215,27 @@ START_TEST (equal_reads_are_one)
 }
 END_TEST
 
+// But not where each is given what is its own.
+START_TEST (equal_reads_are_each_its_own)
+{
+    enum { N = 5 };
+    struct found found[N] = {0};
+    open_db (1);
+    for (int i = 0; i < N; i++) {
+        struct db_params params = {0};
+        db_param_text (&params, "one");
+        db_call (db, FIND_EACH, &params, on_found, &found[i]);
+    }
+    wait_idle ();
+    for (int i = 0; i < N; i++) {
+        ck_assert_int_eq (found[i].calls, 1);
+        ck_assert_int_eq (found[i].rows, 1);
+        ck_assert_int_eq (found[i].together, N);
+    }
+    ck_assert_int_eq (db_stats (db)->groups, 1);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -224,6 +245,7 @@ main (void)
     tcase_add_test (tcase, many_read_as_one);
     tcase_add_test (tcase, many_reads_gather);
     tcase_add_test (tcase, equal_reads_are_one);
+    tcase_add_test (tcase, equal_reads_are_each_its_own);
     tcase_add_test (tcase, many_keep_the_order_of_locks);
     tcase_add_test (tcase, one_of_many_that_fails_spoils_no_other);
     tcase_add_test (tcase, locks_have_a_connection);
