@@ -164,8 +164,7 @@ bool db_group_result (struct connection *connection, PGresult *result)
 bool db_is_many (const struct call *call);
 bool db_is_binary (const struct db_statement *statement);
 size_t db_many_run (const struct call *call);
-bool db_many_send (PGconn *pg, struct call *first, size_t n)
-    __attribute__ ((warn_unused_result));
+bool db_many_send (PGconn *pg, struct call *first, size_t n) __attribute__ ((warn_unused_result));
 bool db_many_divide (struct call *first, size_t n, const PGresult *result)
     __attribute__ ((warn_unused_result));
 // db_group_lost (connection): The connection is gone: decide what becomes of its oldest group, and take it off.

@@ -35,7 +35,8 @@ exchange_set (struct exchange *exchange, const char *name, const char *value)
     assert (clean (name) && clean (value) && exchange->nset < SET_MAX);
     const char *copy = arena_strdup (exchange->arena, value);
     const char *name_copy = arena_strdup (exchange->arena, name);
-    if (copy && name_copy)
+    exchange->starved |= !copy || !name_copy;
+    if (!exchange->starved)
         exchange->set[exchange->nset++] = (struct header_pair){name_copy, copy};
 }
 
@@ -103,6 +104,11 @@ exchange_end (struct exchange *exchange, int status, const char *content_type, c
               size_t size)
 {
     assert (exchange->magic == EXCHANGE_MAGIC && status >= 200 && status <= 599);
+    if (exchange->starved) {
+        exchange->nset = 0;
+        status = 503;
+        content_type = NULL;
+    }
     struct MHD_Response *response = MHD_create_response_from_buffer (
         content_type ? size : 0, (void *) body, MHD_RESPMEM_MUST_COPY);
     headers_add (response, exchange, content_type);

@@ -137,8 +137,9 @@ struct exchange {
     void *over_context;
     struct header_pair set[SET_MAX];
     size_t nset;
-    bool close;  // after the response
-    int refused; // status; 0: not
+    bool close;   // after the response
+    bool starved; // no memory was left for a header: the response must not go without it
+    int refused;  // status; 0: not
     const char *refused_type, *refused_detail;
     struct stream *stream;
 };
