@@ -56,3 +56,26 @@ def node(system, script):
                           env={**system.environment(), "NODE_PATH": f"{TOP}/build/e2e/node_modules", "JETON_SHOP": path})
     print(run.stdout, run.stderr, sep="", end="", flush=True)
     expect_equal(run.returncode, 0, f"exit status of {script}")
+
+
+def curl(system, path, *arguments, status=200, trust=True):
+    """The response's body. path: below the gateway's URL, or a URL."""
+    url = path if path.startswith("http") else system.shop["url"] + path
+    command = ["curl", "--silent", "--show-error", "--max-time", str(int(20 * PATIENCE)), "--write-out", "\n%{http_code} %{redirect_url}", *arguments, url]
+    if trust:
+        command[1:1] = ["--cacert", system.shop["certificate"]]
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30 * PATIENCE, check=False)
+    expect_equal(run.returncode, 0 if trust else 60, f"{path}: {run.stderr}")
+    body, _, last = run.stdout.rpartition("\n")
+    if trust:
+        expect_equal(last.split(" ")[0], str(status), f"{path}: {body}")
+    system.redirect = last.partition(" ")[2]
+    return body
+
+
+def basic(system, name):
+    return ["--user", f"{system.shop[name]['client_id']}:{system.shop[name]['client_secret']}"]
+
+
+def form(**fields):
+    return [part for name, value in fields.items() for part in ("--data-urlencode", f"{name}={value}")]
