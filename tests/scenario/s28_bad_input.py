@@ -54,8 +54,8 @@ def one_of_each():
 def state(system):
     """A digest of the rows of each table: the token, all others, the trail that is to be. Writers renew their rows by themselves."""
     tables = system.sql("select tablename from pg_tables where schemaname = 'public' and tablename <> 'writers' order by 1").split()
-    rows = system.sql(" union all ".join(f"(select '{t} ' || count(*) || md5(coalesce(string_agg(t::text, ' ' order by t::text), '')) from {t} t)"
-                                         for t in tables)).splitlines()
+    rows = sorted(system.sql(" union all ".join(f"(select '{t} ' || count(*) || md5(coalesce(string_agg(t::text, ' ' order by t::text), '')) from {t} t)"
+                                                for t in tables)).splitlines())
     expect("tokens" in tables and "outbox" in tables and len(rows) == len(tables), f"{tables}")
     return rows
 

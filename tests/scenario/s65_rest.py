@@ -227,6 +227,9 @@ def curl(system):
     with open(system.path(".curlrc"), "w", encoding="utf-8") as f:
         f.write("silent\nshow-error\nfail-with-body\n")
     for line in lines:
+        if "/audit/" in line:
+            # It tells of what the lines before did once that is in the trail.
+            wait_for(lambda: system.administrator.ok("GET", f"/v1/audit/records?object_id={values['TOKEN']}")["records"], 10, "the trail")
         run = subprocess.run(["bash", "-c", line], env={**os.environ, **values}, capture_output=True, text=True, timeout=30 * PATIENCE, check=False)
         # 28: of the tail, which has no end, the time is over.
         expect(run.returncode == (28 if "tail" in line else 0) and len(run.stdout) > 100, f"{line}: {run.returncode} {run.stdout[:300]} {run.stderr}")

@@ -79,9 +79,9 @@ START_TEST (test_opaque_facts)
 }
 END_TEST
 
-// With numbers in the places of $1 and $2, as a plain query.
+// With numbers in the places of $1 to $3, as a plain query.
 static struct db_statement
-warm (const char *limit, const char *horizon)
+warm (const char *limit, const char *horizon, const char *half)
 {
     static char sql[16384];
     char *to = stpcpy (sql, "");
@@ -90,7 +90,7 @@ warm (const char *limit, const char *horizon)
     ck_assert_ptr_nonnull (end);
     for (; copy < end; copy++) {
         if (*copy == '$')
-            to = stpcpy (to, *++copy == '1' ? limit : horizon);
+            to = stpcpy (to, (const char *[]){limit, horizon, half}[*++copy - '1']);
         else
             *to++ = *copy;
     }
@@ -101,7 +101,7 @@ warm (const char *limit, const char *horizon)
 static const char *
 warm_plan (void)
 {
-    struct db_statement statement = warm ("1000000", "1");
+    struct db_statement statement = warm ("1000000", "1", "0");
     cleanup_free char *explain = xasprintf ("EXPLAIN (COSTS OFF) %s", statement.sql);
     static char plan[32768];
     char *to = plan;
@@ -132,39 +132,47 @@ START_TEST (test_warm)
 END_TEST
 
 static PGresult *
-rows_of (const char *limit, const char *horizon)
+rows_of (const char *limit, const char *horizon, const char *half)
 {
-    struct db_statement statement = warm (limit, horizon);
+    struct db_statement statement = warm (limit, horizon, half);
     PGresult *result = PQexec (pg, statement.sql);
     ck_assert_msg (PQresultStatus (result) == PGRES_TUPLES_OK, "%s", PQerrorMessage (pg));
     ck_assert_int_eq (PQnfields (result), STORE_WARM_COLUMNS);
     return result;
 }
 
-// Each token that was used, once, whoever tells of it: those first that token_use tells of, then those of the last hour, and of the last day.
-START_TEST (test_warm_rows)
+// Of a half: those first that token_use tells of, then those of the last hour, and of the last day. How many there are.
+static int
+half_check (PGresult *result, int remainder, bool *seen, int *age_r)
 {
-    static bool seen[20001];
-    PGresult *result = rows_of ("1000000", "1");
     int n = PQntuples (result);
-    int age = 0;
-    ck_assert_int_eq (n, 10001);
+    *age_r = 0;
     for (int i = 0; i < n; i++) {
         int number = atoi (PQgetvalue (result, i, STORE_WARM_FACTS + ROW_TOKEN));
-        ck_assert (number > 0 && number <= 20000 && !seen[number]);
+        ck_assert (number > 0 && number <= 20000 && number % 2 == remainder && !seen[number]);
         seen[number] = true;
         // Of even ones, the number is how many minutes ago it was used; some have passed since, so those just below an edge may be beyond it.
-        if (i < 2)
+        if (i == 0)
             ck_assert_int_le (number, 2);
         else if ((number < 50 || number >= 60) && (number < 1430 || number >= 1440)) {
             int its = (number >= 60) + (number >= 1440);
-            ck_assert_int_ge (its, age);
-            age = its;
+            ck_assert_int_ge (its, *age_r);
+            *age_r = its;
         }
     }
-    ck_assert_int_eq (age, 2);
     PQclear (result);
-    result = rows_of ("20", "1");
+    return n;
+}
+
+// Each token that was used, once, whoever tells of it, and in which half ever it is.
+START_TEST (test_warm_rows)
+{
+    static bool seen[20001];
+    int age;
+    ck_assert_int_eq (half_check (rows_of ("1000000", "1", "1"), 0, seen, &age), 10000);
+    ck_assert_int_eq (age, 2);
+    ck_assert_int_eq (half_check (rows_of ("1000000", "1", "0"), 1, seen, &age), 1);
+    PGresult *result = rows_of ("20", "1", "1");
     ck_assert_int_eq (PQntuples (result), 20);
     PQclear (result);
 }
@@ -173,7 +181,7 @@ END_TEST
 // A database that has not reached the snapshot that is known gives nothing: its tokens may have been revoked since.
 START_TEST (test_warm_behind)
 {
-    PGresult *result = rows_of ("1000000", "999999999999");
+    PGresult *result = rows_of ("1000000", "999999999999", "1");
     ck_assert_int_eq (PQntuples (result), 0);
     PQclear (result);
 }
