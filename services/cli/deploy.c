@@ -102,6 +102,10 @@ deploy_one (struct keyring *keyring, const char *name, const char *directory)
     if (strcmp (name, "postgres") == 0) {
         return copy (keyring, "database-owner", password, GROUP_MODE);
     }
+    if (strcmp (name, "proxy") == 0 && (!copy_named (keyring, "tls.key", directory) ||
+                                        !copy_named (keyring, "tls.pem", directory))) {
+        return false;
+    }
     return !keyring_has (secret) || deploy_peer (keyring, name, directory);
 }
 

@@ -57,8 +57,9 @@ class Compose:
         self.environment.update(COMPOSE_PROJECT_NAME=self.project, COMPOSE_FILE="docker-compose.yml", JETON_IMAGE=IMAGE, JETON_VERSION=VERSION,
                                 JETON_CHECKPOINT_INTERVAL_S="1", JETON_LOG_LEVEL="info")
         # Ports of this host are shared with whatever else runs there.
-        self.https, self.status = free_port(), free_port()
-        self.environment.update(GATEWAY_PORT=str(self.https), GATEWAY_STATUS_PORT=str(self.status), JETON_ISSUER_URL=f"https://localhost:{self.https}")
+        self.https, self.status, self.sample = free_port(), free_port(), free_port()
+        self.environment.update(GATEWAY_PORT=str(self.https), GATEWAY_STATUS_PORT=str(self.status), SAMPLE_PORT=str(self.sample),
+                                JETON_ISSUER_URL=f"https://localhost:{self.https}")
         self.account = self.token = None
         self.load = None
 
@@ -186,7 +187,8 @@ def accepts(system):
         expect(all(f"{name}:" in without for name in SERVICES), without[:500])
         example = run(*command, "config", environment=plain | shown | {"COMPOSE_FILE": "docker-compose.yml"}).stdout
         expect_equal(example, without, f"{command[0]}: with env.example")
-        published = run(*command, "config", environment=plain | shown).stdout
+        published = run(*command, "config", environment=plain | shown | {"COMPOSE_FILE": "docker-compose.yml:deploy/publish.yml:deploy/sample.yml"}).stdout
+        expect("10.78.44.14/32" in published and "10.78.44" not in without, "deploy/sample.yml")
         expect("127.0.0.1" in published and "127.0.0.1:7102" not in without, "deploy/publish.yml")
     expect(tried, "there is no Compose")
 
@@ -205,9 +207,8 @@ def first_start(system):
         expect_equal(system.inspect(system.one(one_shot, every=True))["State"]["ExitCode"], 0)
 
 
-@test("containers may do what they must and nothing else")
-def hardened(system):
-    for container in system.containers():
+def is_hardened(system, containers):
+    for container in containers:
         shown = system.inspect(container)
         name, host, config = shown["Name"], shown["HostConfig"], shown["Config"]
         expect(config["User"] not in ("", "0", "root"), f"{name} runs as root")
@@ -218,12 +219,17 @@ def hardened(system):
         expect_equal(host["RestartPolicy"]["Name"], "unless-stopped", name)
         expect(host["Memory"] > 0 and host["NanoCpus"] > 0, f"{name}: no limits")
         published = {port: binding[0]["HostIp"] for port, binding in (host["PortBindings"] or {}).items() if binding}
-        allowed = {"8443/tcp": "", "8082/tcp": "127.0.0.1"} if shown["Config"]["Labels"]["com.docker.compose.service"] == "gateway" else {}
-        expect_equal(published, allowed, f"{name}: ports that are published")
+        allowed = {"gateway": {"8443/tcp": "", "8082/tcp": "127.0.0.1"}, "sample": {"8443/tcp": "127.0.0.1"}}
+        expect_equal(published, allowed.get(config["Labels"]["com.docker.compose.service"], {}), f"{name}: ports that are published")
         expect(config.get("Healthcheck", {}).get("Test"), f"{name} has no health check")
         status = docker("exec", container, "grep", "-E", "^(Uid|CapEff|NoNewPrivs|Seccomp):", "/proc/1/status").stdout
         expect(re.search(r"CapEff:\s*0+\n", status) and re.search(r"NoNewPrivs:\s*1\n", status) and not re.search(r"Uid:\s*0\b", status), f"{name}: {status}")
         expect(docker("exec", container, "touch", "/usr/x", check=None).returncode != 0, f"{name} can write to /usr")
+
+
+@test("containers may do what they must and nothing else")
+def hardened(system):
+    is_hardened(system, system.containers())
     sizes = {s: int(docker("image", "inspect", "-f", "{{.Size}}", f"{IMAGE}-{s}:{VERSION}").stdout) / 1e6 for s in (*SERVICES, "cli")}
     print("#   images: " + ", ".join(f"{s} {size:.0f} MB" for s, size in sizes.items()))
 
@@ -479,6 +485,31 @@ def kills(system):
         expect_equal({c: system.inspect(c)["State"]["StartedAt"] for c in others}, others, "the others")
 
 
+@test("the sample API behind nginx, as deploy/README.md plays with it: curl gets a token, and sees 200, 401, 403 and 429")
+def sample(system):
+    with open(os.path.join(TOP, "deploy/README.md"), encoding="utf-8") as f:
+        block = re.search(r"<!-- sample -->\n```sh\n(.*?)```\n<!-- end of the sample -->", f.read(), re.S)[1]
+    wanted = re.findall(r"# prints: (.*)", block)
+    expect_equal([line.split()[1] for line in wanted if line.startswith("HTTP")], ["200", "401", "403", "200", "429"])
+    # This project's ports, and files where nobody else looks. The certificate is the operator's own by now (above), which stands for its CA.
+    system.environment["COMPOSE_FILE"] = f"{TOP}/docker-compose.yml:{TOP}/deploy/sample.yml"
+    for shown, here in ((r"export COMPOSE_FILE=.*", ""), ("localhost:8443", f"localhost:{system.https}"), ("localhost:8444", f"localhost:{system.sample}"),
+                        ("docker-compose", shlex.join(system.command)), (r"tls-ca\.pem \.", "tls.pem tls-ca.pem")):
+        block, n = re.subn(shown, here, block)
+        expect(n, f"deploy/README.md does not have {shown}")
+    place = os.path.join(system.directory, "sample")
+    os.mkdir(place)
+    done = run("bash", "-c", f"set -euo pipefail; cd {place}\n{block}", environment=system.environment, check=None)
+    position = 0
+    for text in wanted:
+        position = done.stdout.find(text, position) + len(text)
+        expect(position >= len(text), f"{text} is not in what was printed, or not in this place: {SECRETS.sub('…', done.stdout + done.stderr)[-3000:]}")
+    expect_equal((done.returncode, os.listdir(place)), (0, ["tls-ca.pem"]), done.stderr[-800:])
+    is_hardened(system, [system.one("sample"), system.one("gateway")])
+    found = SECRETS.search(docker("logs", system.one("sample")).stdout)
+    expect(not found, f"nginx' log shows a secret: {found and found.group()[:9]}…")
+
+
 @test("SIGTERM ends every process in order, within its grace")
 def ends(system):
     found = {s: system.one(s) for s in (*SERVICES, "postgres")}
@@ -493,6 +524,7 @@ def ends(system):
 def down_up(system):
     system.down()
     expect_equal(system.containers(every=True), [])
+    system.environment["COMPOSE_FILE"] = "docker-compose.yml"  # without the sample
     system.up()
     system.wait_well()
     expect_equal(system.validate(), (0, "ok"))

@@ -52,7 +52,7 @@ make_postgres() { docker build -q --label jeton.stand-in=yes -t "$1" tests/compo
 # system_images: Jeton's own, as deploy/Dockerfile makes them, and that of a caller in another language.
 system_images() {
     local target
-    for target in issuer validator admin auditor gateway cli; do
+    for target in issuer validator admin auditor gateway cli sample; do
         docker build -q -f deploy/Dockerfile --target "$target" -t "$JETON_IMAGE-$target:$JETON_VERSION" . >"$work/image.log" 2>&1 ||
             { tail -n 40 "$work/image.log" >&2 && fail "deploy/Dockerfile: the target $target could not be built."; }
         made_images+=("$JETON_IMAGE-$target:$JETON_VERSION")

@@ -247,7 +247,7 @@ def keys_change(system):
 @test("init gives each process its own files, and can be repeated")
 def init(system):
     directory, to = system.path("all"), system.path("handed")
-    names = ("issuer", "validator", "admin", "auditor", "gateway", "operator", "shop", "postgres", "unknown")
+    names = ("issuer", "validator", "admin", "auditor", "gateway", "operator", "shop", "postgres", "proxy", "unknown")
     for name in names:
         os.makedirs(f"{to}/{name}")
     outcome = system.cli("init", directory, "--to", to, "--no-database")
@@ -261,7 +261,7 @@ def init(system):
     wanted = {name: {"peers": 0o644, f"{name}.key": 0o644, f"{name}.key_secret": 0o600, **{f: 0o600 for f in files}} for name, files in own.items()}
     wanted["operator"].update({"checkpoint.pub": 0o644, "tls-ca.pem": 0o644})
     wanted["gateway"]["tls.pem"] = 0o644
-    wanted.update(shop={}, postgres={"database-owner": 0o440}, unknown={})
+    wanted.update(shop={}, postgres={"database-owner": 0o440}, proxy={"tls.key": 0o600, "tls.pem": 0o644}, unknown={})
     expect_equal(handed(), wanted)
     expect_equal(system.cli("init", directory, "--to", to, "--no-database")["made"], [])
     system.jeton("keys", "add", "shop", "--role", "caller", "--dir", directory, check=0)
