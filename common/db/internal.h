@@ -1,6 +1,7 @@
 // What the files of common/db share. Not for others.
 //
 // db.c         public calls, what waits, who gets it, callbacks
+// call.c       the memory of a call
 // group.c      a group: sending it, its results, its outcomes
 // connection.c one connection: resolving, connecting, preparing, losing it
 // conninfo.c   the connection string, with addresses in the place of names
@@ -148,8 +149,11 @@ void db_requeue (struct db *db, struct call *call);
 void db_list_append (struct call_list *list, struct call *call);
 void db_list_prepend (struct call_list *list, struct call *call);
 struct call *db_list_take (struct call_list *list);
-// db_call_clear (call): Forget its results.
+// db_call_new (db, steps, n): A call with copies of all parameters, in one block of memory. db_call_clear (call): Forget its results. db_call_destroy (call):
+// Nothing of its parameters is left in memory.
+struct call *db_call_new (const struct db *db, const struct db_step *steps, size_t n);
 void db_call_clear (struct call *call);
+void db_call_destroy (struct call *call);
 
 // db_group_send (connection, list, limit): Send the first of the list: as many as may share a group. May lose the connection.
 void db_group_send (struct connection *connection, struct call_list *list, size_t limit);

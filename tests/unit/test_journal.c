@@ -1,9 +1,9 @@
 // The journal of use: counts are exact, whatever is killed and whatever is found in the directory (R39, R40, R44).
+// objects: tests/unit/journal_fixture.o
 #include "common/crypto/crypto.h"
 #include "common/journal/internal.h"
-#include "common/journal/journal.h"
-#include "common/log/log.h"
 #include "common/memory/memory.h"
+#include "tests/unit/journal_fixture.h"
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,24 +20,6 @@ enum {
     KINDS = 64,
     USES_MAX = JOURNAL_ROWS_MAX - 2, // of a segment with the two texts of use_of
 };
-
-static char directory[64];
-
-static struct journal *
-open_as (uint64_t limit, bool drop)
-{
-    struct error error = {""};
-    struct journal *journal = journal_open (
-        &(struct journal_options){.directory = directory, .limit = limit, .drop = drop}, &error);
-    ck_assert_msg (journal != NULL, "%s", error.text);
-    return journal;
-}
-
-static struct journal *
-open_it (void)
-{
-    return open_as (64 * MIB, false);
-}
 
 static struct journal_use
 use_of (int64_t token, int64_t second)
@@ -107,25 +89,6 @@ put (const char *name, const void *data, size_t size)
     ck_assert_ptr_nonnull (f);
     ck_assert_uint_eq (fwrite (data, 1, size, f), size);
     fclose (f);
-}
-
-static void
-set_up (void)
-{
-    snprintf (directory, sizeof directory, "/tmp/jeton-test-journal-XXXXXX");
-    ck_assert_ptr_nonnull (mkdtemp (directory));
-    log_open ("test", LOG_LEVEL_ERROR);
-    ck_assert_ptr_nonnull (freopen ("/dev/null", "w", stderr));
-}
-
-static void
-tear_down (void)
-{
-    while (files (".use") + files ("lock") + files ("notes") > 0)
-        for (const char *part = ".use\0lock\0notes\0"; *part; part += strlen (part) + 1)
-            if (files (part) > 0)
-                (void) unlink (path);
-    rmdir (directory);
 }
 
 // Equal entries are one row with their count; what differs in anything is another row.

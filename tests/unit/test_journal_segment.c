@@ -1,49 +1,15 @@
 // The files of the journal of use: what is written comes back, that of the version before too, and what is damaged costs no more than it must (R39, R40, R44).
+// objects: tests/unit/journal_fixture.o
 #include "common/crypto/crypto.h"
 #include "common/journal/internal.h"
-#include "common/log/log.h"
 #include "common/memory/memory.h"
+#include "tests/unit/journal_fixture.h"
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char directory[64];
-
-static struct journal *
-open_it (void)
-{
-    struct error error = {""};
-    struct journal *journal =
-        journal_open (&(struct journal_options){.directory = directory, .limit = 64 << 20}, &error);
-    ck_assert_msg (journal != NULL, "%s", error.text);
-    return journal;
-}
-
-static void
-set_up (void)
-{
-    snprintf (directory, sizeof directory, "/tmp/jeton-test-segment-XXXXXX");
-    ck_assert_ptr_nonnull (mkdtemp (directory));
-    log_open ("test", LOG_LEVEL_ERROR);
-    ck_assert_ptr_nonnull (freopen ("/dev/null", "w", stderr));
-}
-
-static void
-tear_down (void)
-{
-    struct dirent **list;
-    int n = scandir (directory, &list, NULL, alphasort);
-    for (int i = 0; i < n; i++) {
-        cleanup_free char *path = xasprintf ("%s/%s", directory, list[i]->d_name);
-        (void) unlink (path);
-        free (list[i]);
-    }
-    free (list);
-    rmdir (directory);
-}
 
 // Module and peer are 8 to 64 bytes long, the id is 8 to 48; one in ten has none.
 static struct journal_use

@@ -1,211 +1,24 @@
 // Permits of rate limits at validators that ask each other (R30, R43): real members, connections and homes, each in a process of its own. What a home answers
 // can be said by the test, to see what becomes of it.
-// objects: tests/unit/rpc_fixture.o $(VALIDATOR_PARTS)
-#include "common/net/alarm.h"
+// objects: tests/unit/permit_fixture.o tests/unit/rpc_fixture.o $(VALIDATOR_PARTS)
 #include "limits.pb-c.h"
 #include "services/validator/limit.h"
-#include "services/validator/permit.h"
-#include "tests/unit/rpc_fixture.h"
+#include "tests/unit/permit_fixture.h"
 
-#include <signal.h>
 #include <sodium.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum { MEMBERS = 3, WAITERS = 64, TIMEOUT_MS = 2000, SOON_MS = 150, KEYS_MAX = 2000 };
+enum { TIMEOUT_MS = 2000, SOON_MS = 150, KEYS_MAX = 2000 };
 static const int64_t ms = 1000000, second = 1000000000;
 static const int64_t hold_ns = 100000000; // how long spare permits may be used
 
-// How a process answers to Lease: as it is, or as the test says.
-enum answers { HONESTLY, AS_SAID, WITH_AN_ERROR, NOT_AT_ALL };
-
-// Shared with the process of a member.
-struct home {
-    _Atomic enum answers answers;
-    atomic_bool held; // it answers (as the test says) when this is false
-    uint32_t granted, spare;
-    uint64_t ahead_ns;
-    // What it was asked last, and how often.
-    atomic_uint asked;
-    uint32_t waiting, wanted;
-    uint64_t instance, told_by, ahead, told_ahead;
-    _Atomic uint64_t own_instance; // 0: it does not serve yet
-};
-
-static struct fixture fixture;
-static struct validator validator; // of this process
-static struct home *homes;         // of each member; the first is this process
-static pid_t children[MEMBERS];
-static unsigned member; // which this process is
-static char endpoints[256];
-static int64_t limit_timeout_ms;
-static struct request *kept[WAITERS]; // requests that this process has not answered
-static size_t nkept;
-static struct alarm *look;      // whether they are to be answered
 static unsigned given, refused; // that who waited was told
-
-// ---- a member ------------------------------------------------------------------------------------------------------
-
-static void
-answer_as_said (struct request *request)
-{
-    const struct home *home = &homes[member];
-    Jeton__V1__LeaseReply reply = JETON__V1__LEASE_REPLY__INIT;
-    reply.instance = home->own_instance;
-    reply.granted = home->granted;
-    reply.spare = home->spare;
-    reply.ahead_ns = home->ahead_ns;
-    request_reply (request, &reply.base);
-}
-
-static void
-on_look (void *context)
-{
-    (void) context;
-    while (nkept > 0 && !homes[member].held)
-        answer_as_said (kept[--nkept]);
-    alarm_by (look, zclock_mono () + 1);
-}
-
-static void
-lease (struct request *request)
-{
-    struct home *home = &homes[member];
-    const Jeton__V1__LeaseRequest *message = request_message (request);
-    home->waiting = message->waiting;
-    home->wanted = message->spare;
-    home->instance = message->instance;
-    home->told_by = message->told_by;
-    home->ahead = message->ahead_ns;
-    home->told_ahead = message->told_ahead_ns;
-    atomic_fetch_add (&home->asked, 1);
-    enum answers answers = home->answers;
-    switch (answers) {
-    case HONESTLY:
-        validator_lease (request);
-        return;
-    case AS_SAID:
-        if (home->held)
-            kept[nkept++] = request;
-        else
-            answer_as_said (request);
-        return;
-    case WITH_AN_ERROR:
-        request_fail (request, JETON__V1__CODE__CODE_INTERNAL, "a test");
-        return;
-    case NOT_AT_ALL:
-        return;
-    }
-}
-
-static const struct rpc_method rows[] = {
-    {.name = "Lease", .handler = lease, .roles = ROLE_SERVICE, .flags = RPC_INTERNAL},
-    {.name = NULL},
-};
-static struct rpc_service service = {&jeton__v1__limits__descriptor, rows, &validator};
-
-// What main.c makes of a process, as far as rate limits go.
-static void
-on_served (struct fixture *begun)
-{
-    struct error error = {.text = ""};
-    struct process *process = &validator.process;
-    process->loop = begun->loop;
-    process->resolver = begun->resolver;
-    process->server = begun->server;
-    process->certificate = begun->server_certificate;
-    randombytes_buf (&process->instance, sizeof process->instance);
-    homes[member].own_instance = process->instance;
-    validator.settings.common.peers = begun->peers_path;
-    validator.settings.validators = endpoints;
-    validator.settings.limit_entries = 1024;
-    validator.settings.limit_timeout_ms = limit_timeout_ms;
-    rpc_server_add (begun->server, &service);
-    look = alarm_new (begun->loop, on_look, NULL);
-    alarm_by (look, zclock_mono ());
-    validator.limits = limits_new (&validator, &error);
-    ck_assert_msg (validator.limits != NULL, "%s", error.text);
-}
-
-static struct permits *
-permits (void)
-{
-    return limits_permits (validator.limits);
-}
-
-static bool
-settled (void *context)
-{
-    (void) context;
-    return permits_settled (permits ());
-}
-
-// This process, and n - 1 others.
-static void
-members_start (unsigned n, int64_t timeout_ms)
-{
-    unsigned ports[MEMBERS] = {0};
-    size_t length = 0;
-    limit_timeout_ms = timeout_ms;
-    for (unsigned i = 0; i < n; i++) {
-        ports[i] = fixture_port ();
-        length += (size_t) snprintf (endpoints + length, sizeof endpoints - length,
-                                     "%stcp://127.0.0.1:%u", i > 0 ? "," : "", ports[i]);
-    }
-    for (member = 1; member < n; member++)
-        children[member] = fixture_child (&fixture, ports[member], RPC_SERVING);
-    for (unsigned i = 1; i < n; i++)
-        for (int tries = 0; homes[i].own_instance == 0; tries++) {
-            ck_assert_int_lt (tries, 10000);
-            usleep (1000);
-        }
-    member = 0;
-    snprintf (fixture.endpoint, sizeof fixture.endpoint, "tcp://127.0.0.1:%u", ports[0]);
-    fixture_serve (&fixture);
-    ck_assert (fixture_until (&fixture, settled, NULL));
-}
-
-static void
-member_kill (unsigned i)
-{
-    if (children[i] == 0)
-        return;
-    kill (children[i], SIGKILL);
-    waitpid (children[i], NULL, 0);
-    children[i] = 0;
-}
 
 static void
 set_up (void)
 {
-    fixture_open (&fixture);
-    fixture_peers (&fixture, "%s validator service\n", fixture.server_keys.public_key);
-    fixture.served = on_served;
-    const size_t size = MEMBERS * sizeof *homes;
-    // Memory of no file has no descriptor.
-    // cppcheck-suppress invalidFunctionArg
-    homes = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne (homes, MAP_FAILED);
-    endpoints[0] = '\0';
+    members_open ();
     given = refused = 0;
-    nkept = 0;
-}
-
-static void
-tear_down (void)
-{
-    for (unsigned i = 1; i < MEMBERS; i++)
-        member_kill (i);
-    limits_stop (validator.limits);
-    rpc_server_destroy (&fixture.server);
-    limits_destroy (&validator.limits);
-    alarm_destroy (&look);
-    fixture_close (&fixture);
-    munmap (homes, MEMBERS * sizeof *homes);
 }
 
 // ---- uses ----------------------------------------------------------------------------------------------------------
@@ -319,9 +132,7 @@ say (uint32_t granted, uint32_t spare, int64_t ahead_ns)
 START_TEST (alone_every_meter_is_here)
 {
     struct meter_view view;
-    limit_timeout_ms = TIMEOUT_MS;
-    fixture_serve (&fixture);
-    ck_assert (permits_settled (permits ()));
+    member_alone (TIMEOUT_MS);
     int64_t now = permits_now ();
     for (int64_t number = 1; number < 50; number++) {
         uint64_t key = meter_key (false, number, 1);
@@ -660,7 +471,7 @@ main (void)
     Suite *suite = suite_create ("permit");
     TCase *tcase = tcase_create ("all");
     tcase_set_timeout (tcase, 120);
-    tcase_add_checked_fixture (tcase, set_up, tear_down);
+    tcase_add_checked_fixture (tcase, set_up, members_close);
     tcase_add_test (tcase, alone_every_meter_is_here);
     tcase_add_test (tcase, who_comes_while_it_is_asked_waits_for_the_same_answer);
     tcase_add_test (tcase, what_is_refused_is_refused_here_until_something_may_conform);
