@@ -127,9 +127,9 @@ $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(LIBRARY)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_) $^ $(PKG_LIBS) -o $@
 
-$(BUILD)/tests/bench/engine: $(addprefix $(BUILD)/services/validator/,cache.o unknown.o told.o decide.o dispatch.o hash_index.o modules.o policy.o stamps.o use.o validate.o check_jwt.o check_opaque.o introspect.o)
+$(BUILD)/tests/bench/engine: $(addprefix $(BUILD)/services/validator/,cache.o cache_put.o unknown.o told.o decide.o dispatch.o hash_index.o modules.o policy.o stamps.o use.o validate.o check_jwt.o check_opaque.o introspect.o)
 $(BUILD)/tests/bench/engine: private LDFLAGS += -Wl,--wrap=zmq_msg_send
-$(BUILD)/tests/bench/memory: $(addprefix $(BUILD)/services/validator/,cache.o unknown.o told.o stamps.o hash_index.o policy.o modules.o decide.o)
+$(BUILD)/tests/bench/memory: $(addprefix $(BUILD)/services/validator/,cache.o cache_put.o unknown.o told.o stamps.o hash_index.o policy.o modules.o decide.o)
 $(BUILD)/tests/bench/sign: $(BUILD)/services/issuer/claims.o
 $(BUILD)/tests/bench/http_floor: $(BUILD)/services/gateway/http_tls.o
 $(BUILD)/tests/bench/http_floor: private LDFLAGS += -Wl,--no-as-needed $(HTTP_LIBS)

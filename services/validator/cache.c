@@ -1,64 +1,10 @@
-#include "services/validator/cache.h"
-
 #include "common/memory/memory.h"
-#include "services/validator/hash_index.h"
-#include "services/validator/stamps.h"
-#include "services/validator/told.h"
-#include "services/validator/unknown.h"
+#include "services/validator/cache_internal.h"
 
-#include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LINE = 64, // bytes of a cache line
-    CLOCK_STEPS =
-        16384, // spared in a row, which takes less than a millisecond; then one goes, found or not
-    STATE_MAX = 15,   // the largest status, kind or environment that an entry has bits for
-    ENTRY_COST = 128, // more than an entry takes with its part of index and slots
-};
-
-#define EXPIRES_MAX ((INT64_C (1) << 39) - 1)
-
-// One token, in one line of the processor's cache.
-struct entry {
-    struct cache_key key;
-    uint64_t stamp;          // when it was asked for
-    int64_t expires_at : 40; // enough until the year 19391
-    uint64_t revision : TOLD_REVISION_BITS;
-    union {
-        int64_t grace_until; // of an API token
-        char *jti;           // of a JWT, owned
-    };
-    struct policy *policy; // held; NULL: the entry is free
-    uint32_t token,
-        account; // of a JWT, token is jwt_number less JWT_NUMBER_MIN; of a free one, the next free one
-    uint32_t user; // or customer
-    unsigned kind : 4, environment : 4;
-    unsigned token_status : 4, account_status : 4, user_status : 4;
-    unsigned of_customer : 1, jwt : 1;
-    unsigned visited : 1; // found since the hand passed
-};
-static_assert (sizeof (struct entry) == LINE, "one read of memory");
-
-struct cache {
-    struct policies *policies;
-    size_t room, bytes_max;
-    size_t reserved;  // bytes of all arrays, used or not
-    size_t jti_bytes; // of the entries' texts
-    struct stamps stamps;
-    struct cache_stats stats;
-    uint8_t text_key[crypto_shorthash_siphashx24_KEYBYTES];
-    uint8_t digest_key[crypto_shorthash_siphashx24_KEYBYTES];
-    struct hash_index hashes; // of the keys, to numbers of entries
-    void *memory;             // of the entries
-    struct entry *entries;    // from 1
-    uint32_t last, free;      // the highest that was ever used; the first that was given back
-    uint32_t hand;            // of the clock
-    struct unknown *unknown;
-    struct told *told;
-};
+enum { ENTRY_COST = 128 }; // more than an entry takes with its part of index and slots
 
 // ---- life ----------------------------------------------------------------------------------------------------------
 
@@ -135,16 +81,16 @@ cache_destroy (struct cache **cache)
     *cache = NULL;
 }
 
-static size_t
-bytes_of (const struct cache *cache)
+size_t
+cache_bytes (const struct cache *cache)
 {
     return cache->reserved + cache->jti_bytes + policies_bytes (cache->policies);
 }
 
-static void
-stats_update (struct cache *cache)
+void
+cache_stats_update (struct cache *cache)
 {
-    cache->stats.bytes = bytes_of (cache);
+    cache->stats.bytes = cache_bytes (cache);
 }
 
 const struct cache_stats *
@@ -163,7 +109,7 @@ bool
 cache_full (const struct cache *cache)
 {
     return cache->stats.entries == cache->room ||
-           bytes_of (cache) + cache->bytes_max / CACHE_POLICY_SHARE > cache->bytes_max;
+           cache_bytes (cache) + cache->bytes_max / CACHE_POLICY_SHARE > cache->bytes_max;
 }
 
 // ---- keys and the index --------------------------------------------------------------------------------------------
@@ -189,35 +135,35 @@ cache_key_digest (const struct cache *cache, const uint8_t digest[TOKEN_DIGEST_S
     return key_of (digest, TOKEN_DIGEST_SIZE, cache->digest_key);
 }
 
+// By what number changes of it are told (number_of in cache_put.c).
+static int64_t
+changes_of (const struct entry *entry)
+{
+    return entry->jwt ? JWT_NUMBER_MIN + entry->token : entry->token;
+}
+
 static bool
 key_equals (const struct cache_key *a, const struct cache_key *b)
 {
     return a->words[0] == b->words[0] && a->words[1] == b->words[1];
 }
 
-static uint32_t
-hash_of (const struct cache_key *key)
+uint32_t
+cache_entry_find (const struct cache *cache, const struct cache_key *key)
 {
-    return (uint32_t) key->words[0];
-}
-
-// The number of the key's entry, or 0.
-static uint32_t
-entry_find (const struct cache *cache, const struct cache_key *key)
-{
-    size_t at = hash_of (key);
+    size_t at = cache_hash (key);
     uint32_t number;
     do
-        number = hash_index_next (&cache->hashes, hash_of (key), &at);
+        number = hash_index_next (&cache->hashes, cache_hash (key), &at);
     while (number && !key_equals (&cache->entries[number].key, key));
     return number;
 }
 
-static void
-entry_remove (struct cache *cache, uint32_t number)
+void
+cache_entry_remove (struct cache *cache, uint32_t number)
 {
     struct entry *entry = &cache->entries[number];
-    hash_index_remove (&cache->hashes, hash_of (&entry->key), number);
+    hash_index_remove (&cache->hashes, cache_hash (&entry->key), number);
     entry_clear (cache, entry);
     entry->token = cache->free;
     cache->free = number;
@@ -227,22 +173,40 @@ entry_remove (struct cache *cache, uint32_t number)
 void
 cache_prefetch (const struct cache *cache, const struct cache_key *key)
 {
-    hash_index_prefetch (&cache->hashes, hash_of (key));
+    hash_index_prefetch (&cache->hashes, cache_hash (key));
+}
+
+// What the key's hash leads to first, which is nearly always its own; NULL: nothing.
+static const struct entry *
+entry_likely (const struct cache *cache, const struct cache_key *key)
+{
+    size_t at = cache_hash (key);
+    uint32_t number = hash_index_next (&cache->hashes, cache_hash (key), &at);
+    return number ? &cache->entries[number] : NULL;
 }
 
 void
 cache_prefetch_entry (const struct cache *cache, const struct cache_key *key)
 {
-    size_t at = hash_of (key);
-    uint32_t number = hash_index_next (&cache->hashes, hash_of (key), &at);
-    if (number)
-        __builtin_prefetch (&cache->entries[number]);
+    const struct entry *entry = entry_likely (cache, key);
+    if (entry)
+        __builtin_prefetch (entry);
+}
+
+void
+cache_prefetch_stamps (const struct cache *cache, const struct cache_key *key)
+{
+    const struct entry *entry = entry_likely (cache, key);
+    if (!entry)
+        return;
+    __builtin_prefetch (stamps_slot (&cache->stamps.tokens, changes_of (entry)));
+    __builtin_prefetch (stamps_slot (&cache->stamps.accounts, entry->account));
 }
 
 // ---- finding -------------------------------------------------------------------------------------------------------
 
-static void
-entry_read (const struct entry *entry, struct facts *facts_r)
+void
+cache_entry_read (const struct entry *entry, struct facts *facts_r)
 {
     *facts_r = (struct facts){
         .token = entry->jwt ? 0 : entry->token,
@@ -262,13 +226,6 @@ entry_read (const struct entry *entry, struct facts *facts_r)
     };
 }
 
-// By what changes of it are told: those of an API token by its number, those of a JWT by that of its id.
-static int64_t
-number_of (const struct facts *facts)
-{
-    return facts->token ? facts->token : jwt_number (facts->jti);
-}
-
 // Is it good by what was told of the one change since? Then it becomes what it is since then.
 static bool
 entry_told (struct cache *cache, struct entry *entry)
@@ -285,11 +242,10 @@ entry_told (struct cache *cache, struct entry *entry)
     return true;
 }
 
-static bool
-entry_good (struct cache *cache, struct entry *entry)
+bool
+cache_entry_good (struct cache *cache, struct entry *entry)
 {
-    int64_t number = entry->jwt ? JWT_NUMBER_MIN + entry->token : entry->token;
-    return stamps_good (&cache->stamps, number, entry->account, entry->stamp) ||
+    return stamps_good (&cache->stamps, changes_of (entry), entry->account, entry->stamp) ||
            entry_told (cache, entry);
 }
 
@@ -307,194 +263,22 @@ unknown_find (struct cache *cache, const struct cache_key *key, int64_t now_ms)
 enum cache_outcome
 cache_find (struct cache *cache, const struct cache_key *key, int64_t now_ms, struct facts *facts_r)
 {
-    uint32_t number = entry_find (cache, key);
+    uint32_t number = cache_entry_find (cache, key);
     if (!number)
         return unknown_find (cache, key, now_ms);
     struct entry *entry = &cache->entries[number];
-    if (!entry_good (cache, entry)) {
-        entry_remove (cache, number);
-        stats_update (cache);
+    if (!cache_entry_good (cache, entry)) {
+        cache_entry_remove (cache, number);
+        cache_stats_update (cache);
         cache->stats.outdated++;
         cache->stats.misses++;
         return CACHE_MISS;
     }
     if (!entry->visited) // so that a line that is only read stays clean
         entry->visited = 1;
-    entry_read (entry, facts_r);
+    cache_entry_read (entry, facts_r);
     cache->stats.hits++;
     return CACHE_HIT;
-}
-
-// ---- putting -------------------------------------------------------------------------------------------------------
-
-// The clock's hand goes round the entries. It spares once what was found since it passed, and takes the first that was not.
-static void
-evict (struct cache *cache)
-{
-    for (int spared = 0;;) {
-        cache->hand = cache->hand >= cache->last ? 1 : cache->hand + 1;
-        struct entry *entry = &cache->entries[cache->hand];
-        if (!entry->policy)
-            continue;
-        if (entry->visited && spared < CLOCK_STEPS) {
-            entry->visited = 0;
-            spared++;
-            continue;
-        }
-        entry_remove (cache, cache->hand);
-        cache->stats.evicted++;
-        return;
-    }
-}
-
-// Makes room for an entry and so many bytes of its own. False: there is not so much.
-static bool
-room_make (struct cache *cache, size_t bytes)
-{
-    while (cache->stats.entries > 0 &&
-           (cache->stats.entries == cache->room || bytes_of (cache) + bytes > cache->bytes_max))
-        evict (cache);
-    return bytes_of (cache) + bytes <= cache->bytes_max;
-}
-
-// Has an entry bits for all of it?
-static bool
-facts_fit (const struct cache *cache, const struct facts *facts)
-{
-    return facts->token >= 0 && facts->token <= UINT32_MAX && facts->account >= 0 &&
-           facts->account <= UINT32_MAX && facts->user >= 0 && facts->user <= UINT32_MAX &&
-           facts->customer >= 0 && facts->customer <= UINT32_MAX &&
-           (facts->user == 0 || facts->customer == 0) && facts->expires_at >= 0 &&
-           facts->expires_at <= EXPIRES_MAX && facts->kind <= STATE_MAX &&
-           facts->environment <= STATE_MAX && facts->token_status <= STATE_MAX &&
-           facts->account_status <= STATE_MAX && facts->user_status <= STATE_MAX &&
-           (facts->token == 0) == (facts->jti != NULL) &&
-           (facts->token != 0 || facts->grace_until == 0) &&
-           policy_bytes (facts->policy) <= cache->bytes_max / CACHE_POLICY_SHARE;
-}
-
-static void
-entry_write (struct cache *cache, struct entry *entry, const struct facts *facts, int64_t number)
-{
-    *entry = (struct entry){
-        .expires_at = facts->expires_at,
-        .revision = told_revision (facts->revision),
-        .policy = policy_hold (facts->policy),
-        .token = (uint32_t) number, // of a JWT, without JWT_NUMBER_MIN
-        .account = (uint32_t) facts->account,
-        .user = (uint32_t) (facts->customer ? facts->customer : facts->user),
-        .of_customer = facts->customer != 0,
-        .kind = facts->kind & STATE_MAX,
-        .environment = facts->environment & STATE_MAX,
-        .token_status = facts->token_status & STATE_MAX,
-        .account_status = facts->account_status & STATE_MAX,
-        .user_status = facts->user_status & STATE_MAX,
-        .jwt = facts->token == 0,
-    };
-    if (facts->token) {
-        entry->grace_until = facts->grace_until;
-    } else {
-        entry->jti = xstrdup (facts->jti);
-        cache->jti_bytes += heap_bytes (strlen (facts->jti) + 1);
-    }
-}
-
-static uint32_t
-entry_take (struct cache *cache)
-{
-    uint32_t number = cache->free;
-    if (number)
-        cache->free = cache->entries[number].token;
-    else
-        number = ++cache->last;
-    assert (number <= cache->room);
-    cache->stats.entries++;
-    return number;
-}
-
-static bool
-put (struct cache *cache, const struct cache_key *key, const struct facts *facts, uint64_t stamp)
-{
-    if (!facts_fit (cache, facts))
-        return false;
-    int64_t changes = number_of (facts);
-    if (!stamps_good (&cache->stamps, changes, facts->account, stamp))
-        return false;
-    bool visited = false;
-    uint32_t number = entry_find (cache, key);
-    if (number) {
-        visited = cache->entries[number].visited;
-        entry_remove (cache, number);
-    }
-    if (!room_make (cache, facts->jti ? heap_bytes (strlen (facts->jti) + 1) : 0))
-        return false;
-    number = entry_take (cache);
-    struct entry *entry = &cache->entries[number];
-    entry_write (cache, entry, facts, changes);
-    entry->key = *key;
-    entry->stamp = stamp;
-    entry->visited = visited;
-    hash_index_add (&cache->hashes, hash_of (key), number);
-    return true;
-}
-
-bool
-cache_put (struct cache *cache, const struct cache_key *key, const struct facts *facts,
-           uint64_t stamp)
-{
-    assert (stamp <= cache->stamps.now);
-    bool kept = put (cache, key, facts, stamp);
-    cache->stats.refused += !kept;
-    stats_update (cache);
-    return kept;
-}
-
-bool
-cache_put_unknown (struct cache *cache, const struct cache_key *key, int64_t until_ms,
-                   uint64_t stamp)
-{
-    assert (stamp <= cache->stamps.now);
-    if (!stamps_good_unknown (&cache->stamps, stamp)) {
-        cache->stats.refused++;
-        return false;
-    }
-    unknown_put (cache->unknown, key, until_ms, stamp);
-    return true;
-}
-
-void
-cache_move (struct cache *cache, const struct cache_key *from, const struct cache_key *to)
-{
-    uint32_t number = entry_find (cache, from), there = entry_find (cache, to);
-    if (!number || number == there)
-        return;
-    if (there)
-        entry_remove (cache, there);
-    hash_index_remove (&cache->hashes, hash_of (from), number);
-    cache->entries[number].key = *to;
-    hash_index_add (&cache->hashes, hash_of (to), number);
-    stats_update (cache);
-}
-
-bool
-cache_adopt (struct cache *cache, const uint8_t digest[TOKEN_DIGEST_SIZE],
-             const struct cache_key *key, struct facts *facts_r)
-{
-    struct cache_key from = cache_key_digest (cache, digest);
-    uint32_t number = entry_find (cache, &from);
-    if (!number)
-        return false;
-    struct entry *entry = &cache->entries[number];
-    if (!entry_good (cache, entry)) {
-        entry_remove (cache, number);
-        stats_update (cache);
-        return false;
-    }
-    cache_move (cache, &from, key);
-    entry->visited = 1;
-    entry_read (entry, facts_r);
-    cache->stats.moved++;
-    return true;
 }
 
 // ---- changes -------------------------------------------------------------------------------------------------------

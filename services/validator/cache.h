@@ -67,10 +67,11 @@ struct cache_key cache_key_digest (const struct cache *cache,
 // change. CACHE_UNKNOWN: the database did not know it a moment ago. now_ms is of the clock of cache_put_unknown's until_ms.
 enum cache_outcome cache_find (struct cache *cache, const struct cache_key *key, int64_t now_ms,
                                struct facts *facts_r);
-// cache_prefetch (cache, key), cache_prefetch_entry (cache, key): For many at once: call the first for each, then the second for each, then
-// cache_find for each; memory is slow, but many reads of it can be under way.
+// cache_prefetch (cache, key), cache_prefetch_entry (cache, key), cache_prefetch_stamps (cache, key): For many at once: call the first for each, then the second for
+// each, then the third, then cache_find for each; memory is slow, but many reads of it can be under way.
 void cache_prefetch (const struct cache *cache, const struct cache_key *key);
 void cache_prefetch_entry (const struct cache *cache, const struct cache_key *key);
+void cache_prefetch_stamps (const struct cache *cache, const struct cache_key *key);
 
 // cache_now (cache): The stamp of a question that is sent to the database now.
 uint64_t cache_now (const struct cache *cache);

@@ -2,6 +2,7 @@
 #ifndef JETON_VALIDATOR_CHECK_H
 #define JETON_VALIDATOR_CHECK_H
 
+#include "common/journal/counting.h"
 #include "common/token/id.h"
 #include "services/validator/cache.h"
 #include "services/validator/decide.h"
@@ -12,7 +13,16 @@
 
 struct batch;
 
-// One validation in progress.
+// What a JWT says of itself.
+struct check_claims {
+    int64_t user, account, expires_at; // user: of a login token
+    struct store_client_token client;  // of a client's: instead of that; texts in the arena
+    bool of_customer;                  // it is a customer's token (R22)
+    bool refreshed;                    // its key was not known, and the keys have been read again
+    uint64_t verified;                 // the cache's stamp of when its signature was checked
+};
+
+// One validation in progress. It is wiped after each: what few have is behind a pointer.
 struct check {
     struct batch *batch;
     const Jeton__V1__ValidateRequest *request;
@@ -20,16 +30,10 @@ struct check {
     struct wanted wanted; // but for the module, whose number is asked for when it is needed
     struct cache_key key;
     struct use_subject subject;
-    char token_id[ID_SIZE], account_id[ID_SIZE], user_id[ID_SIZE], client_id[ID_SIZE],
-        customer_id[ID_SIZE]; // of the reply
-    // Of a JWT: what it says of itself.
-    int64_t user, account, expires_at;  // user: of a login token
-    struct store_client_token client;   // of a client's: instead of that; texts in the arena
-    bool of_customer;                   // it is a customer's token (R22)
-    char *jti;                          // NULL: there was no room for it
-    uint64_t verified;                  // the cache's stamp of when its signature was checked
-    Jeton__V1__Environment environment; // of an API token too, once it is known
-    bool refreshed;                     // its key was not known, and the keys have been read again
+    char token_id[ID_SIZE], account_id[ID_SIZE]; // of the reply
+    Jeton__V1__Environment environment;          // the token's, once it is known
+    char *jti; // of an access token that is not in memory; NULL: there was no room for it
+    struct check_claims *claims; // of a JWT that is not in memory; NULL: not looked at yet
 };
 
 // What one frame asked for: one validation or several.
@@ -44,6 +48,7 @@ struct batch {
     int64_t now_ms;
     char *challenge; // the last WWW-Authenticate; NULL: none yet
     Jeton__V1__Reason challenged;
+    struct journal_use use; // of the check that was counted last; its peer is everybody's
     size_t n, pending;
     struct check *checks;
     Jeton__V1__ValidateReply *replies;

@@ -20,19 +20,19 @@ check_jwt_done (void *context, enum store_outcome outcome, const struct facts *f
     case STORE_OK: {
         // What the token says is joined with what is known of its user or client now.
         struct facts joined = *facts;
-        joined.expires_at = check->expires_at;
+        joined.expires_at = check->claims->expires_at;
         joined.environment = (uint8_t) check->environment;
         joined.jti = check->jti;
-        joined.customer = check->client.customer;
-        if (check->of_customer)
+        joined.customer = check->claims->client.customer;
+        if (check->claims->of_customer)
             joined.kind = JETON__V1__TOKEN_KIND__TOKEN_KIND_CUSTOMER;
-        if (joined.account != check->account) {
+        if (joined.account != check->claims->account) {
             check_end (check, JETON__V1__REASON__REASON_REVOKED);
             return;
         }
         // The older of the two: of what is known of the user or client, and of the keys that the signature was checked with.
         cache_put (check->batch->validator->cache, &check->key, &joined,
-                   stamp < check->verified ? stamp : check->verified);
+                   stamp < check->claims->verified ? stamp : check->claims->verified);
         check_decide (check, &joined);
         return;
     }
@@ -73,9 +73,10 @@ jwt_scope_read (struct check *check, const json_t *claims)
     if (*lists.codes[0] || *lists.codes[1] || (*locations && !*markets))
         return false;
     scope_modules_format (&modules, text);
-    check->client.modules = keep (check, text);
-    check->client.markets = keep (check, markets);
-    check->client.locations = keep (check, locations);
+    struct store_client_token *client = &check->claims->client;
+    client->modules = keep (check, text);
+    client->markets = keep (check, markets);
+    client->locations = keep (check, locations);
     return true;
 }
 
@@ -85,13 +86,14 @@ static bool
 jwt_subject_read (struct check *check, const json_t *claims)
 {
     const char *subject = jwt_text (claims, "sub"), *client = jwt_text (claims, "client_id");
+    struct store_client_token *token = &check->claims->client;
     if (!subject || !client)
         return false;
     if (strcmp (client, "login") == 0)
-        return id_parse ("USR", subject, &check->user);
-    return id_parse ("CLI", client, &check->client.client) &&
-           (strcmp (subject, client) == 0 || id_parse ("CUS", subject, &check->client.customer) ||
-            id_parse ("USR", subject, &check->client.user)) &&
+        return id_parse ("USR", subject, &check->claims->user);
+    return id_parse ("CLI", client, &token->client) &&
+           (strcmp (subject, client) == 0 || id_parse ("CUS", subject, &token->customer) ||
+            id_parse ("USR", subject, &token->user)) &&
            jwt_scope_read (check, claims);
 }
 
@@ -103,8 +105,8 @@ jwt_audience_read (struct check *check, const char *audience)
     size_t length = strlen (ours);
     if (strncmp (audience, ours, length) != 0)
         return false;
-    check->of_customer = strcmp (audience + length, JWT_OF_CUSTOMER_AUDIENCE) == 0;
-    return audience[length] == '\0' || check->of_customer;
+    check->claims->of_customer = strcmp (audience + length, JWT_OF_CUSTOMER_AUDIENCE) == 0;
+    return audience[length] == '\0' || check->claims->of_customer;
 }
 
 // The claims of a token whose signature is right. False: it is not one that this issuer makes for this audience.
@@ -117,8 +119,8 @@ jwt_claims_read (struct check *check, const json_t *claims)
                *environment = jwt_text (claims, "environment"), *jti = jwt_text (claims, "jti");
     if (!issuer || strcmp (issuer, settings->issuer) != 0 || !audience ||
         !jwt_audience_read (check, audience) || !account || !environment || !jti ||
-        !jwt_subject_read (check, claims) || !id_parse ("ACC", account, &check->account) ||
-        (check->of_customer && check->client.customer == 0))
+        !jwt_subject_read (check, claims) || !id_parse ("ACC", account, &check->claims->account) ||
+        (check->claims->of_customer && check->claims->client.customer == 0))
         return false;
     if (strcmp (environment, "live") == 0)
         check->environment = JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;
@@ -127,10 +129,10 @@ jwt_claims_read (struct check *check, const json_t *claims)
     else
         return false;
     if (json_object_get (claims, JWT_GENERATION_CLAIM) &&
-        !jwt_time (claims, JWT_GENERATION_CLAIM, &check->client.generation))
+        !jwt_time (claims, JWT_GENERATION_CLAIM, &check->claims->client.generation))
         return false;
     check->jti = arena_strdup (request_arena (check->batch->request), jti);
-    check->client.jti = check->jti;
+    check->claims->client.jti = check->jti;
     check->reply->token = check_text (check->jti);
     return true;
 }
@@ -139,7 +141,7 @@ static void
 check_keys_refreshed (void *context, bool loaded)
 {
     struct check *check = context;
-    check->refreshed = true;
+    check->claims->refreshed = true;
     if (loaded)
         check_jwt (check, strlen (check->request->token));
     else
@@ -151,13 +153,14 @@ static void
 check_subject (struct check *check)
 {
     struct lookup *lookup = check->batch->validator->lookup;
-    const struct store_client_token *client = &check->client;
+    const struct store_client_token *client = &check->claims->client;
     bool of_user = client->client == 0;
     if (!check->jti ||
         (!of_user && (!client->modules || !client->markets || !client->locations))) // no room
         check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
     else if (of_user)
-        lookup_user (lookup, check->user, check->jti, client->generation, check_jwt_done, check);
+        lookup_user (lookup, check->claims->user, check->jti, client->generation, check_jwt_done,
+                     check);
     else
         lookup_client (lookup, client, check_jwt_done, check);
 }
@@ -169,8 +172,14 @@ check_jwt (struct check *check, size_t length)
     json_t *claims = NULL;
     // Of keys that may be too old nothing is kept; they are read first, and then they are younger than the question.
     bool keys = truth_keys (validator->truth);
-    check->verified = keys ? cache_now (validator->cache) : 0;
-    if (!keys && !check->refreshed) {
+    if (!check->claims)
+        check->claims = arena_alloc (request_arena (check->batch->request), sizeof *check->claims);
+    if (!check->claims) { // no room
+        check_end (check, JETON__V1__REASON__REASON_UNDECIDED);
+        return;
+    }
+    check->claims->verified = keys ? cache_now (validator->cache) : 0;
+    if (!keys && !check->claims->refreshed) {
         keys_read_now (validator->keys, check_keys_refreshed, check);
         return;
     }
@@ -179,7 +188,8 @@ check_jwt (struct check *check, size_t length)
         break;
     case JWT_UNKNOWN_KEY:
         // Of a key that was made since, truth has heard.
-        if (check->refreshed || !keys_refresh (validator->keys, keys, check_keys_refreshed, check))
+        if (check->claims->refreshed ||
+            !keys_refresh (validator->keys, keys, check_keys_refreshed, check))
             check_end (check, JETON__V1__REASON__REASON_UNKNOWN);
         else
             validator->stats.keys_sought++;
@@ -190,7 +200,7 @@ check_jwt (struct check *check, size_t length)
         return;
     }
     bool good = jwt_claims_read (check, claims);
-    enum jwt_times times = jwt_times (claims, time (NULL), &check->expires_at);
+    enum jwt_times times = jwt_times (claims, time (NULL), &check->claims->expires_at);
     json_decref (claims);
     if (!good || times == JWT_TIMES_BAD)
         check_end (check, JETON__V1__REASON__REASON_MALFORMED);

@@ -1,5 +1,5 @@
 // The validator's memory against a simple model of the same, by steps chosen at random (R42).
-// objects: services/validator/cache.o services/validator/unknown.o services/validator/told.o services/validator/stamps.o services/validator/hash_index.o services/validator/policy.o services/validator/modules.o
+// objects: services/validator/cache.o services/validator/cache_put.o services/validator/unknown.o services/validator/told.o services/validator/stamps.o services/validator/hash_index.o services/validator/policy.o services/validator/modules.o
 #include "tests/unit/test_cache.h"
 
 enum { VALUES = 300, TOKENS = 60, ACCOUNTS = 8, POLICIES = 20, STEPS = 200000, PAST = 30 };

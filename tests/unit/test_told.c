@@ -1,5 +1,5 @@
 // Tokens that are refused without a query, by what was told of them (R6, R42): whatever the order in which two writers' changes come.
-// objects: services/validator/cache.o services/validator/unknown.o services/validator/told.o services/validator/stamps.o services/validator/hash_index.o services/validator/policy.o services/validator/modules.o
+// objects: services/validator/cache.o services/validator/cache_put.o services/validator/unknown.o services/validator/told.o services/validator/stamps.o services/validator/hash_index.o services/validator/policy.o services/validator/modules.o
 #include "services/validator/told.h"
 #include "tests/unit/test_cache.h"
 #include "types.pb-c.h"
