@@ -47,16 +47,16 @@ def temporary_paths(directory):
 
 
 class Nginx:
-    """nginx with the files of deploy/proxies/nginx: nothing of them is changed but ports and paths."""
+    """nginx with the files of deploy/proxies/nginx: nothing of them is changed but ports and paths. `http`, `server`: what a site has there of its own."""
 
-    def __init__(self, directory, gateway_port, api_port, certificate, key):
+    def __init__(self, directory, gateway_port, api_port, certificate, key, http="", server=""):
         self.directory = directory
         self.port, self.plain_port = free_port(), free_port()
         shutil.copytree(f"{TOP}/deploy/proxies/nginx", directory)
         changes = {"server 127.0.0.1:8081;": f"server 127.0.0.1:{gateway_port};", "server 127.0.0.1:8080;": f"server 127.0.0.1:{api_port};",
                    "listen 443 ssl;": f"listen 127.0.0.1:{self.port} ssl;", "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
                    "/etc/nginx/tls/api.crt": certificate, "/etc/nginx/tls/api.key": key, "/var/log/nginx/access.log": f"{directory}/access.log",
-                   "http {\n": "http {\n" + temporary_paths(directory)}
+                   "http {\n": "http {\n" + temporary_paths(directory) + http, "        include jeton-server.conf;\n": "        include jeton-server.conf;\n" + server}
         with open(f"{directory}/nginx.conf", encoding="utf-8") as f:
             text = f.read()
         for old, new in changes.items():

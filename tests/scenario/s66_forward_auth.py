@@ -116,6 +116,9 @@ def allowed(system):
     forged = {f"X-Jeton-{name.capitalize()}": "ACC-6666-6666" for name in TOLD}
     forged.update({"X-Jeton-Module": "carts", "X-Jeton-Environment": "test", "X_Jeton_Customer": "CUS-6666-6666", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Uri": "/v1/stock",
                    "X-Forwarded-Method": "GET", "X-Original-URI": "/v1/stock", "X-Original-Method": "GET", "X-Original-Host": "sandbox.example.com", "X-HTTP-Method-Override": "DELETE"})
+    overrides = ("X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-Original-Method", "X-Forwarded-Method", "X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Original-Host",
+                 "X-Forwarded-Uri", "X-Forwarded-Prefix", "X-Forwarded-Port", "Forwarded")
+    forged.update({name: forged.get(name, "/v1/stock") for name in overrides}, **{"X-Real-IP": "203.0.113.9"})
     for headers in ({}, forged):
         answer = system.ask("POST", "/v1/orders/7?a=1&a=2", {**bearer(made["value"]), **headers}, b"{}")
         expect_equal(answer.status, 200, answer.body.decode())
@@ -124,7 +127,8 @@ def allowed(system):
         expect_equal((seen["method"], seen["path"], len(got)), ("POST", "/v1/orders/7?a=1&a=2", len(seen["headers"])))
         expect_equal({name: value for name, value in got.items() if "jeton" in name},
                      {"x-jeton-token": made["id"], "x-jeton-account": system.account, "x-jeton-kind": "service", "x-jeton-access": "write", "x-jeton-expires": str(made["expires_at"])})
-        expect_equal((got.get("authorization"), got.get("x-http-method-override"), got["x-forwarded-for"]), (None, None, "127.0.0.1"))
+        expect_equal((got.get("authorization"), got["x-forwarded-for"], got["x-real-ip"]), (None, "127.0.0.1", "127.0.0.1"))
+        expect_equal([name for name in overrides if name.lower() in got], [])
         expect(made["value"] not in answer.body.decode(), "the token reached the API")
         expect_equal((answer.headers["ratelimit-limit"], answer.told()), ("50", {}))
         expect(40 <= int(answer.headers["ratelimit-remaining"]) < 50 and 0 < int(answer.headers["ratelimit-reset"]) <= 5, f"{answer.headers}")
@@ -406,6 +410,34 @@ def undecided(system):
     refused(ask(known), 503, "")
     system["gateway"].start()
     wait_within(lambda: ask(known).status == 200, 5, "nginx finding the gateway")
+
+
+@test("what a site has for all of its locations, pages of errors with a status of their own, a cache, another way in, makes no yes of a refusal (R28)")
+def habits(system):
+    made, gateway = system.token("--module", "orders:read"), system["gateway"]
+    directory = system.path("nginx-2")
+    http = f"    proxy_cache_path {directory}/cache keys_zone=all:1m;\n    proxy_cache all;\n    proxy_cache_valid any 1h;\n    proxy_ignore_headers Cache-Control;\n    proxy_intercept_errors on;\n"
+    server = "        error_page 400 401 403 429 500 502 503 504 =200 /welcome;\n        location = /welcome { return 200 welcome; }\n        satisfy any;\n        allow 127.0.0.1;\n        deny all;\n"
+    nginx = Nginx(directory, gateway.ports["proxy"], system.api.port, system.certificate_file, gateway.settings["certificate_key"], http, server)
+    nginx.start()
+    try:
+        ask = lambda method="GET", target="/v1/orders/9", **headers: request(nginx.port, method, target, headers, system.certificate_file)
+        good = bearer(made["value"])
+        before = system.api.requests
+        expect_equal(ask(**good).status, 200)
+        for _ in range(2):
+            refused(ask(), 401, 'Bearer realm="jeton"')
+            refused(ask(**bearer("x")), 401, INVALID)
+            refused(ask("POST", **good), 403, forbidden("The access token may only read in this module"))
+            refused(ask(target="/v1/nothing", **good), 403, "")
+            refused(ask(target="/v1//orders", **good), 400, "")
+        gateway.kill()
+        refused(ask(), 503, "")
+        refused(ask(**good), 503, "")
+        expect_equal(system.api.requests, before + 1)
+        gateway.start()
+    finally:
+        nginx.stop()
 
 
 @test("plain HTTP in front is refused (R27)")
