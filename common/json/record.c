@@ -69,3 +69,44 @@ json_from_record (const Jeton__V1__AuditRecord *record)
     json_record_decode (json);
     return json;
 }
+
+// ---- exports
+
+json_t *
+json_from_stored (const ProtobufCBinaryData *bytes)
+{
+    Jeton__V1__AuditRecord *record =
+        jeton__v1__audit_record__unpack (NULL, bytes->len, bytes->data);
+    json_t *json = record != NULL ? json_from_record (record) : json_null ();
+
+    jeton__v1__audit_record__free_unpacked (record, NULL);
+    return json;
+}
+
+json_t *
+json_trail_line (const Jeton__V1__ExportTrailReply *item)
+{
+    static const char *const own[] = {"sequence", "record", "digest"};
+    json_t *columns, *line = json_object ();
+
+    if (item->checkpoint != NULL) {
+        json_object_set_new (line, "checkpoint", json_from_message (&item->checkpoint->base));
+        return line;
+    }
+    if (item->drop != NULL) {
+        json_object_set_new (line, "dropped", json_from_message (&item->drop->base));
+        return line;
+    }
+    if (item->entry == NULL) {
+        json_decref (line);
+        return NULL;
+    }
+    columns = json_from_message (&item->entry->base);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        json_object_set (line, own[i], json_object_get (columns, own[i]));
+        json_object_del (columns, own[i]);
+    }
+    json_object_set_new (line, "columns", columns);
+    json_object_set_new (line, "decoded", json_from_stored (&item->entry->record));
+    return line;
+}

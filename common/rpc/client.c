@@ -127,6 +127,7 @@ call_configure (struct rpc_call *call, const struct rpc_call_options *options)
     call->tries_max = options->once ? 1 : RPC_CLIENT_TRIES;
     call->connection = options->connection;
     call->stream = options->credit != 0;
+    call->paced = options->paced;
     call->credit = call->stream ? options->credit : RPC_CLIENT_CREDIT;
     call->by_home = client->options.by_home && options->key != NULL;
     if (call->by_home)

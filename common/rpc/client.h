@@ -65,6 +65,8 @@ struct rpc_call_options {
     // Streams: items in flight; it is renewed as items are taken. A call with credit is known to be a stream from the start: without
     // timeout_ms it has no deadline, and its end has no reply even if no item came. 0: 64, for what turns out to be a stream.
     uint32_t credit;
+    // Credit is renewed only for what rpc_client_taken says: the caller passes the items on to somebody who may be slower.
+    bool paced;
     const char *const *metadata;   // key, value, key, value, …, NULL; or NULL
     const struct rpc_codec *codec; // unpacks the replies, where it can; NULL: protobuf-c alone
 };
@@ -102,6 +104,9 @@ void rpc_client_receive (struct rpc_client *client);
 
 // rpc_client_cancel (client, id): The callback will not be called (any more); the server is told. Unknown ids are ignored.
 void rpc_client_cancel (struct rpc_client *client, uint64_t id);
+
+// rpc_client_taken (client, id): Of a paced call: all items that have come so far have been taken; others may come for them. Unknown ids are ignored.
+void rpc_client_taken (struct rpc_client *client, uint64_t id);
 
 // rpc_client_address (client, number): Of a connection ("tcp://10.0.0.7:7102"), until the loop goes on. NULL: there is none of this number (any more).
 // rpc_client_up (client): How many connections calls can be sent on now. rpc_client_settled (client): Each name has been looked up, and each address is up or has

@@ -111,6 +111,7 @@ struct rpc_call {
     bool by_home;
     bool idempotent;
     bool stream;
+    bool paced;          // credit waits for rpc_client_taken
     bool lost;           // its connection was lost, and it may not be tried again
     uint32_t connection; // the only one that it may use; 0: any
     unsigned tries, tries_max;

@@ -83,6 +83,14 @@ item_deliver (struct rpc_call *call, const Jeton__V1__Reply *reply)
     call->untold++;
     rpc_call_deliver (call, &result);
     call = rpc_call_find (client, id); // the callback may have cancelled it
+    if (call != NULL && !call->paced)
+        credit_renew (call);
+}
+
+void
+rpc_client_taken (struct rpc_client *client, uint64_t id)
+{
+    struct rpc_call *call = rpc_call_find (client, id);
     if (call != NULL)
         credit_renew (call);
 }

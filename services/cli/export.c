@@ -1,3 +1,4 @@
+#include "common/json/record.h"
 #include "services/cli/output.h"
 #include "services/cli/print.h"
 #include "services/cli/trail.h"
@@ -17,7 +18,7 @@ static bool
 write_item (void *context, const Jeton__V1__ExportTrailReply *item)
 {
     struct exporting *exporting = context;
-    json_t *line = trail_line (item);
+    json_t *line = json_trail_line (item);
 
     print_json (exporting->file, line, JSON_COMPACT);
     json_decref (line);

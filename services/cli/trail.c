@@ -95,41 +95,6 @@ trail_read (struct cli *cli, trail_item *item, void *context)
 
 // ---- lines
 
-static json_t *
-decoded_record (const ProtobufCBinaryData *bytes)
-{
-    Jeton__V1__AuditRecord *record =
-        jeton__v1__audit_record__unpack (NULL, bytes->len, bytes->data);
-    json_t *json = record != NULL ? json_from_record (record) : json_null ();
-
-    jeton__v1__audit_record__free_unpacked (record, NULL);
-    return json;
-}
-
-json_t *
-trail_line (const Jeton__V1__ExportTrailReply *item)
-{
-    static const char *const own[] = {"sequence", "record", "digest"};
-    json_t *columns, *line = json_object ();
-
-    if (item->checkpoint != NULL) {
-        json_object_set_new (line, "checkpoint", json_from_message (&item->checkpoint->base));
-        return line;
-    }
-    if (item->drop != NULL) {
-        json_object_set_new (line, "dropped", json_from_message (&item->drop->base));
-        return line;
-    }
-    columns = json_from_message (&item->entry->base);
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        json_object_set (line, own[i], json_object_get (columns, own[i]));
-        json_object_del (columns, own[i]);
-    }
-    json_object_set_new (line, "columns", columns);
-    json_object_set_new (line, "decoded", decoded_record (&item->entry->record));
-    return line;
-}
-
 static bool
 take_number (const json_t *object, const char *name, int64_t *number_r, struct error *error_r)
 {
@@ -243,7 +208,7 @@ parse_entry (const json_t *line, trail_item *item, void *context, bool *more_r,
     }
     // What people read in the file must be what was recorded.
     if (ok && *more_r && decoded != NULL) {
-        json_t *ours = decoded_record (&entry.record);
+        json_t *ours = json_from_stored (&entry.record);
         ok = says_the_same (decoded, ours);
         json_decref (ours);
         if (!ok) {
@@ -322,7 +287,7 @@ trail_parse (const char *line, size_t size, trail_item *item, void *context, boo
     json_error_t why;
     json_t *json = json_loadb (line, size, JSON_REJECT_DUPLICATES, &why);
     const json_t *checkpoint = json_object_get (json, "checkpoint"),
-                 *drop = json_object_get (json, "dropped");
+                 *drop = json_object_get (json, "dropped"), *cut = json_object_get (json, "cut");
     bool ok;
 
     *more_r = true;
@@ -335,7 +300,11 @@ trail_parse (const char *line, size_t size, trail_item *item, void *context, boo
         json_decref (json);
         return false;
     }
-    if (checkpoint != NULL) {
+    if (cut != NULL) {
+        const char *detail = json_string_value (json_object_get (cut, "detail"));
+        error_set (error_r, "the export was cut off here: %s", detail != NULL ? detail : "");
+        ok = false;
+    } else if (checkpoint != NULL) {
         ok = parse_checkpoint (checkpoint, item, context, more_r, error_r);
     } else if (drop != NULL) {
         ok = parse_drop (drop, item, context, more_r, error_r);

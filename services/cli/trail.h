@@ -5,7 +5,6 @@
 #include "audit.pb-c.h"
 #include "common/error/error.h"
 #include "services/cli/command.h"
-#include <jansson.h>
 #include <stdbool.h>
 
 // Called for each item, in order. False: stop.
@@ -15,9 +14,6 @@ typedef bool trail_item (void *context, const Jeton__V1__ExportTrailReply *item)
 // it; otherwise the exit status, and the reason has been printed.
 int trail_read (struct cli *cli, trail_item *item, void *context)
     __attribute__ ((warn_unused_result));
-
-// trail_line (item): One line of an export. The caller releases it.
-json_t *trail_line (const Jeton__V1__ExportTrailReply *item);
 
 // trail_parse (line, size, item, context, error_r): Parse one line and hand it to `item`, whose answer goes to *more_r. False: error_r
 // says what is wrong with the line.

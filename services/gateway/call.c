@@ -159,12 +159,22 @@ gateway_call (struct exchange *exchange, const struct gateway_call *call, rpc_ca
         .key_size = call->home ? strlen (call->home) : 0,
         .idempotent = !call->write,
         .credit = call->credit,
+        .paced = call->paced_r != NULL,
         .metadata = metadata,
     };
     open->client = client;
     open->id = rpc_client_call (client, upstream_descriptor (call->upstream), call->method,
                                 call->message, &options, callback, exchange);
+    if (call->paced_r)
+        *call->paced_r = open->id;
     exchange_over (exchange, call_over, open);
+}
+
+void
+gateway_taken (struct exchange *exchange, enum upstream upstream, uint64_t id)
+{
+    const struct gateway *gateway = exchange_owner (exchange);
+    rpc_client_taken (gateway->clients[upstream], id);
 }
 
 // ---- what came of them -----------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ struct gateway {
     struct validator_client *validator; // forward-auth's, gathered; NULL without the setting
     struct oauth_keys *keys;            // what the issuer says of its keys (oauth_keys.h)
     bool drained;
-    struct node tails;               // open streams of REST (rest_tail.c)
+    struct node streams;             // open ones of REST (struct rest_stream)
     char *openapi;                   // the description of REST, once it has been asked for
     struct auth_routes *auth_routes; // NULL: no file
     int64_t auth_warned_ms; // when the log was last told of a proxy that lacks something; 0: never
@@ -49,6 +49,8 @@ struct gateway_call {
     const char *idempotency_key; // or NULL
     bool write;                  // may not be sent twice; else it is idempotent
     uint32_t credit;             // a stream's
+    uint64_t
+        *paced_r; // a stream whose credit waits for gateway_taken: its id there; NULL: for none
 };
 
 // gateway_call (exchange, call, callback): Call a service for this exchange, with its client-address, user-agent and traceparent. The callback's context is the exchange. It is never called when
@@ -56,6 +58,9 @@ struct gateway_call {
 // this kind the exchange is ended with 503, before this returns.
 void gateway_call (struct exchange *exchange, const struct gateway_call *call,
                    rpc_callback *callback);
+
+// gateway_taken (exchange, upstream, id): The client has taken all items of the paced stream that have come: as many others may (rpc_client_taken).
+void gateway_taken (struct exchange *exchange, enum upstream upstream, uint64_t id);
 
 // gateway_fail (exchange, result): End it with the problem that says what a result other than CODE_OK means:
 //   INVALID_ARGUMENT 400 with the fields at fault, UNAUTHENTICATED 401 with WWW-Authenticate, PERMISSION_DENIED 403, NOT_FOUND 404, ALREADY_EXISTS 409, FAILED_PRECONDITION 409, ABORTED 412,

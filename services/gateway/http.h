@@ -139,13 +139,18 @@ void exchange_refuse (struct exchange *exchange, int status, const char *type, c
                       ...) __attribute__ ((format (printf, 4, 5)));
 
 // ---- a response that comes bit by bit -------------------------------------------------------------------------------
-// exchange_stream (exchange, content_type, more, context): Answer 200 at once; the body follows. `more` is called whenever the client has taken all that was written, NULL: never.
-// exchange_write (exchange, data, size): Copied. False: more than the setting stream_limit waits for this client: end the stream. exchange_finish (exchange): The body ends here; the exchange is ended.
+// exchange_stream (exchange, content_type, more, context): Answer 200 at once; the body follows. `more` is called whenever the client has taken all that was written, and may not write or end the exchange
+// itself; NULL: never. With it, the client has body_timeout_ms to take what is written, until nothing waits: then its connection is closed.
+// exchange_write (exchange, data, size): Copied. False: more than the setting stream_limit waits for this client: end the stream. With `more` never: who writes keeps to what it was asked for.
+// exchange_finish (exchange): The body ends here; the exchange is ended. exchange_cut (exchange): The same, but the client is to see that it is not all: chunked encoding ends without its last chunk, and the connection with it.
+// exchange_chunked (exchange): Can the client tell the one from the other? One of HTTP/1.0 cannot.
 void exchange_stream (struct exchange *exchange, const char *content_type,
                       void (*more) (void *context), void *context);
 bool exchange_write (struct exchange *exchange, const void *data, size_t size)
     __attribute__ ((warn_unused_result));
 void exchange_finish (struct exchange *exchange);
+void exchange_cut (struct exchange *exchange);
+bool exchange_chunked (const struct exchange *exchange);
 
 // ---- the server -----------------------------------------------------------------------------------------------------
 

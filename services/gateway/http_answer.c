@@ -192,8 +192,10 @@ stream_read (void *context, uint64_t position, char *data_r, size_t size)
     (void) position;
     struct exchange *exchange = context;
     struct stream *stream = exchange->stream;
-    if (stream_waits (stream) == 0 && !stream->finished && !stream->broken && stream->more)
+    if (stream_waits (stream) == 0 && !stream->finished && !stream->broken && stream->more) {
+        connection_wait (exchange->connection, WAIT_NONE, false);
         stream->more (stream->context);
+    }
     if (stream->broken)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (stream_waits (stream) > 0) {
@@ -203,7 +205,7 @@ stream_read (void *context, uint64_t position, char *data_r, size_t size)
         return (ssize_t) n;
     }
     if (stream->finished)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+        return stream->cut ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
     stream->suspended = true;
     list_append (&exchange->http->waiting, &exchange->link);
     http_look (exchange->http);
@@ -248,8 +250,11 @@ exchange_write (struct exchange *exchange, const void *data, size_t size)
 {
     struct stream *stream = exchange->stream;
     assert (exchange->magic == EXCHANGE_MAGIC && stream && !stream->finished);
-    if (stream_waits (stream) + size > (size_t) exchange->http->settings->stream_limit)
+    if (!stream->more &&
+        stream_waits (stream) + size > (size_t) exchange->http->settings->stream_limit)
         return false;
+    if (stream->more)
+        connection_wait (exchange->connection, WAIT_TAKEN, false);
     if (stream->taken > 0) {
         memmove (stream->data, stream->data + stream->taken, stream_waits (stream));
         stream->size -= stream->taken;
@@ -273,4 +278,17 @@ exchange_finish (struct exchange *exchange)
     exchange->state = EXCHANGE_ENDED;
     exchange->stream->finished = true;
     stream_go_on (exchange);
+}
+
+void
+exchange_cut (struct exchange *exchange)
+{
+    exchange->stream->cut = true;
+    exchange_finish (exchange);
+}
+
+bool
+exchange_chunked (const struct exchange *exchange)
+{
+    return exchange->chunked;
 }

@@ -214,9 +214,10 @@ head_refused (struct exchange *exchange)
 
 // What can be known before the body is there. Who sends a small one that nobody wants keeps the connection; a large one is not waited for.
 static void
-head_take (struct exchange *exchange, const char *method)
+head_take (struct exchange *exchange, const char *method, const char *version)
 {
     exchange->method_name = method;
+    exchange->chunked = strcmp (version, "HTTP/1.1") == 0;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (strcmp (method, methods[i].name) == 0)
             exchange->method = methods[i].method;
@@ -292,12 +293,11 @@ exchange_access (void *context, struct MHD_Connection *mhd, const char *url, con
     (void) context;
     (void) mhd;
     (void) url;
-    (void) version;
     struct exchange *exchange = *exchange_p;
     checked (exchange);
     switch (exchange->state) {
     case EXCHANGE_LINE:
-        head_take (exchange, method);
+        head_take (exchange, method, version);
         return MHD_YES;
     case EXCHANGE_BODY:
         if (*size > 0)

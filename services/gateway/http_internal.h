@@ -101,7 +101,7 @@ struct stream {
     void *context;
     char *data; // what waits for the client
     size_t size, taken, room;
-    bool finished, suspended, broken;
+    bool finished, cut, suspended, broken;
 };
 
 struct exchange {
@@ -137,6 +137,7 @@ struct exchange {
     void *over_context;
     struct header_pair set[SET_MAX];
     size_t nset;
+    bool chunked; // HTTP/1.1
     bool close;   // after the response
     bool starved; // no memory was left for a header: the response must not go without it
     int refused;  // status; 0: not

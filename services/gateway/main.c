@@ -50,7 +50,7 @@ gateway_routes (struct gateway *gateway)
     http_routes (gateway->http, auth_routes, gateway);
     http_routes (gateway->http, oauth_routes, gateway);
     http_routes (gateway->http, sign_in_routes, gateway);
-    node_init (&gateway->tails);
+    node_init (&gateway->streams);
     http_routes (gateway->http, rest_routes, gateway);
     http_routes (gateway->http, status_routes, gateway);
 }

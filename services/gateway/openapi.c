@@ -160,6 +160,11 @@ answer_content (json_t *schemas, const struct rest_route *route)
     const ProtobufCMessageDescriptor *answer = rest_method (route)->output;
     if (image (route) && !route->member)
         return images ();
+    if ((route->flags & REST_EXPORT) != 0)
+        return content ("application/x-ndjson",
+                        json_pack ("{s:s, s:s}", "type", "string", "description",
+                                   "a JSON object a line; one with the member `cut`, a problem, is "
+                                   "the last of an export that could not be ended"));
     if (route->member)
         answer = rest_field (answer, route->member)->descriptor;
     json_t *schema = schema_reference (schemas, answer, SCHEMA_SENT);

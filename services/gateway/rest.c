@@ -63,7 +63,10 @@ rest_begin (struct rest *rest)
         rest_tail (rest, members);
     } else {
         ProtobufCMessage *message = rest_message (rest, members, rest->method->input);
-        if (message && ((rest->route->flags & REST_IMAGE) == 0 || rest_image_read (rest, message)))
+        if (message && (rest->route->flags & REST_EXPORT) != 0)
+            rest_export (rest, message);
+        else if (message &&
+                 ((rest->route->flags & REST_IMAGE) == 0 || rest_image_read (rest, message)))
             call (rest, message);
     }
     json_decref (members);

@@ -20,6 +20,7 @@ enum rest_flag {
     REST_LOCATION = 1 << 3, // what was made can be read below this path, by its id
     REST_IMAGE = 1 << 4,    // the body, of the request or of the answer, is a picture as it is
     REST_TAIL = 1 << 5,     // server-sent events
+    REST_EXPORT = 1 << 6,   // lines of JSON, as a file
 };
 
 // What a row of rest_routes stands for: its `context`.
@@ -103,7 +104,16 @@ void rest_image_reply (struct rest *rest, const ProtobufCMessage *reply);
 // rest_tail (rest, members): Answer with what comes, event by event.
 void rest_tail (struct rest *rest, json_t *members);
 
-// rest_drain (gateway): End all streams, and say why: the gateway ends.
+// ---- rest_export.c
+// rest_export (rest, message): Answer with the trail, line by line, as fast as the client takes it.
+void rest_export (struct rest *rest, const ProtobufCMessage *message);
+
+// A response that comes bit by bit, while it is under way.
+struct rest_stream {
+    struct node link;                           // in the gateway's streams
+    void (*drain) (struct rest_stream *stream); // the gateway ends: say so, and end it
+};
+// rest_drain (gateway): End all streams, and say why. (rest_tail.c)
 void rest_drain (struct gateway *gateway);
 
 // ---- openapi.c

@@ -128,6 +128,8 @@ const struct http_route rest_routes[] = {
          "A record, with the object before and after"),
     ROW (GET, "/v1/audit/tail", 0, AUDITOR, "TailRecords", "TailRecords", "record", 200, REST_TAIL,
          "Records as they are appended"),
+    ROW (GET, "/v1/audit/export", 0, AUDITOR, "ExportTrail", "ExportTrail", NULL, 200, REST_EXPORT,
+         "All of the trail with its checkpoints, as `jeton audit verify` reads it; for operators"),
     GET ("/v1/audit/checkpoint-key", AUDITOR, "GetCheckpointKey", NULL,
          "The public key that checkpoints of the trail are signed with"),
     LIST ("/v1/access-log", AUDITOR, "ListUse", "A page of the access log, newest first"),
@@ -139,6 +141,5 @@ const struct http_route rest_routes[] = {
 
 const struct rest_omission rest_omissions[] = {
     {"TakeSegment", "for the processes that count use: the gateway may not call it"},
-    {"ExportTrail", "the whole trail, for a receiver that keeps pace: `jeton audit export`"},
     {NULL, NULL},
 };

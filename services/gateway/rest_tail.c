@@ -18,7 +18,7 @@ enum { TAIL_CREDIT = 32 }; // items on their way
 struct tail {
     struct rest rest;
     const ProtobufCMessage *message;
-    struct node link; // in the gateway's tails, while it is open
+    struct rest_stream stream; // while it is open
     struct alarm *heartbeat;
 };
 
@@ -29,7 +29,7 @@ static void
 tail_gone (void *context)
 {
     struct tail *tail = context;
-    node_remove (&tail->link);
+    node_remove (&tail->stream.link);
     alarm_destroy (&tail->heartbeat);
 }
 
@@ -115,13 +115,20 @@ tail_come (void *context, const struct rpc_result *result)
         end_write (tail, result->code, result->message);
 }
 
+static void
+tail_drain (struct rest_stream *stream)
+{
+    end_write (NODE_OWNER (stream, struct tail, stream), JETON__V1__CODE__CODE_UNAVAILABLE,
+               "the gateway ends: come again, with the id of the last event");
+}
+
 void
 rest_drain (struct gateway *gateway)
 {
-    while (!list_empty (&gateway->tails))
-        end_write (NODE_OWNER (gateway->tails.next, struct tail, link),
-                   JETON__V1__CODE__CODE_UNAVAILABLE,
-                   "the gateway ends: come again, with the id of the last event");
+    while (!list_empty (&gateway->streams)) {
+        struct rest_stream *stream = NODE_OWNER (gateway->streams.next, struct rest_stream, link);
+        stream->drain (stream);
+    }
 }
 
 // ---- the beginning --------------------------------------------------------------------------------------------------
@@ -145,8 +152,9 @@ tail_open (void *context, const struct rpc_result *result)
                   "close"); // nothing else comes on it: a drain need not wait
     exchange_stream (exchange, "text/event-stream", NULL, NULL);
     tail->heartbeat = alarm_new (gateway->process.loop, heartbeat, tail);
-    node_init (&tail->link);
-    list_append (&gateway->tails, &tail->link);
+    tail->stream.drain = tail_drain;
+    node_init (&tail->stream.link);
+    list_append (&gateway->streams, &tail->stream.link);
     exchange_gone (exchange, tail_gone, tail);
     alarm_by (tail->heartbeat, 0); // that it has begun is told at once
     gateway_call (exchange,

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """Administration over HTTPS (R34): a token's life as its account's administrator sees it, other accounts, revisions, repeats, pages, bad bodies, live tails that
 end when their token does (R6), and the description: what it promises is sent, and what comes back is what it says."""
+import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 
-from harness import PATIENCE, TOP, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, PATIENCE, TOP, System, expect, expect_equal, main, test, wait_for
+from trail import covered, field, number, record, verify
 
 PASSWORD = "correct horse"
 
@@ -55,7 +58,7 @@ def too_large(user, method, path, size):
 
 
 def make():
-    system = System({"gateway": 1}, {"auditor": {"caller_interval_ms": "200", "keys_interval_ms": "500"}, "gateway": {"heartbeat_ms": "300"}})
+    system = System({"gateway": 1}, {"auditor": {"caller_interval_ms": "200", "keys_interval_ms": "500", "checkpoint_interval_s": "1"}, "gateway": {"heartbeat_ms": "300"}})
     system.gateway, system.users = system["gateway"], {}
     for module in ("orders", "stock"):
         system.cli("module", "create", module)
@@ -291,6 +294,133 @@ def tails(system):
         expect(open_stream.next() is None, "nothing comes after the end")
         open_stream.close()
     user.refused(401, "unauthenticated", "GET", "/v1/audit/tail")
+
+
+LARGE = 600  # records of 20 KB: lines of more than 50
+
+
+def fill(system):
+    """A trail that no buffer between holds; all of it under a checkpoint."""
+    large = record("test.large", "L-1") + field(10, b"x" * 20000)
+    system.sql(f"insert into outbox (record) select '\\x{large.hex()}' from generate_series (1, {LARGE})")
+    wait_for(lambda: number(system, "count (*) from outbox") == 0, 20, "the taking of the outbox")
+    return covered(system)
+
+
+def auditor(system, row):
+    return next(int(entry["value"]) for entry in system.cli("stats", "auditor") if entry["name"] == f"auditor.{row}")
+
+
+def begin(user, path="/v1/audit/export"):
+    """A download of which nothing has been read but its head."""
+    connection = user.gateway.connect(timeout=30)
+    connection.request("GET", path, headers=user.headers)
+    response = connection.getresponse()
+    expect_equal((response.status, response.headers["Content-Type"], response.headers["Content-Disposition"]), (200, "application/x-ndjson", 'attachment; filename="trail.jsonl"'))
+    return connection, response
+
+
+def stalled(system):
+    """How many items the auditor has sent when it sends no more."""
+    seen = []
+
+    def still():
+        seen.append(auditor(system, "streamed"))
+        return len(seen) > 5 and seen[-6] == seen[-1] > 32
+    wait_for(still, 20, "the export to wait for its client", every=0.1)
+    return seen[-1]
+
+
+def rest(response):
+    """(what comes until its end, did it have one)"""
+    read = b""
+    try:
+        while part := response.read(1 << 16):
+            read += part
+        return read, True
+    except http.client.IncompleteRead as error:
+        return read + error.partial, False
+
+
+@test("the trail as a file: curl takes it, and it verifies offline as what the command line writes; for operators (R38)")
+def export(system):
+    end = fill(system)
+    path, own = system.path("rest.jsonl"), system.path("own.jsonl")
+    with open(system.path("header"), "w", encoding="utf-8") as f:
+        f.write(f"Authorization: Bearer {system.operator.token}\n")
+    url = f"https://localhost:{system.gateway.ports['tls']}/v1/audit/export"
+    run = subprocess.run(["curl", "-sS", "--fail-with-body", "--cacert", system.gateway.settings["certificate"], "-H", f"@{system.path('header')}", "-o", path, url],
+                         capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
+    expect_equal((run.returncode, run.stderr), (0, ""))
+    offline = {"JETON_AUDITOR": "tcp://127.0.0.1:1"}
+    expect_equal(system.cli("audit", "verify", path, "--key", f"{system.keys}/checkpoint.pub", environment=offline)["records"], end)
+    system.jeton("audit", "export", "--output", own, check=0)
+    with open(path, encoding="utf-8") as f, open(own, encoding="utf-8") as g:
+        lines, theirs = f.readlines(), g.readlines()
+    expect(len(lines) > end and [json.loads(line) for line in lines] == [json.loads(line) for line in theirs[:len(lines)]], "the lines are those of `jeton audit export`")
+    # One that was interrupted goes on behind its last entry.
+    part = [line for line in lines if "columns" in json.loads(line)][:5]
+    after = system.operator.send("GET", "/v1/audit/export?after=5").body.decode()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("".join(part) + after)
+    expect_equal(system.cli("audit", "verify", path, "--key", f"{system.keys}/checkpoint.pub", environment=offline)["records"], end)
+    for user in (system.administrator, system.stranger):
+        user.refused(403, "permission-denied", "GET", "/v1/audit/export")
+    system.operator.refused(400, "invalid-argument", "GET", "/v1/audit/export?after=-1", field="after")
+    system.operator.refused(400, "invalid-argument", "GET", "/v1/audit/export?page_size=1", field="page_size")
+    expect_equal(system.operator.send("HEAD", "/v1/audit/export").status, 200)
+    old = subprocess.run(["curl", "-sS", "--http1.0", "--cacert", system.gateway.settings["certificate"], "-H", f"@{system.path('header')}", "-o", "/dev/null", "-w", "%{http_code}", url],
+                         capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
+    expect_equal(old.stdout, "505", "HTTP/1.0 cannot tell the whole from a part")
+
+
+@test("an export goes as fast as its client: it waits, in little memory; what goes away or stands still ends it; what is cut off shows that it is")
+def slow(system):
+    user = User(system, "other-operator")
+    before, memory = auditor(system, "streamed"), system.gateway.memory()
+    connection, response = begin(user)
+    sent = stalled(system) - before
+    expect(sent < LARGE * 2 / 3, f"{sent} items are sent while nobody takes them")
+    grown = system.gateway.memory() - memory
+    expect(grown < 12 << 20 or "sanitize" in BUILD, f"an export that waits takes {grown} bytes")
+    text, whole = rest(response)
+    expect(whole and text.count(b"\n") > LARGE and b'"cut"' not in text, "it goes on, and ends")
+    connection.close()
+
+    # It goes away.
+    connection, response = begin(user)
+    expect_equal(auditor(system, "streams"), 1)
+    response.close()
+    connection.close()
+    wait_for(lambda: auditor(system, "streams") == 0, 5, "the end of the stream")
+
+    # It stands still for longer than it may.
+    system.gateway.settings["body_timeout_ms"] = "300"
+    system.gateway.restart()
+    connection, response = begin(user)
+    wait_for(lambda: auditor(system, "streams") == 0, 10, "the end of the stream")
+    expect(not rest(response)[1], "it was cut off")
+    connection.close()
+    del system.gateway.settings["body_timeout_ms"]
+    system.gateway.restart()
+
+    # What happens in the middle is seen: by HTTP, and in the file.
+    for what, status in ((lambda: system.cli("user", "disable", system.users["other-operator"]), 401), (system["auditor"].kill, 503), (lambda: system.gateway.signal(signal.SIGTERM), 503)):
+        connection, response = begin(user if status == 401 else system.operator)
+        stalled(system)
+        what()
+        text, whole = rest(response)
+        connection.close()
+        last = json.loads(text.splitlines()[-1])
+        expect_equal((whole, last["cut"]["status"]), (False, status))
+        if last["cut"]["detail"] == "the gateway ends":
+            expect_equal(system.gateway.process.wait(20 * PATIENCE), 0, "the exit status")
+        for service in (system["auditor"], system.gateway):
+            if not service.running():
+                service.start()
+        with open(system.path("cut.jsonl"), "wb") as f:
+            f.write(text)
+        verify(system, system.path("cut.jsonl"), "--key", f"{system.keys}/checkpoint.pub", holds=False, names="cut off here")
 
 
 def last_of(stream):

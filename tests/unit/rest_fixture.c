@@ -229,8 +229,8 @@ void
 exchange_stream (struct exchange *exchange, const char *content_type, void (*more) (void *context),
                  void *context)
 {
-    (void) more;
-    (void) context;
+    exchange->more = more;
+    exchange->more_context = context;
     exchange->status = 200;
     exchange->text = xstrdup ("");
     exchange_set (exchange, "Content-Type", content_type);
@@ -255,6 +255,19 @@ exchange_finish (struct exchange *exchange)
     exchange->finished = exchange->ended = true;
 }
 
+void
+exchange_cut (struct exchange *exchange)
+{
+    exchange->cut = true;
+    exchange_finish (exchange);
+}
+
+bool
+exchange_chunked (const struct exchange *exchange)
+{
+    return !exchange->old;
+}
+
 // ---- calls ----------------------------------------------------------------------------------------------------------
 
 void
@@ -266,6 +279,14 @@ gateway_call (struct exchange *exchange, const struct gateway_call *call, rpc_ca
     exchange->calls++;
     json_decref (exchange->message);
     exchange->message = json_from_message (call->message);
+}
+
+void
+gateway_taken (struct exchange *exchange, enum upstream upstream, uint64_t id)
+{
+    (void) upstream;
+    (void) id;
+    exchange->taken++;
 }
 
 void

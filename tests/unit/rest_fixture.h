@@ -26,7 +26,11 @@ struct exchange {
     rpc_callback *callback;
     unsigned calls;
     json_t *message; // of it
-    bool ended, finished;
+    bool ended, finished, cut;
+    bool old;       // HTTP/1.0
+    unsigned taken; // calls of gateway_taken
+    void (*more) (void *context);
+    void *more_context;
     int status;
     struct fixture_pair set[8];
     char *text; // of the response, or of the stream

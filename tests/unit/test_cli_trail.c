@@ -1,6 +1,7 @@
 // The verification of exported trails by the command line (R38).
 // objects: services/cli/command.o services/cli/option.o services/cli/help.o services/cli/manual.o services/cli/reference.o services/cli/print.o services/cli/input.o services/cli/connect.o services/cli/call.o services/cli/stream.o services/cli/as_user.o services/cli/settings.o services/cli/trail.o services/cli/verify.o services/cli/export.o services/cli/output.o
 #include "common/audit/chain.h"
+#include "common/json/record.h"
 #include "common/memory/memory.h"
 #include "common/token/id.h"
 #include "services/cli/command.h"
@@ -49,7 +50,7 @@ checkpoint_line (int64_t sequence, uint8_t digest[CHAIN_DIGEST_SIZE])
     checkpoint.key_id = (ProtobufCBinaryData){sizeof id, id};
     checkpoint.signature = (ProtobufCBinaryData){sizeof signature, signature};
     item.checkpoint = &checkpoint;
-    return dumped (trail_line (&item));
+    return dumped (json_trail_line (&item));
 }
 
 static char *
@@ -86,7 +87,7 @@ entry_line (int64_t sequence, uint8_t digest[CHAIN_DIGEST_SIZE])
     entry.actor_id = actor.id;
     entry.visibility = record.visibility;
     item.entry = &entry;
-    return dumped (trail_line (&item));
+    return dumped (json_trail_line (&item));
 }
 
 static void
@@ -285,6 +286,8 @@ START_TEST (hostile_lines)
     static const char *const cases[][2] = {
         {"\n", ":1: not JSON"},
         {"[]\n", ":1: not an object"},
+        {"{\"cut\":{\"status\":503,\"detail\":\"no auditor\"}}\n",
+         ":1: the export was cut off here: no auditor"},
         {"42", ":1: not JSON"},
         {"{}", ":1: \"sequence\" is not an integer"},
         {"{\"sequence\":1}", ":1: \"record\" is not base64"},

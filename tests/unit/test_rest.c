@@ -1,6 +1,6 @@
 // REST (R34): that each method has its route or a reason for none; from requests to messages, and from replies to responses.
 // objects: tests/unit/rest_fixture.o services/gateway/rest.o services/gateway/rest_request.o services/gateway/rest_reply.o services/gateway/rest_routes.o
-// objects: services/gateway/rest_image.o services/gateway/rest_tail.o services/gateway/openapi.o services/gateway/openapi_schema.o
+// objects: services/gateway/rest_image.o services/gateway/rest_tail.o services/gateway/rest_export.o services/gateway/openapi.o services/gateway/openapi_schema.o
 #include "admin.pb-c.h"
 #include "audit.pb-c.h"
 #include "common/memory/memory.h"

@@ -88,6 +88,38 @@ START_TEST (a_stream_keeps_to_its_credit_and_ends_when_cancelled)
 }
 END_TEST
 
+static bool
+five_came (void *context)
+{
+    return ((struct outcome *) context)->items == 5;
+}
+
+static bool
+ten_came (void *context)
+{
+    return ((struct outcome *) context)->items == 10;
+}
+
+START_TEST (a_paced_stream_waits_for_who_takes_its_items)
+{
+    Jeton__V1__ExportTrailRequest request = JETON__V1__EXPORT_TRAIL_REQUEST__INIT;
+    struct rpc_call_options options = {.credit = 5, .paced = true};
+    struct outcome outcome = {.done = false};
+    request.after = 12;
+    uint64_t id = rpc_client_call (client, &jeton__v1__audit_logger__descriptor, "ExportTrail",
+                                   &request.base, &options, outcome_take, &outcome);
+    ck_assert (fixture_until (&fixture, five_came, &outcome));
+    fixture_pass (&fixture, 300);
+    ck_assert_uint_eq (outcome.items, 5);
+    rpc_client_taken (client, id);
+    ck_assert (fixture_until (&fixture, ten_came, &outcome));
+    rpc_client_taken (client, id);
+    ck_assert (fixture_until (&fixture, outcome_done, &outcome));
+    ck_assert_uint_eq (outcome.items, 12);
+    rpc_client_taken (client, id); // of one that has ended: nothing
+}
+END_TEST
+
 START_TEST (a_stream_ends_with_its_peer)
 {
     struct outcome outcome;
@@ -212,6 +244,7 @@ main (void)
     tcase_add_checked_fixture (streams, set_up, tear_down);
     tcase_add_test (streams, every_item_comes_and_then_the_end);
     tcase_add_test (streams, a_stream_keeps_to_its_credit_and_ends_when_cancelled);
+    tcase_add_test (streams, a_paced_stream_waits_for_who_takes_its_items);
     tcase_add_test (streams, a_stream_ends_with_its_peer);
     tcase_add_test (streams, a_stream_without_deadline_outlasts_the_default);
     tcase_add_test (streams, draining_ends_streams_and_waits_for_the_rest);
