@@ -68,6 +68,20 @@ cidr_format (const struct cidr *cidr, char text_r[CIDR_TEXT_SIZE])
     snprintf (text_r, CIDR_TEXT_SIZE, "%s/%d", address, cidr->bits);
 }
 
+void
+cidr_place (const char *text, char place_r[CIDR_PLACE_SIZE])
+{
+    struct cidr cidr;
+    snprintf (place_r, CIDR_PLACE_SIZE, "%s", text);
+    if (!cidr_address (text, &cidr))
+        return;
+    if (cidr.family == 6) {
+        memset (cidr.bytes + 8, 0, 8);
+        cidr.bits = 64;
+    }
+    cidr_format (&cidr, place_r);
+}
+
 bool
 cidr_contains (const struct cidr *network, const struct cidr *other)
 {

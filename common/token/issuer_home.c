@@ -1,15 +1,16 @@
 #include "common/token/issuer_home.h"
 
+#include "common/net/cidr.h"
+
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 void
 issuer_home_client (const char *client, const char *address, char key_r[ISSUER_HOME_SIZE])
 {
-    bool told = address && *address;
-    snprintf (key_r, ISSUER_HOME_SIZE, "%.512s%s%.256s", client, told ? " " : "",
-              told ? address : "");
+    char place[CIDR_PLACE_SIZE];
+    cidr_place (address ? address : "", place);
+    snprintf (key_r, ISSUER_HOME_SIZE, "%.512s%s%s", client, *place ? " " : "", place);
 }
 
 void

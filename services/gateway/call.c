@@ -102,7 +102,7 @@ printable (struct arena *arena, const char *text, size_t limit)
 {
     char *copy = text ? arena_strdup (arena, text) : NULL;
     for (char *at = copy; at && *at; at++)
-        if (*at < 0x20 || *at == 0x7f)
+        if (*at < ' ' || *at > '~') // also what is no ASCII, where char is unsigned
             *at = '?';
     if (copy && strlen (copy) > limit)
         copy[limit] = '\0';

@@ -181,7 +181,7 @@ exchange_content_type (struct exchange *exchange)
     if (exchange->content_type)
         return exchange->content_type;
     const char *value = exchange_header (exchange, "content-type");
-    size_t size = value ? strcspn (value, "; \t,") : 0;
+    size_t size = value ? strcspn (value, "; \t") : 0;
     char *text = arena_memdup (exchange->arena, value ? value : "", size + 1);
     if (text == NULL)
         return "";

@@ -22,6 +22,31 @@ rest_method (const struct rest_route *route)
     return method;
 }
 
+// What metadata cannot carry is refused here, under the name that it has here: the service would speak of its envelope.
+enum { METADATA_MAX = 4000 };
+
+static bool
+metadata_good (const char *text)
+{
+    size_t size = strlen (text);
+    for (size_t i = 0; i < size; i++)
+        if (text[i] < ' ' || text[i] > '~')
+            return false;
+    return size <= METADATA_MAX;
+}
+
+static bool
+key_good (struct rest *rest, const char *key)
+{
+    if (!key || metadata_good (key))
+        return true;
+    exchange_problem (rest->exchange, 400, "invalid-argument", "the request is wrong",
+                      &(struct http_violation){"Idempotency-Key",
+                                               "is too long, or not of printable ASCII characters"},
+                      1);
+    return false;
+}
+
 static void
 rest_done (void *context, const struct rpc_result *result)
 {
@@ -39,6 +64,8 @@ call (struct rest *rest, const ProtobufCMessage *message)
 {
     bool write = (rest->route->flags & REST_WRITE) != 0;
     const char *key = write ? exchange_header (rest->exchange, "idempotency-key") : NULL;
+    if (!key_good (rest, key))
+        return;
     gateway_call (
         rest->exchange,
         &(struct gateway_call){
@@ -77,7 +104,7 @@ rest_handle (struct exchange *exchange)
 {
     struct rest *rest = arena_alloc (exchange_arena (exchange), sizeof *rest);
     const char *bearer;
-    if (!exchange_bearer (exchange, &bearer)) {
+    if (!exchange_bearer (exchange, &bearer) || !metadata_good (bearer)) {
         exchange_set (exchange, "WWW-Authenticate", "Bearer realm=\"jeton\"");
         exchange_refuse (
             exchange, 401, "unauthenticated",

@@ -1,7 +1,6 @@
 #include "services/issuer/attempts.h"
 
 #include "common/memory/memory.h"
-#include "common/net/cidr.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,20 +15,6 @@ struct attempts {
     struct throttle *first, *other; // by name: strangers' budgets
     struct throttle *known;         // name and place: that it has signed in from there
 };
-
-void
-attempt_place (const char *address, char place_r[ATTEMPT_PLACE_SIZE])
-{
-    struct cidr cidr;
-    snprintf (place_r, ATTEMPT_PLACE_SIZE, "%s", address);
-    if (!cidr_address (address, &cidr))
-        return;
-    if (cidr.family == 6) {
-        memset (cidr.bytes + 8, 0, 8);
-        cidr.bits = 64;
-    }
-    cidr_format (&cidr, place_r);
-}
 
 struct attempts *
 attempts_new (struct throttle *by_address, const struct attempts_limits *limits)
@@ -61,9 +46,9 @@ attempts_destroy (struct attempts **attempts)
 
 // Lengths first, so that no two pairs are the same text.
 static const char *
-pair_of (const struct attempt *attempt, char pair_r[NAME_MAX_ + ATTEMPT_PLACE_SIZE])
+pair_of (const struct attempt *attempt, char pair_r[NAME_MAX_ + CIDR_PLACE_SIZE])
 {
-    snprintf (pair_r, NAME_MAX_ + ATTEMPT_PLACE_SIZE, "%zu %s %s", strlen (attempt->place),
+    snprintf (pair_r, NAME_MAX_ + CIDR_PLACE_SIZE, "%zu %s %s", strlen (attempt->place),
               attempt->place, attempt->name);
     return pair_r;
 }
@@ -88,7 +73,7 @@ stranger_take (struct attempts *attempts, struct attempt *attempt, const char *p
 int64_t
 attempts_begin (struct attempts *attempts, struct attempt *attempt, int64_t now_ms)
 {
-    char text[NAME_MAX_ + ATTEMPT_PLACE_SIZE];
+    char text[NAME_MAX_ + CIDR_PLACE_SIZE];
     const char *pair = pair_of (attempt, text);
     attempt->counted = ATTEMPT_NOT_COUNTED;
     int64_t wait = throttle_take (attempts->by_address, attempt->place, now_ms);
@@ -114,7 +99,7 @@ attempts_begin (struct attempts *attempts, struct attempt *attempt, int64_t now_
 void
 attempts_undo (struct attempts *attempts, struct attempt *attempt)
 {
-    char text[NAME_MAX_ + ATTEMPT_PLACE_SIZE];
+    char text[NAME_MAX_ + CIDR_PLACE_SIZE];
     const char *pair = pair_of (attempt, text);
     if (attempt->counted == ATTEMPT_NOT_COUNTED)
         return;
@@ -132,7 +117,7 @@ attempts_undo (struct attempts *attempts, struct attempt *attempt)
 void
 attempts_succeeded (struct attempts *attempts, struct attempt *attempt, int64_t now_ms)
 {
-    char text[NAME_MAX_ + ATTEMPT_PLACE_SIZE];
+    char text[NAME_MAX_ + CIDR_PLACE_SIZE];
     attempts_undo (attempts, attempt);
     throttle_mark (attempts->known, pair_of (attempt, text), now_ms);
 }

@@ -7,13 +7,10 @@
 #ifndef JETON_ISSUER_ATTEMPTS_H
 #define JETON_ISSUER_ATTEMPTS_H
 
+#include "common/net/cidr.h"
 #include "services/issuer/throttle.h"
 
-// IPv6 addresses are counted by their /64, of which anybody has 2^64; what is no address, as it is.
-enum { ATTEMPT_PLACE_SIZE = 272, ATTEMPT_KNOWN_DAYS = 30 };
-
-// attempt_place (address, place_r): As an address is counted.
-void attempt_place (const char *address, char place_r[ATTEMPT_PLACE_SIZE]);
+enum { ATTEMPT_KNOWN_DAYS = 30 };
 
 struct attempts_limits {
     int64_t name_per_minute; // of a name at an address
@@ -32,7 +29,7 @@ void attempts_destroy (struct attempts **attempts); // NULL-safe
 // One try on its way. Texts are the caller's, and live as long.
 struct attempt {
     const char *name;  // who signs in, the same however it was written
-    const char *place; // attempt_place
+    const char *place; // cidr_place
     enum { ATTEMPT_NOT_COUNTED, ATTEMPT_KNOWN, ATTEMPT_FIRST, ATTEMPT_OTHER } counted;
 };
 

@@ -30,7 +30,7 @@ struct login {
     Jeton__V1__Environment environment; // live or test
     char *hash; // what the password is verified against: the user's, or one that nobody has
     struct attempt attempt; // its name: the user name as it is counted
-    char place[ATTEMPT_PLACE_SIZE];
+    char place[CIDR_PLACE_SIZE];
     bool known, active; // there is such a user; it may sign in
     int64_t user, account;
     char *username, *name;
@@ -136,7 +136,7 @@ issuer_login (struct request *request)
     for (char *p = name; *p; p++)
         *p = (char) tolower ((unsigned char) *p);
     const char *address = request_metadata (request, "client-address");
-    attempt_place (address ? address : request_peer (request)->name, login->place);
+    cidr_place (address ? address : request_peer (request)->name, login->place);
     login->attempt.name = name;
     login->attempt.place = login->place;
     if (!login_throttled (issuer, login))

@@ -332,8 +332,7 @@ void
 token_address (struct asking *asking)
 {
     const char *address = request_metadata (asking->request, "client-address");
-    asking->address = address ? address : request_peer (asking->request)->name;
-    attempt_place (asking->address, asking->place);
+    cidr_place (address ? address : request_peer (asking->request)->name, asking->place);
 }
 
 // R20: all requests of a client and address count, whatever becomes of them.
@@ -342,7 +341,7 @@ token_limited (struct asking *asking)
 {
     struct issuer *issuer = request_owner (asking->request);
     char name[TEXT_MAX + 320];
-    snprintf (name, sizeof name, "%s %.256s", asking->message->client_id, asking->address);
+    snprintf (name, sizeof name, "%s %s", asking->message->client_id, asking->place);
     int64_t wait = throttle_take (issuer->by_client, name, zclock_mono ());
     if (wait == 0)
         return false;

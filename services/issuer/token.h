@@ -35,12 +35,11 @@ struct asking {
     const Jeton__V1__TokenRequest *message;
     const struct grant_type *type;
     Jeton__V1__Environment environment; // live or test
-    const char *address;                // of the client, as its requests are counted
-    char place[ATTEMPT_PLACE_SIZE];     // as what failed is counted
-    int64_t number;                     // of the client's id
-    bool known;                         // there is such a client: what follows is its
-    struct store_client client;         // texts in the arena
-    bool right;                         // it proved itself, as far as its kind can
+    char place[CIDR_PLACE_SIZE]; // of the client, as what it asks for and what failed is counted
+    int64_t number;              // of the client's id
+    bool known;                  // there is such a client: what follows is its
+    struct store_client client;  // texts in the arena
+    bool right;                  // it proved itself, as far as its kind can
     int64_t customer, user; // whom the token stands for, one of these; both 0: the client itself
     int64_t customer_group; // 0: no group
     bool beside;            // what is given is a customer's token (R22)
@@ -99,7 +98,7 @@ void token_no_memory (struct asking *asking);
 // token_client_copy (asking, client): What is known of the client, kept in the request's arena. False: the request has been answered.
 bool token_client_copy (struct asking *asking, const struct store_client *client)
     __attribute__ ((warn_unused_result));
-// token_address (asking): From where is it asked? Sets address and place.
+// token_address (asking): From where is it asked? Sets place.
 void token_address (struct asking *asking);
 // token_limited (asking): Counts a request of the client and address of the asking (R20). True: there were too many; the request has been answered.
 bool token_limited (struct asking *asking) __attribute__ ((warn_unused_result));

@@ -269,7 +269,7 @@ def hostile(system):
                  '{"grant_type":"client_credentials\\u0000"}', b'{"grant_type":"\xff"}', '{"a":' * 5000, "[" * 10000, '{"a":1e999,"grant_type":"x"}', good,
                  '{"grant_type":"client_credentials"} x'):
         refused(post(system, "/oauth/token", body, as_json), 400, "invalid_request")
-    for kind in ("text/plain", "multipart/form-data; boundary=x", "", "application/xml"):
+    for kind in ("text/plain", "multipart/form-data; boundary=x", "", "application/xml", "application/x-www-form-urlencoded, application/json"):
         refused(post(system, "/oauth/token", good, {**head, "Content-Type": kind}), 400, "invalid_request", "Content-Type")
     refused(post(system, "/oauth/token", "", head), 400, "invalid_request", "grant_type")
     given(post(system, "/oauth/token", good, {**head, "Content-Type": "Application/X-WWW-Form-Urlencoded; charset=UTF-8"}), PLAIN)
@@ -293,6 +293,11 @@ def limit(system):
     while not many():
         expect(len(answers) < 300, "nobody said that it is too much")
     expect(len(answers) > 30, f"{len(answers)} requests, live and test together")
+    # Who has one IPv6 address has 2^64: its /64 counts.
+    answers, here = [], "2001:db8:1:2::1"
+    while not many():
+        here = f"2001:db8:1:2:{len(answers):x}::1"
+        expect(len(answers) < 300, "nobody said that it is too much, of a /64")
     refused(answers[-1], 429, "temporarily_unavailable", "30", retry=True)
     given(post(system, "/oauth/token", fields, head, address=there), PLAIN)
 

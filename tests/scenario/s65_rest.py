@@ -75,7 +75,7 @@ def make():
 
 @test("without a token, or with one that is none: 401, and how to come with one")
 def nobody(system):
-    for headers in ({}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer x"}):
+    for headers in ({}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer \xff"}, {"Authorization": f"Bearer {'x' * 9000}"}):
         response = system.gateway.request("GET", "/v1/tokens", headers=headers)
         expect_equal(response.status, 401)
         expect(response.headers["WWW-Authenticate"].startswith("Bearer"), response.headers["WWW-Authenticate"])
@@ -177,7 +177,8 @@ def repeats(system):
     first, again = (a.send("POST", "/v1/tokens", body, Idempotency_Key="k-1") for _ in range(2))
     expect_equal((first.status, first.body, first.headers["Location"]), (again.status, again.body, again.headers["Location"]))
     a.refused(400, "invalid-argument", "POST", "/v1/tokens", {**body, "name": "twice"}, Idempotency_Key="k-1", field="Idempotency-Key")
-    a.refused(400, "invalid-argument", "POST", "/v1/tokens", body, Idempotency_Key="x" * 129, field="Idempotency-Key")
+    for wrong in ("x" * 129, "x" * 9000, "\xff"):
+        a.refused(400, "invalid-argument", "POST", "/v1/tokens", body, Idempotency_Key=wrong, field="Idempotency-Key")
     expect_equal(len(a.ok("GET", "/v1/tokens?text=once")["tokens"]), 1)
 
 

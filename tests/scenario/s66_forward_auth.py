@@ -118,7 +118,7 @@ def allowed(system):
                    "X-Forwarded-Method": "GET", "X-Original-URI": "/v1/stock", "X-Original-Method": "GET", "X-Original-Host": "sandbox.example.com", "X-HTTP-Method-Override": "DELETE"})
     overrides = ("X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-Original-Method", "X-Forwarded-Method", "X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Original-Host",
                  "X-Forwarded-Uri", "X-Forwarded-Prefix", "X-Forwarded-Port", "Forwarded")
-    forged.update({name: forged.get(name, "/v1/stock") for name in overrides}, **{"X-Real-IP": "203.0.113.9"})
+    forged.update({name: forged.get(name, "/v1/stock") for name in overrides}, **{"X-Real-IP": "203.0.113.9", "Connection": "close, X-Jeton-Account, X-Jeton-Access"})
     for headers in ({}, forged):
         answer = system.ask("POST", "/v1/orders/7?a=1&a=2", {**bearer(made["value"]), **headers}, b"{}")
         expect_equal(answer.status, 200, answer.body.decode())
@@ -128,7 +128,7 @@ def allowed(system):
         expect_equal({name: value for name, value in got.items() if "jeton" in name},
                      {"x-jeton-token": made["id"], "x-jeton-account": system.account, "x-jeton-kind": "service", "x-jeton-access": "write", "x-jeton-expires": str(made["expires_at"])})
         expect_equal((got.get("authorization"), got["x-forwarded-for"], got["x-real-ip"]), (None, "127.0.0.1", "127.0.0.1"))
-        expect_equal([name for name in overrides if name.lower() in got], [])
+        expect_equal([name for name in (*overrides, "Connection") if name.lower() in got], [])
         expect(made["value"] not in answer.body.decode(), "the token reached the API")
         expect_equal((answer.headers["ratelimit-limit"], answer.told()), ("50", {}))
         expect(40 <= int(answer.headers["ratelimit-remaining"]) < 50 and 0 < int(answer.headers["ratelimit-reset"]) <= 5, f"{answer.headers}")

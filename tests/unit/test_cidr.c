@@ -2,6 +2,7 @@
 #include "common/net/cidr.h"
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct cidr
 network (const char *text)
@@ -108,6 +109,25 @@ START_TEST (test_contains)
 }
 END_TEST
 
+START_TEST (test_place)
+{
+    static const char *const rows[][2] = {{"192.0.2.1", "192.0.2.1/32"},
+                                          {"::ffff:192.0.2.1", "192.0.2.1/32"},
+                                          {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+                                          {"gateway", "gateway"},
+                                          {"", ""}};
+    char place[CIDR_PLACE_SIZE], long_one[600];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cidr_place (rows[i][0], place);
+        ck_assert_str_eq (place, rows[i][1]);
+    }
+    memset (long_one, 'x', sizeof long_one);
+    long_one[sizeof long_one - 1] = 0;
+    cidr_place (long_one, place);
+    ck_assert_uint_eq (strlen (place), sizeof place - 1);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -116,6 +136,7 @@ main (void)
     tcase_add_test (tcase, test_canonical);
     tcase_add_test (tcase, test_wrong);
     tcase_add_test (tcase, test_contains);
+    tcase_add_test (tcase, test_place);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);
     srunner_run_all (runner, CK_NORMAL);

@@ -1,4 +1,5 @@
 // The keys by which callers choose an issuer (R20).
+#include "common/net/cidr.h"
 #include "common/token/issuer_home.h"
 
 #include <check.h>
@@ -9,7 +10,9 @@ START_TEST (test_keys)
 {
     char key[ISSUER_HOME_SIZE], text[2000];
     issuer_home_client ("CLI-0123-4567", "192.0.2.1", key);
-    ck_assert_str_eq (key, "CLI-0123-4567 192.0.2.1");
+    ck_assert_str_eq (key, "CLI-0123-4567 192.0.2.1/32");
+    issuer_home_client ("CLI-0123-4567", "2001:db8:1:2:3:4:5:6", key);
+    ck_assert_str_eq (key, "CLI-0123-4567 2001:db8:1:2::/64");
     issuer_home_client ("CLI-0123-4567", NULL, key);
     ck_assert_str_eq (key, "CLI-0123-4567");
     issuer_home_client ("CLI-0123-4567", "", key);
@@ -19,7 +22,7 @@ START_TEST (test_keys)
     memset (text, 'x', sizeof text);
     text[sizeof text - 1] = '\0';
     issuer_home_client (text, text, key);
-    ck_assert_uint_eq (strlen (key), 512 + 1 + 256);
+    ck_assert_uint_eq (strlen (key), 512 + 1 + CIDR_PLACE_SIZE - 1);
     issuer_home_user (text, key);
     ck_assert_uint_eq (strlen (key), 512);
 }
