@@ -137,6 +137,32 @@ void entry_dropped (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE],
 Jeton__V1__AuditRecord *entry_record (struct arena *arena, const struct store_row *row)
     __attribute__ ((warn_unused_result));
 
+// ---- batches: rows of the outbox that are taken together ------------------------------------------------------------
+
+struct batch {
+    Jeton__V1__TrailEntry *entries; // that follow the head that it was made for
+    int64_t *ids;                   // of their rows
+    size_t n, unreadable;           // rows; those of them that are no audit records
+    bool full;                      // there may be more rows
+    // After one was refused for what is in it, rows are taken one by one until the row at fault is found, and that row is taken without being looked
+    // into.
+    size_t careful; // rows still to be taken one by one
+    bool distrust;  // the next row
+};
+
+// batch_make (batch, head, rows, n): Make the entries of n rows (n > 0) of the outbox; one that cannot be read is logged. The batch is empty before. batch_clear
+// (batch): Empty it; what is to be taken carefully stays known. Idempotent.
+void batch_make (struct batch *batch, const struct store_head *head, const struct store_row *rows,
+                 size_t n);
+void batch_clear (struct batch *batch);
+
+// batch_limit (batch, usual): How many rows the next one may have. batch_taken (batch): It was appended. batch_suspect (batch, error): It was refused; false: for
+// rights, space or the like, and no row is at fault. True: the next batches find out which one is.
+size_t batch_limit (const struct batch *batch, size_t usual);
+void batch_taken (struct batch *batch);
+bool batch_suspect (struct batch *batch, const struct db_error *error)
+    __attribute__ ((warn_unused_result));
+
 // ---- writer: outbox -> chain -> trail -------------------------------------------------------------------------------
 
 enum { BATCH_MAX = 4096 }; // records in one transaction, whatever the setting

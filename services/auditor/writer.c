@@ -30,15 +30,7 @@ struct writer {
     int64_t checkpoint_ms; // when the next checkpoint is due (monotonic)
     struct store_head head;
     struct partitions *partitions;
-    // The batch under way.
-    Jeton__V1__TrailEntry *entries;
-    int64_t *ids;
-    size_t n, unreadable;
-    bool full;
-    // After a batch was refused for what is in it, rows are taken one by one until the row at fault is found, and
-    // that row is taken without being looked into.
-    size_t careful; // rows still to be taken one by one
-    bool distrust;  // the next row
+    struct batch batch; // under way
 };
 
 static void step (struct writer *writer);
@@ -146,18 +138,6 @@ head_done (void *context, enum db_outcome outcome, const struct store_head *head
 // ---- taking ---------------------------------------------------------------------------------------------------------
 
 static void
-batch_clear (struct writer *writer)
-{
-    for (size_t i = 0; i < writer->n; i++)
-        entry_clear (&writer->entries[i]);
-    free (writer->entries);
-    free (writer->ids);
-    writer->entries = NULL;
-    writer->ids = NULL;
-    writer->n = writer->unreadable = 0;
-}
-
-static void
 head_set (struct writer *writer, const Jeton__V1__TrailEntry *last)
 {
     writer->head.sequence = last->sequence;
@@ -168,32 +148,17 @@ static void
 appended (struct writer *writer)
 {
     struct auditor *auditor = writer->auditor;
-    head_set (writer, &writer->entries[writer->n - 1]);
-    writer->careful -= writer->careful < writer->n ? writer->careful : writer->n;
-    writer->distrust = false;
+    struct batch *batch = &writer->batch;
+    head_set (writer, &batch->entries[batch->n - 1]);
+    batch_taken (batch);
     if (writer->failed) {
         writer->failed = false;
         auditor_health (auditor);
     }
-    auditor->stats.appended += writer->n;
-    auditor->stats.unreadable += writer->unreadable;
+    auditor->stats.appended += batch->n;
+    auditor->stats.unreadable += batch->unreadable;
     auditor->stats.batches++;
     tail_advance (auditor, writer->head.sequence);
-}
-
-// suspect (writer, error): A batch was refused. If that is for a value in it (a class of SQLSTATE that says so), and not for
-// rights or space, find the row that has it.
-static void
-suspect (struct writer *writer, const struct db_error *error)
-{
-    bool data = error != NULL && (strncmp (error->sqlstate, "22", 2) == 0 ||
-                                  strncmp (error->sqlstate, "54", 2) == 0);
-    if (data && writer->n > 1)
-        writer->careful = writer->n;
-    else if (data && !writer->distrust)
-        writer->distrust = true;
-    else
-        refused (writer, "append", DB_FAILED);
 }
 
 static void
@@ -228,51 +193,14 @@ append_done (void *context, enum db_outcome outcome, const struct db_error *erro
             phase_set (writer, WRITER_ELECTED);
             break;
         case DB_FAILED:
-            suspect (writer, error);
+            if (!batch_suspect (&writer->batch, error))
+                refused (writer, "append", outcome);
             break;
         }
     }
-    batch_clear (writer);
-    if (current && (outcome != DB_OK || writer->full || writer->finishing))
+    batch_clear (&writer->batch);
+    if (current && (outcome != DB_OK || writer->batch.full || writer->finishing))
         step (writer);
-}
-
-static void
-unreadable_log (int64_t outbox_id, int64_t sequence)
-{
-    char id[ID_AUDIT_SIZE], outbox[NUMBER_SIZE];
-    id_audit_format (sequence, id);
-    auditor_number (outbox_id, outbox);
-    log_error ("an outbox row could not be read; its bytes are kept in the trail", "outbox", outbox,
-               "record", id, NULL);
-}
-
-static void
-batch_make (struct writer *writer, const struct store_row *rows, size_t n)
-{
-    const uint8_t *previous = writer->head.digest;
-    int64_t sequence = writer->head.sequence;
-    writer->entries = xcalloc (n, sizeof *writer->entries);
-    writer->ids = xcalloc (n, sizeof *writer->ids);
-    for (size_t i = 0; i < n; i++) {
-        sequence++;
-        if (!entry_make (sequence, previous, rows[i].data, rows[i].size, !writer->distrust,
-                         &writer->entries[i])) {
-            writer->unreadable++;
-            unreadable_log (rows[i].number, sequence);
-        }
-        writer->ids[i] = rows[i].number;
-        writer->n++;
-        previous = writer->entries[i].digest.data;
-    }
-}
-
-static size_t
-batch_limit (const struct writer *writer)
-{
-    if (writer->careful > 0 || writer->distrust)
-        return 1;
-    return (size_t) writer->auditor->settings.outbox_batch;
 }
 
 static void
@@ -285,15 +213,17 @@ outbox_done (void *context, enum db_outcome outcome, const struct store_row *row
         refused (writer, "outbox", outcome);
         return;
     }
-    writer->full = n == batch_limit (writer);
+    writer->batch.full =
+        n == batch_limit (&writer->batch, (size_t) writer->auditor->settings.outbox_batch);
     writer->auditor->stats.outbox = n;
     if (writer->finishing)
         step (writer);
     if (n == 0 || writer->finishing)
         return;
-    batch_make (writer, rows, n);
+    batch_make (&writer->batch, &writer->head, rows, n);
     call_begin (writer);
-    store_append (writer->db, writer->entries, writer->ids, writer->n, append_done, writer);
+    store_append (writer->db, writer->batch.entries, writer->batch.ids, writer->batch.n,
+                  append_done, writer);
 }
 
 // ---- checkpoints ----------------------------------------------------------------------------------------------------
@@ -393,7 +323,10 @@ step (struct writer *writer)
                              writer);
         } else if (!writer->finishing) {
             call_begin (writer);
-            store_outbox (writer->db, batch_limit (writer), outbox_done, writer);
+            store_outbox (
+                writer->db,
+                batch_limit (&writer->batch, (size_t) writer->auditor->settings.outbox_batch),
+                outbox_done, writer);
         }
         return;
     }
@@ -457,7 +390,7 @@ writer_destroy (struct writer **writer)
         return;
     loop_timer_end ((*writer)->auditor->process.loop, (*writer)->timer);
     db_destroy (&(*writer)->db);
-    batch_clear (*writer);
+    batch_clear (&(*writer)->batch);
     partitions_destroy (&(*writer)->partitions);
     free (*writer);
     *writer = NULL;

@@ -1,5 +1,5 @@
 // The writer: election, batches, and what it does after each way in which a call can end.
-// objects: services/auditor/entry.o services/auditor/writer.o services/auditor/checkpoint.o
+// objects: services/auditor/entry.o services/auditor/batch.o services/auditor/writer.o services/auditor/checkpoint.o
 #include "tests/unit/test_auditor_writer.h"
 
 START_TEST (election)
