@@ -1,5 +1,6 @@
 #include "common/rpc/server.h"
 #include "common/memory/memory.h"
+#include "common/net/bind.h"
 #include "common/rpc/internal.h"
 
 #include <assert.h>
@@ -82,10 +83,8 @@ socket_open (struct rpc_server *server, struct error *error_r)
         return false;
     }
     if (zmq_bind (zsock_resolve (server->socket), server->bind) != 0) {
-        error_set (error_r, "cannot listen at %s: %s%s", server->bind, zmq_strerror (errno),
-                   errno == EADDRINUSE
-                       ? "; end the process that uses it, or choose another address for \"bind\""
-                       : "");
+        error_set (error_r, "setting bind: cannot listen at %s: %s%s", server->bind,
+                   zmq_strerror (errno), bind_advice (errno));
         return false;
     }
     server->endpoint = zsock_last_endpoint (server->socket);

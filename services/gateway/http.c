@@ -1,5 +1,6 @@
 // The HTTP server: listeners, connections, and libmicrohttpd in the process's loop.
 #include "common/log/log.h"
+#include "common/net/bind.h"
 #include "services/gateway/guard_proof.h"
 #include "services/gateway/http_internal.h"
 
@@ -312,7 +313,8 @@ listener_open (struct listener *listener, const char *setting, const char *text,
                 listen (listener->fd, (int) http->settings->http_backlog) == 0;
     freeaddrinfo (address);
     if (!good) {
-        error_set (error_r, "setting %s: cannot bind %s: %s", setting, text, strerror (errno));
+        error_set (error_r, "setting %s: cannot bind %s: %s%s", setting, text, strerror (errno),
+                   bind_advice (errno));
         return false;
     }
     listener_name (listener);

@@ -5,12 +5,12 @@ import os
 import socket
 import subprocess
 
-from harness import BUILD, OTHERS, SERVICES, System, expect, expect_equal, main, test, wait_for
+from harness import BUILD, OTHERS, SERVICES, Skip, System, expect, expect_equal, main, test, wait_for
 
 
-def run(system, kind, *arguments, environment=None):
+def run(system, kind, *arguments, environment=None, wrap=()):
     service = system[kind]
-    return subprocess.run([f"{BUILD}/bin/jeton-{kind}", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    return subprocess.run([*wrap, f"{BUILD}/bin/jeton-{kind}", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                           cwd=system.directory, env=system.environment({**service.environment, **(environment or {})}), check=False)
 
 
@@ -100,7 +100,21 @@ def port_taken(system):
         port = taken.getsockname()[1]
         for kind in (*SERVICES, *OTHERS):
             result = run(system, kind, "--config", system[kind].conf_path, f"--bind=tcp://127.0.0.1:{port}")
-            expect_refusal(result, 69, str(port), "bind")
+            expect_refusal(result, 69, str(port), "setting bind:", "end the process that uses it")
+        result = run(system, "gateway", "--config", system["gateway"].conf_path, "--bind=tcp://127.0.0.1:*", f"--bind-tls=127.0.0.1:{port}")
+        expect_refusal(result, 78, str(port), "setting bind_tls:", "end the process that uses it")
+
+
+@test("without the right to bind a port below 1024, the refusal says which right that is; a port that nobody may have, why")
+def port_refused(system):
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="utf-8") as f:
+        if int(f.read()) <= 1023:
+            raise Skip("here everybody may bind any port")
+    bare = ["setpriv", "--bounding-set=-net_bind_service"] if os.geteuid() == 0 else []
+    for kind, status, flags in (("admin", 69, ["--bind=tcp://127.0.0.1:1023"]), ("gateway", 78, ["--bind=tcp://127.0.0.1:*", "--bind-tls=127.0.0.1:1023"])):
+        result = run(system, kind, "--config", system[kind].conf_path, *flags, wrap=bare)
+        expect_refusal(result, status, "1023", "CAP_NET_BIND_SERVICE")
+    expect_refusal(run(system, "admin", "--config", system["admin"].conf_path, "--bind=tcp://192.0.2.1:7103"), 69, "192.0.2.1", "does not have the address")
 
 
 @test("a process without a database answers that it is starting, and why")
