@@ -50,11 +50,13 @@ Jeton is running: $public_url, and on 127.0.0.1 issuer ${port[issuer]}, validato
 (forward-auth ${port[proxy]}, metrics and health ${port[status]}). What to try next:
 
   export PATH=\$PWD/build/bin:\$PATH
-  jeton health                          how the processes are
-  jeton token list --account $account   the account's tokens
-  jeton token enable $token      let it in again
-  jeton audit tail                      the trail, as it grows
-  jeton audit verify                    is the trail whole?
-  jeton --help                          everything else; README.md has a tour
-  make stop                             end it all; var/ keeps the data
+  jeton health                              how the processes are
+  jeton token list --account $account  the account's tokens
+  jeton token enable $token          let it in again
+  jeton audit tail                          the trail, as it grows
+  jeton audit verify                        is the trail whole?
+  jeton --help                              everything else; README.md has a tour, with curl and nginx at its end
+  curl --cacert var/keys/tls-ca.pem $public_url/.well-known/oauth-authorization-server
+                                            what OAuth clients ask first; browsers need that CA, too
+  make stop                                 end it all; var/ keeps the data
 TEXT
