@@ -33,7 +33,7 @@ validate (struct auth *auth, const char *token, const char *store_client, rpc_ca
     request.module = auth->wanted.module;
     request.access = auth->wanted.access;
     request.environment = auth->wanted.environment;
-    request.client_address = (char *) exchange_address (auth->exchange);
+    request.client_address = (char *) exchange_client (auth->exchange);
     request.store_client = (char *) store_client;
     exchange_gone (auth->exchange, auth_gone, auth);
     auth->validation =

@@ -97,6 +97,8 @@ const json_t *exchange_json (struct exchange *exchange) __attribute__ ((warn_unu
 
 // exchange_address (exchange): The client's address: the peer's, or, where that is a trusted proxy, what it says in X-Forwarded-For (the rightmost that is no trusted proxy).
 const char *exchange_address (struct exchange *exchange);
+// exchange_client (exchange): The same, for who decides by it: "", not known, where a trusted proxy does not say who came to it, or says what is no address. The proxy's own is not the client's.
+const char *exchange_client (struct exchange *exchange);
 // exchange_trusted (exchange): The peer is a trusted proxy. So what it says of a request is not its client's word, as far as it sets the headers in question.
 bool exchange_trusted (const struct exchange *exchange);
 enum http_listener exchange_listener (const struct exchange *exchange);

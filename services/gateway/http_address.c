@@ -81,8 +81,9 @@ entry_read (const char *text, size_t size, struct cidr *address_r)
     return cidr_address (word, address_r);
 }
 
-// From the right, what trusted proxies have written: each says who came to it. What the first that is not trusted has written counts for nothing.
-static void
+// From the right, what trusted proxies have written: each says who came to it. What the first that is not trusted has written counts for nothing. False: one of them says nothing that is an
+// address ("unknown", "unix:"); *found is the last that is known.
+static bool
 forwarded_read (const struct exchange *exchange, const char *forwarded, struct cidr *found)
 {
     size_t end = strlen (forwarded);
@@ -92,10 +93,10 @@ forwarded_read (const struct exchange *exchange, const char *forwarded, struct c
             begin--;
         struct cidr address;
         if (!entry_read (forwarded + begin, end - begin, &address))
-            return;
+            return false;
         *found = address;
         if (begin == 0 || !trusted (exchange->http, &address))
-            return;
+            return true;
         end = begin - 1;
     }
 }
@@ -115,14 +116,23 @@ exchange_address (struct exchange *exchange)
     const char *forwarded =
         connection->trusted ? exchange_header (exchange, "x-forwarded-for") : NULL;
     exchange->address = connection->address;
+    exchange->told = false;
     if (forwarded) {
         struct cidr found = connection->peer;
         char text[CIDR_TEXT_SIZE];
-        forwarded_read (exchange, forwarded, &found);
+        exchange->told = forwarded_read (exchange, forwarded, &found);
         cidr_format (&found, text);
         text[strcspn (text, "/")] = '\0';
         const char *copy = arena_strdup (exchange->arena, text);
         exchange->address = copy ? copy : connection->address;
+        exchange->told = exchange->told && copy;
     }
     return exchange->address;
+}
+
+const char *
+exchange_client (struct exchange *exchange)
+{
+    const char *address = exchange_address (exchange);
+    return exchange->told || !exchange->connection->trusted ? address : "";
 }

@@ -128,6 +128,7 @@ struct exchange {
     char *content_type;        // NULL: not looked at yet
     json_t *json;
     const char *address; // NULL: not looked at yet
+    bool told;           // it is what a trusted proxy says; false: the last that is known
     char correlation[33];
     struct arena *arena;
     void *context;

@@ -294,6 +294,12 @@ def traefik(system):
     played(system, "GET", "/auth", {**sent, **bearer(far)}, 200)
     played(system, "GET", "/auth", {**sent, **bearer(far), "X-Forwarded-For": "203.0.113.9"}, 403)
     played(system, "GET", "/auth", {**sent, **bearer(far), "X-Forwarded-For": "192.0.2.1, 203.0.113.9"}, 403)
+    # What the proxy does not say is not known: its own address is not the client's, whatever list it is on.
+    near = bearer(system.token("--module", "orders", "--allow", "127.0.0.0/8")["value"])
+    for said, status in (("127.0.0.1", 200), ("127.0.0.2, 127.0.0.1", 200), ("unknown", 403), ("unix:", 403), ("203.0.113.9, unix:, 127.0.0.1", 403), ("", 403), (None, 403)):
+        asked = {name: text for name, text in {**sent, **near, "X-Forwarded-For": said}.items() if text is not None}
+        played(system, "GET", "/auth", asked, status)
+        played(system, "GET", "/auth", {**asked, **bearer(made["value"])}, 200)
 
 
 @test("Envoy's requests, as its documents have them (played)")
