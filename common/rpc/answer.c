@@ -35,6 +35,7 @@ frame_pack (const struct rpc_answer *answer, zmq_msg_t *frame_r)
     reply.id = answer->id;
     reply.code = (Jeton__V1__Code) answer->code;
     reply.more = answer->more;
+    reply.retry_after = answer->retry_after;
     if (answer->message != NULL)
         reply.message = (char *) answer->message;
     if (answer->field != NULL) {

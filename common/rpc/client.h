@@ -35,8 +35,9 @@ struct rpc_client;
 // stream always), owned by the client, valid during the callback. `more`: an item of a stream; others or the end follow.
 struct rpc_result {
     int code;
-    const char *message; // "" when OK
-    size_t ndetails;     // field violations
+    const char *message;  // "" when OK
+    uint32_t retry_after; // of a failure: seconds; 0: nobody knows
+    size_t ndetails;      // field violations
     struct {
         const char *field, *description;
     } details[16];

@@ -98,7 +98,8 @@ rpc_client_taken (struct rpc_client *client, uint64_t id)
 static void
 failure_deliver (struct rpc_call *call, const Jeton__V1__Reply *reply)
 {
-    struct rpc_result result = {.code = (int) reply->code, .message = reply->message};
+    struct rpc_result result = {
+        .code = (int) reply->code, .message = reply->message, .retry_after = reply->retry_after};
     for (size_t i = 0; i < reply->n_details && i < DETAILS_MAX; i++) {
         result.details[i].field = reply->details[i]->field;
         result.details[i].description = reply->details[i]->description;

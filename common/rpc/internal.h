@@ -145,6 +145,7 @@ struct request {
     bool answered;
 
     request_callback *on_held; // what the next refusal is told to, in place of the peer
+    uint32_t retry_after;      // of a failure
     int held_code;             // what it would have been
     const char *held_field, *held_text;
     struct request_refusal *refusal; // refusals are noted there; NULL: the peer is told
@@ -169,6 +170,7 @@ struct rpc_answer {
     uint64_t id;
     int code;
     const char *message, *field;
+    uint32_t retry_after;
     const ProtobufCMessage *body;
     const struct rpc_codec *codec; // of the body; NULL: protobuf-c
     bool more;

@@ -214,8 +214,10 @@ void
 request_refuse (struct request *request)
 {
     assert (request->magic == REQUEST_MAGIC && request->held_text != NULL);
-    struct rpc_answer answer = {
-        .code = request->held_code, .message = request->held_text, .field = request->held_field};
+    struct rpc_answer answer = {.code = request->held_code,
+                                .message = request->held_text,
+                                .field = request->held_field,
+                                .retry_after = request->retry_after};
     rpc_request_answer (request, &answer);
     rpc_request_end (request);
 }
@@ -253,7 +255,8 @@ fail (struct request *request, int code, const char *field, const char *format, 
         }
         return;
     }
-    struct rpc_answer answer = {.code = code, .message = text, .field = field};
+    struct rpc_answer answer = {
+        .code = code, .message = text, .field = field, .retry_after = request->retry_after};
     if (request->on_held != NULL && hold (request, &answer))
         return;
     rpc_request_answer (request, &answer);
@@ -267,6 +270,13 @@ request_fail (struct request *request, int code, const char *format, ...)
     va_start (arguments, format);
     fail (request, code, NULL, format, arguments);
     va_end (arguments);
+}
+
+void
+request_retry_after (struct request *request, uint32_t seconds)
+{
+    assert (request->magic == REQUEST_MAGIC);
+    request->retry_after = seconds;
 }
 
 void

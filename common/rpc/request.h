@@ -49,6 +49,9 @@ void request_reply (struct request *request, const ProtobufCMessage *reply);
 void request_fail (struct request *request, int code, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 
+// request_retry_after (request, seconds): What request_fail says besides: when it may be tried again.
+void request_retry_after (struct request *request, uint32_t seconds);
+
 // request_fail_field (request, field, format, …): INVALID_ARGUMENT that names the field.
 void request_fail_field (struct request *request, const char *field, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));

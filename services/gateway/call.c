@@ -5,6 +5,7 @@
 #include "issuer.pb-c.h"
 #include "services/gateway/gateway.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -222,7 +223,11 @@ gateway_fail (struct exchange *exchange, const struct rpc_result *result)
                   "happened; repeat it with the same Idempotency-Key";
     if (problem.status == 401)
         exchange_set (exchange, "WWW-Authenticate", "Bearer");
-    if (problem.status == 503)
-        exchange_set (exchange, "Retry-After", "1");
+    if (result->retry_after > 0 || problem.status == 503) {
+        char seconds[16];
+        snprintf (seconds, sizeof seconds, "%" PRIu32,
+                  result->retry_after ? result->retry_after : 1);
+        exchange_set (exchange, "Retry-After", seconds);
+    }
     exchange_problem (exchange, problem.status, problem.type, message, violations, n);
 }

@@ -58,7 +58,7 @@ login_refuse (struct exchange *exchange, const struct rpc_result *result)
                       &(struct oauth_refusal){400, "invalid_grant", result->message, "", 0});
     else if (result->code == JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED)
         oauth_refuse (exchange, &(struct oauth_refusal){429, "temporarily_unavailable",
-                                                        result->message, "", 0});
+                                                        result->message, "", result->retry_after});
     else
         oauth_fail (exchange, result);
 }

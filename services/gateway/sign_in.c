@@ -244,23 +244,17 @@ sign_in_submit (struct exchange *exchange, const char *username, const char *pas
 
 // Too many that failed: the issuer says for how long; or too many at once.
 static void
-throttled (struct exchange *exchange, struct authorization *authorization, const char *message)
+throttled (struct exchange *exchange, struct authorization *authorization, uint32_t wait)
 {
-    int64_t wait;
-    char seconds[24];
+    struct arena *arena = exchange_arena (exchange);
     authorization->status = 429;
-    if (sscanf (message, "too many failed sign-ins: wait %" SCNd64 " s", &wait) == 1) {
-        snprintf (seconds, sizeof seconds, "%" PRId64, wait);
-        authorization->notice =
-            arena_printf (exchange_arena (exchange),
-                          "Too many failed sign-ins. Wait %s seconds, then try again.", seconds);
-    } else {
-        snprintf (seconds, sizeof seconds, "5");
-    }
+    if (wait > 0)
+        authorization->notice = arena_printf (
+            arena, "Too many failed sign-ins. Wait %" PRIu32 " seconds, then try again.", wait);
     if (!authorization->notice)
         authorization->notice =
             "Too many people sign in at the moment. Try again in a few seconds.";
-    authorization->retry_after = arena_strdup (exchange_arena (exchange), seconds);
+    authorization->retry_after = arena_printf (arena, "%" PRIu32, wait > 0 ? wait : 5);
 }
 
 // What is wrong with user name and password is told in the same words, whatever it is.
@@ -280,7 +274,7 @@ sign_in_done (void *context, const struct rpc_result *result)
         authorization->status = 403;
         break;
     case JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED:
-        throttled (exchange, authorization, result->message);
+        throttled (exchange, authorization, result->retry_after);
         break;
     default: // codes of the wire, others may come
         authorization->notice = "Signing in is not possible at the moment, whatever was typed. Try "

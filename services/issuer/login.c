@@ -72,9 +72,10 @@ login_throttled (struct issuer *issuer, struct login *login)
     issuer->stats.logins_throttled++;
     if (!login_counted (login, JETON__V1__GRANT_REASON__GRANT_REASON_THROTTLED, NULL))
         return true;
+    wait = (wait + 999) / 1000;
+    request_retry_after (login->request, (uint32_t) wait);
     request_fail (login->request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
-                  "too many failed sign-ins: wait %lld s before the next",
-                  (long long) (wait + 999) / 1000);
+                  "too many failed sign-ins: wait %lld s before the next", (long long) wait);
     return true;
 }
 

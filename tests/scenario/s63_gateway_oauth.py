@@ -334,6 +334,12 @@ def customers(system):
     refused(post(system, "/v2/customers/tokens", {**who, "store_token": store}, {}, "json"), 401, "invalid_token", challenge=challenge)
     refused(post(system, "/v2/customers/tokens", {**who, "password": "wrong"}, bearer, "json"), 400, "invalid_grant")
     refused(post(system, "/v2/customers/tokens", {"email": EMAIL}, bearer, "json"), 400, "invalid_request", "password")
+    here = next(system.addresses)
+    for _ in range(40):
+        answer = post(system, "/v2/customers/tokens", {"email": "guessed@shop.example", "password": "wrong"}, bearer, "json", address=here)
+        if answer.status == 429:
+            break
+    refused(answer, 429, "temporarily_unavailable", retry=True)
 
 
 @test("a user's login token, with the six members and no others (R23)")
@@ -354,7 +360,8 @@ def logins(system):
         answer = post(system, "/api/token", {"Username": "ada", "Password": "wrong"}, way="json", address=here)
         if answer.status == 429:
             break
-    refused(answer, 429, "temporarily_unavailable", "wait")
+    said = refused(answer, 429, "temporarily_unavailable", "wait", retry=True)
+    expect(f"wait {answer.headers['retry-after']} s " in said["error_description"], f"{said}: Retry-After: {answer.headers['retry-after']}")
 
 
 def introspect(system, value, name="erp", how="basic", way="form", **fields):

@@ -41,9 +41,10 @@ validate (struct request *request)
     if (strcmp (message->module, "hold") == 0) {
         ck_assert_uint_lt (service->nheld, 64);
         service->held[service->nheld++] = request;
-    } else if (strcmp (message->module, "fail") == 0)
+    } else if (strcmp (message->module, "fail") == 0) {
+        request_retry_after (request, 17);
         request_fail (request, JETON__V1__CODE__CODE_NOT_FOUND, "no \"%s\" \xff", message->token);
-    else if (strcmp (message->module, "field") == 0)
+    } else if (strcmp (message->module, "field") == 0)
         request_fail_field (request, "client_address", "is no address");
     else if (strcmp (message->module, "who") == 0)
         answer (request, service->name);
@@ -432,6 +433,7 @@ outcome_take (void *context, const struct rpc_result *result)
     ck_assert (!outcome->done);
     outcome->done = true;
     outcome->code = result->code;
+    outcome->retry_after = result->retry_after;
     outcome->took_ms = zclock_mono () - outcome->began_ms;
     snprintf (outcome->message, sizeof outcome->message, "%s", result->message);
     if (result->ndetails > 0)

@@ -75,6 +75,7 @@ unsigned fixture_port (void);
 struct outcome {
     bool done;
     int code;
+    uint32_t retry_after;
     char message[512];
     char field[64];
     char token[64], scope[64];

@@ -193,11 +193,14 @@ play (enum http_method method)
     }
 }
 
+uint32_t retry_after;
+
 void
 answer_code (int code, const char *message, const void *reply)
 {
     rpc_callback *callback = it.callback;
-    struct rpc_result result = {.code = code, .message = message, .reply = reply};
+    struct rpc_result result = {
+        .code = code, .message = message, .reply = reply, .retry_after = retry_after};
     ck_assert_msg (callback != NULL, "nothing was asked");
     it.callback = NULL;
     callback (&it, &result);

@@ -61,6 +61,8 @@ void leads_to (const char *location);
 
 // ---- the issuer -------------------------------------------------------------------------------------------------------------
 
+// retry_after: what answer_code says besides.
+extern uint32_t retry_after;
 // look (), login_reply (): What it says when all is well. answer (reply), answer_code (code, message, reply): It answers to the call that is out.
 Jeton__V1__AuthorizeReply look (void);
 Jeton__V1__LoginReply login_reply (void);

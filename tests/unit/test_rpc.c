@@ -101,8 +101,10 @@ START_TEST (errors_come_with_text_and_field)
     ck_assert (fixture_until (&fixture, outcome_done, &outcome));
     ck_assert_int_eq (outcome.code, JETON__V1__CODE__CODE_NOT_FOUND);
     ck_assert_str_eq (outcome.message, "no \"it\" ?");
+    ck_assert_uint_eq (outcome.retry_after, 17);
     call_validate (client, &outcome, "it", "field", NULL);
     ck_assert (fixture_until (&fixture, outcome_done, &outcome));
+    ck_assert_uint_eq (outcome.retry_after, 0);
     ck_assert_int_eq (outcome.code, JETON__V1__CODE__CODE_INVALID_ARGUMENT);
     ck_assert_str_eq (outcome.field, "client_address");
     ck_assert_str_eq (outcome.message, "is no address");

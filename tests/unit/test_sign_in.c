@@ -198,26 +198,29 @@ START_TEST (sign_in_fails)
     static const struct {
         int code;
         const char *message;
+        uint32_t wait;
         int status;
         const char *says, *retry;
     } rows[] = {
-        {JETON__V1__CODE__CODE_UNAUTHENTICATED, "", 403, "The user name or the password is wrong",
-         NULL},
-        {JETON__V1__CODE__CODE_INVALID_ARGUMENT, "username is required", 403,
+        {JETON__V1__CODE__CODE_UNAUTHENTICATED, "", 0, 403,
+         "The user name or the password is wrong", NULL},
+        {JETON__V1__CODE__CODE_INVALID_ARGUMENT, "username is required", 0, 403,
          "The user name or the password is wrong", NULL},
         {JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
-         "too many failed sign-ins: wait 17 s before the next", 429, "Wait 17 seconds", "17"},
+         "too many failed sign-ins: wait 17 s before the next", 17, 429, "Wait 17 seconds", "17"},
         {JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
-         "too many sign-ins at once: try again in a moment", 429, "Too many people", "5"},
-        {JETON__V1__CODE__CODE_UNAVAILABLE, "", 503, "not possible at the moment", "5"},
-        {JETON__V1__CODE__CODE_UNKNOWN, "", 503, "not possible at the moment", "5"},
+         "too many sign-ins at once: try again in a moment", 0, 429, "Too many people", "5"},
+        {JETON__V1__CODE__CODE_UNAVAILABLE, "", 0, 503, "not possible at the moment", "5"},
+        {JETON__V1__CODE__CODE_UNKNOWN, "", 0, 503, "not possible at the moment", "5"},
     };
     char form[64];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         at_sign_in (form);
         post ("sign-in", form, NULL, false);
         play (HTTP_POST);
+        retry_after = rows[i].wait;
         answer_code (rows[i].code, rows[i].message, NULL);
+        retry_after = 0;
         answer (look ());
         ck_assert_int_eq (it.status, rows[i].status);
         says (rows[i].says);
