@@ -16,6 +16,7 @@
 enum { NAME_MAX_ = 512, TOKEN_MAX = 4096 };
 
 static void sign_in_done (void *context, const struct rpc_result *result);
+static void sign_in_forgotten (void *context, const struct rpc_result *result);
 
 static const char wrong[] = "The user name or the password is wrong, or this user may not sign in.";
 
@@ -111,8 +112,37 @@ login_set (struct exchange *exchange, const Jeton__V1__LoginReply *reply)
 void
 sign_in_forget (struct exchange *exchange)
 {
+    const struct authorization *authorization = exchange_context (exchange);
+    Jeton__V1__RevokeRequest message = JETON__V1__REVOKE_REQUEST__INIT;
     exchange_set (exchange, "Set-Cookie", LOGIN_COOKIE "=; Max-Age=0" COOKIE_ATTRIBUTES);
-    authorize_again (exchange);
+    if (!authorization->login) {
+        authorize_again (exchange);
+        return;
+    }
+    gateway_call (exchange,
+                  &(struct gateway_call){.upstream = UPSTREAM_ISSUER,
+                                         .method = "Revoke",
+                                         .message = &message.base,
+                                         .home = authorization->client_id,
+                                         .bearer = authorization->login},
+                  sign_in_forgotten);
+}
+
+// A token that is good no longer anyway needs no revoking.
+static void
+sign_in_forgotten (void *context, const struct rpc_result *result)
+{
+    struct exchange *exchange = context;
+    const struct authorization *authorization = exchange_context (exchange);
+    const Jeton__V1__RevokeReply *reply = result->reply;
+    if (result->code == JETON__V1__CODE__CODE_UNAUTHENTICATED || (reply && reply->status == 200))
+        authorize_again (exchange);
+    else
+        page_message (exchange, 503, "Signed out here only",
+                      "This browser has forgotten who was signed in. The sign-in itself could not "
+                      "be ended at the moment: until it expires, it is good for whoever has a copy "
+                      "of it. An administrator of your account can end it.",
+                      authorization->path);
 }
 
 // ---- forms ----------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ bool sign_in_ours (const struct exchange *exchange, const char *public_url);
 void sign_in_page (struct exchange *exchange, const Jeton__V1__AuthorizeReply *reply);
 // sign_in_submit (exchange, username, password): Sign the user in, and go on with the request; or the page again, with what went wrong.
 void sign_in_submit (struct exchange *exchange, const char *username, const char *password);
-// sign_in_forget (exchange): Have the browser forget who is signed in, and begin the request anew.
+// sign_in_forget (exchange): Have the browser forget who is signed in, and the issuer revoke the login token; then begin the request anew, or say that the token could not be revoked.
 void sign_in_forget (struct exchange *exchange);
 
 // sign_in_cookie (header, name, length_r): The value in a Cookie header (RFC 6265 section 4.2.1) of the cookie of that name, the first of several; NULL: there is none. header may be NULL.

@@ -34,10 +34,12 @@ static const struct endpoint authorization = {
     .refused = authorize_refused,
 };
 
-// Any user may consent, of the client's account, for itself; without one, the request is looked at.
+// Any user may consent, of the client's account, for itself; without one, the request is looked at. Any user may sign out; without one, it is a client that revokes.
 static const struct caller_right rights[] = {
     {"Authorize", CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER | CALLER_ANYONE,
      CALLER_NONE, NULL},
+    {"Revoke", CALLER_OPERATOR | CALLER_ADMINISTRATOR | CALLER_MEMBER | CALLER_ANYONE, CALLER_NONE,
+     NULL},
     {NULL, 0, CALLER_NONE, NULL},
 };
 

@@ -9,7 +9,7 @@
 
 #define CODE_PREFIX "jtn_code_"
 
-// authorize_callers (issuer): How it is found out who consents. Once the database and the keys are there.
+// authorize_callers (issuer): How it is found out who consents, or signs out. Once the database and the keys are there.
 struct caller_options authorize_callers (struct issuer *issuer);
 
 #endif

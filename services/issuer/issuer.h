@@ -70,7 +70,7 @@ struct issuer {
     struct jwt_key *nobody[2]; // keys that nobody has: what proves nothing is verified with these
     struct counting counting;  // of grants
     struct refresh_eraser *eraser;
-    struct caller_options callers; // who consents
+    struct caller_options callers; // who consents, or signs out
 };
 
 // The methods of jeton.v1.Issuer, with one row each.

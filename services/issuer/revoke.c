@@ -1,8 +1,9 @@
-// Revoke, RFC 7009: a client gives back a token that it was given.
+// Revoke, RFC 7009: a client gives back a token that it was given; a user who signs out, the login token.
 #include "common/audit/record.h"
 #include "common/caller/keys.h"
 #include "common/log/log.h"
 #include "common/token/id.h"
+#include "envelope.pb-c.h"
 #include "services/issuer/opaque.h"
 #include "services/issuer/refresh.h"
 #include "services/issuer/signing.h"
@@ -14,6 +15,8 @@
 
 // How long after its expiry, by this process's clock, a token is revoked all the same: a validator's clock may be behind.
 enum { EXPIRED_S = 3600 };
+// A login token lives for a day at most (setting login_lifetime_s).
+enum { LOGIN_DAY_S = 86400 };
 
 // The request's context.
 struct revoking {
@@ -27,6 +30,8 @@ struct revoking {
 static void revoke_proven (struct asking *asking);
 static void revoke_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal);
 static void revoke_done (void *context, enum store_outcome outcome);
+static void sign_out (struct request *request);
+static void sign_out_done (void *context, enum store_outcome outcome);
 
 static const struct endpoint revocation = {
     .aims = "wanted to revoke a token",
@@ -57,7 +62,12 @@ revoke_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal)
 void
 issuer_revoke (struct request *request)
 {
+    const struct issuer *issuer = request_owner (request);
     const Jeton__V1__RevokeRequest *message = request_message (request);
+    if (!*message->token && !*message->client_id && request_metadata (request, "authorization")) {
+        caller_gate (request, &issuer->callers, sign_out);
+        return;
+    }
     Jeton__V1__TokenRequest credentials = JETON__V1__TOKEN_REQUEST__INIT;
     credentials.client_id = message->client_id;
     credentials.client_secret = message->client_secret;
@@ -274,4 +284,69 @@ revoke_done (void *context, enum store_outcome outcome)
                       "the token could not be revoked: the database is not available");
         return;
     }
+}
+
+// ---- a user signs out -----------------------------------------------------------------------------------------------
+
+struct signing_out {
+    struct request *request;
+    struct store_jwt jwt;
+    struct feed_change change;
+};
+
+// The login token has passed the gate: it is the user's own, and good.
+static void
+sign_out (struct request *request)
+{
+    struct issuer *issuer = request_owner (request);
+    const struct caller *caller = request_caller (request);
+    struct signing_out *out = arena_alloc (request_arena (request), sizeof *out);
+    size_t size;
+    uint8_t *record = out ? audit_pack (request,
+                                        &(struct audit_change){
+                                            .event = "platform.tokens.jwt.revoked",
+                                            .summary = "A user signed out, and the login token is "
+                                                       "good no longer",
+                                            .object_type = "jwt",
+                                            .object_id = caller->jti,
+                                            .object_name = caller->name,
+                                            .account_id = caller->account_id,
+                                            .revision = 1,
+                                        },
+                                        &size)
+                          : NULL;
+    if (!record) {
+        request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
+                      "the request needs more memory than the setting arena_limit allows");
+        return;
+    }
+    *out = (struct signing_out){
+        .request = request,
+        .jwt = {.account = caller->account,
+                .expires_at = time (NULL) + LOGIN_DAY_S + EXPIRED_S,
+                .jti = caller->jti},
+        .change = {JETON__V1__CHANGE_KIND__CHANGE_KIND_TOKEN, jwt_number (caller->jti),
+                   caller->account},
+    };
+    store_jwt_revoke (issuer->process.db, &out->jwt, record, size, sign_out_done, out);
+}
+
+static void
+sign_out_done (void *context, enum store_outcome outcome)
+{
+    struct signing_out *out = context;
+    struct issuer *issuer = request_owner (out->request);
+    tell_change (issuer, outcome, &out->change);
+    if (outcome != STORE_OK) {
+        request_fail (out->request, JETON__V1__CODE__CODE_UNAVAILABLE,
+                      outcome == STORE_UNCERTAIN
+                          ? "the connection to the database was lost: the token may be revoked; "
+                            "repeat it to be sure"
+                          : "the token could not be revoked: the database is not available");
+        return;
+    }
+    issuer->stats.revocations++;
+    log_info ("user signed out", "request", request_correlation (out->request), "jti", out->jwt.jti,
+              "user", request_caller (out->request)->id, NULL);
+    revoke_reply (out->request);
 }

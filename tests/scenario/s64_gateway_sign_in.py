@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html.parser
 import itertools
+import json
 import re
 import secrets
 import urllib.parse
@@ -52,6 +53,14 @@ class Forms(html.parser.HTMLParser):
             self.links[data] = self.href
         if self.alert == "":
             self.alert = data
+
+
+def login_of(cookie):
+    return cookie.split(".", 1)[1]
+
+
+def claims(token):
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
 
 
 class Browser:
@@ -214,8 +223,18 @@ def wrong(system):
 def another(system):
     browser = Browser(system)
     browser.sign_in("bert")
+    cookie = browser.cookies["__Host-jeton-login"]
     response = browser.submit("switch")
     expect_equal(list(browser.cookies), ["__Host-jeton-form"])
+    # Who has kept the cookie has nothing; others who have signed in as the same user stay so.
+    thief = Browser(system)
+    thief.cookies["__Host-jeton-login"] = cookie
+    expect(thief.get().status == 200 and thief.form("sign-in"), thief.page.text)
+    gone = login_of(cookie)
+    expect_equal(system["gateway"].request("GET", "/v1/accounts", headers={"Authorization": f"Bearer {gone}"}).status, 401)
+    expect_equal(system.validate(gone)["reason"], "revoked")
+    ended = wait_for(lambda: [row for row in system.cli("audit", "list", "--event", "platform.tokens.jwt.revoked") if row["object"]["id"] == claims(gone)["jti"]], 10, "the record")
+    expect_equal((len(ended), ended[0]["actor"]["id"]), (1, system.users["bert"]))
     browser.follow(response)
     browser.follow(browser.submit("sign-in", username="carl", password=PASSWORD))
     expect("another account" in browser.page.alert, browser.page.text)
@@ -319,14 +338,17 @@ def hostile(system):
 
 @test("nobody can tell without the issuer or the database: 503, and a page that says so; afterwards all goes on where it was")
 def down(system):
-    browser, stranger = Browser(system), Browser(system)
+    browser, stranger, leaving = Browser(system), Browser(system), Browser(system)
     stranger.get()
     browser.sign_in()
+    leaving.sign_in()
     system["gateway"].settings["call_timeout_ms"] = "1000"
     system["gateway"].restart()
     system["issuer"].kill()
     for response in (browser.submit("allow"), browser.get()):
         expect_equal((response.status, response.headers.get("Location")), (503, None))
+    leaving.submit("switch")
+    expect("could not be ended" in leaving.page.alert and list(leaving.cookies) == ["__Host-jeton-form"], leaving.page.text)
     answer = stranger.submit("sign-in", username="ada", password=PASSWORD)
     expect_equal((answer.status, answer.headers.get("Set-Cookie")), (503, None))
     expect(answer.headers["Retry-After"] and "Try again" in stranger.page.links, stranger.page.text)

@@ -263,11 +263,27 @@ START_TEST (another)
     }
     at_consent (form);
     char *change = field_of ("switch");
-    post ("switch", change, NULL, true);
-    play (HTTP_POST);
-    ck_assert_int_eq (it.status, 303);
-    ck_assert (
-        strstr (fixture_get (it.set, HEADERS, "Set-Cookie"), "__Host-jeton-login=; Max-Age=0;"));
+    // Signing out: the cookie goes in any case; that the token could not be revoked is told.
+    static const int codes[] = {JETON__V1__CODE__CODE_OK,
+                                JETON__V1__CODE__CODE_UNAUTHENTICATED,
+                                JETON__V1__CODE__CODE_UNAVAILABLE,
+                                JETON__V1__CODE__CODE_UNKNOWN,
+                                JETON__V1__CODE__CODE_PERMISSION_DENIED,
+                                JETON__V1__CODE__CODE_OK};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        Jeton__V1__RevokeReply done = JETON__V1__REVOKE_REPLY__INIT;
+        done.status = i == 5 ? 400 : 200; // 400: an issuer that does not know of it
+        post ("switch", change, NULL, true);
+        play (HTTP_POST);
+        ck_assert_str_eq (it.call.method, "Revoke");
+        ck_assert_str_eq (it.call.bearer, JWT);
+        answer_code (codes[i], "", codes[i] == JETON__V1__CODE__CODE_OK ? &done : NULL);
+        ck_assert_int_eq (it.status, i < 2 ? 303 : 503);
+        ck_assert (strstr (fixture_get (it.set, HEADERS, "Set-Cookie"),
+                           "__Host-jeton-login=; Max-Age=0;"));
+        if (i >= 2)
+            says ("Signed out here only");
+    }
 }
 END_TEST
 
