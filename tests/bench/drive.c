@@ -11,6 +11,7 @@
 #include "envelope.pb-c.h"
 #include "tests/bench/print.h"
 #include "tests/bench/session.h"
+#include "tests/scenario/terminated.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -156,17 +157,6 @@ calls_due (struct books *books, int64_t now)
         else
             books->left++;
     }
-}
-
-// Blocked and asked for, because a signal that interrupts the poll ends the loop at once.
-static bool
-terminated (void)
-{
-    const struct timespec now = {0};
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGTERM);
-    return sigtimedwait (&set, NULL, &now) == SIGTERM;
 }
 
 static int

@@ -8,6 +8,7 @@
 #include "common/rpc/peers.h"
 #include "common/validation/validator_client.h"
 #include "envelope.pb-c.h"
+#include "tests/scenario/terminated.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -107,16 +108,6 @@ member_ask (struct member *member)
     request.module = (char *) member->question->module;
     crowd->open++;
     validator_client_validate (crowd->client, &request, 0, member_answered, member);
-}
-
-static bool
-terminated (void)
-{
-    const struct timespec now = {0};
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGTERM);
-    return sigtimedwait (&set, NULL, &now) == SIGTERM;
 }
 
 static int

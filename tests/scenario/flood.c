@@ -10,6 +10,7 @@
 #include "common/rpc/client.h"
 #include "common/rpc/peers.h"
 #include "envelope.pb-c.h"
+#include "tests/scenario/terminated.h"
 #include "validator.pb-c.h"
 
 #include <inttypes.h>
@@ -111,17 +112,6 @@ target_ask (struct target *target)
     struct rpc_call_options options = {.timeout_ms = TIMEOUT_MS};
     rpc_client_call (target->client, &jeton__v1__validator__descriptor, "ValidateBatch",
                      &batch.base, &options, target_answered, target);
-}
-
-// Blocked and asked for, because a signal that interrupts the poll ends the loop at once.
-static bool
-terminated (void)
-{
-    const struct timespec now = {0};
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGTERM);
-    return sigtimedwait (&set, NULL, &now) == SIGTERM;
 }
 
 static int

@@ -15,6 +15,7 @@
 #include "common/rpc/peers.h"
 #include "common/validation/validator_client.h"
 #include "envelope.pb-c.h"
+#include "tests/scenario/terminated.h"
 #include "validator.pb-c.h"
 
 #include <signal.h>
@@ -260,17 +261,6 @@ load_end (struct loop *loop, int timer, void *argument)
     (void) timer;
     ((struct load *) argument)->ending = true;
     return 0;
-}
-
-// Blocked and asked for, because a signal that interrupts the poll ends the loop at once.
-static bool
-terminated (void)
-{
-    const struct timespec now = {0};
-    sigset_t set;
-    sigemptyset (&set);
-    sigaddset (&set, SIGTERM);
-    return sigtimedwait (&set, NULL, &now) == SIGTERM;
 }
 
 static int

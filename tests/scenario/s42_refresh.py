@@ -3,6 +3,7 @@
 import base64
 import json
 
+import issuers
 import wire
 from administer import Admin, types
 from harness import SLOW, System, expect, expect_equal, main, test, wait_for
@@ -242,26 +243,10 @@ def bad(system):
 
 def crowd(system, value, kill):
     """The answers to many uses at once at both issuers, one of which is killed after the first."""
-    dealers = [wire.Dealer(system, system[name], "gateway") for name in ("issuer", "issuer2")]
-    request = issuer.TokenRequest(grant_type="refresh_token", refresh_token=value, **system.clients["shop"])
-    for _ in range(CROWD // 2):
-        for dealer in dealers:
-            dealer.send("jeton.v1.Issuer/Token", request, timeout_ms=int(30000 * SLOW), pairs={"client-address": "192.0.2.1"})
-    replies = []
-    if kill:
-        replies.append(dealers[0].receive(20))
-        system["issuer"].kill()
-    for dealer, n in zip(dealers, (0 if kill else CROWD // 2, CROWD // 2)):
-        replies += [dealer.receive(30) for _ in range(n)]
-    while kill and (reply := dealers[0].receive(0.01)):  # what it had sent before
-        replies.append(reply)
-    for dealer in dealers:
-        dealer.close()
-    expect(all(reply is not None for reply in replies), "an answer to each")
-    told = [issuer.TokenReply.FromString(reply.body) for reply in replies if reply.code == envelope.CODE_OK]
+    replies = issuers.crowd(system, issuer.TokenRequest(grant_type="refresh_token", refresh_token=value, **system.clients["shop"]), CROWD, kill)
     for reply in replies:
         expect(reply.code in (envelope.CODE_OK, envelope.CODE_UNAVAILABLE, envelope.CODE_RESOURCE_EXHAUSTED), f"{reply}")
-    return told
+    return issuers.token_replies(replies)
 
 
 @test("a thousand uses of one token at two issuers, one of which is killed, give one next token; so do repetitions; later they end the family (R19)")

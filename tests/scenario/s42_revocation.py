@@ -9,6 +9,7 @@ import time
 import wire
 from administer import Admin, types
 from harness import SLOW, System, expect, expect_equal, main, test, wait_for
+from issuers import call, connect
 
 import envelope_pb2 as envelope
 import issuer_pb2 as issuer
@@ -33,17 +34,6 @@ def shop():
     system.user = a.ok("CreateUser", account_id=system.account, username="ada", name="Ada", password=PASSWORD).user.id
     connect(system)
     return system
-
-
-def connect(system):
-    system.issuers = [wire.Dealer(system, system[name], "gateway") for name in ("issuer", "issuer2")]
-    system.validators = [wire.Dealer(system, service, "caller") for service in system.of_kind("validator")]
-
-
-def call(system, method, message, which=0):
-    reply = system.issuers[which].call(f"jeton.v1.Issuer/{method}", message, timeout=25, timeout_ms=int(20000 * SLOW), pairs={"client-address": "192.0.2.1"})
-    expect(reply is not None and reply.code == envelope.CODE_OK, f"{method}: {reply}")
-    return reply.body
 
 
 def given(system, name="erp"):

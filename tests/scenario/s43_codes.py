@@ -5,6 +5,7 @@ import hashlib
 import json
 import secrets
 
+import issuers
 import wire
 from administer import Admin, admin, types
 from harness import SLOW, System, expect, expect_equal, main, test, wait_for
@@ -486,23 +487,8 @@ def refreshing(system):
 
 def crowd(system, code, kill):
     """The answers to many uses of a code at once, at both issuers, one of which may be killed after the first."""
-    dealers = [wire.Dealer(system, system[name], "gateway") for name in ("issuer", "issuer2")]
     request = issuer.TokenRequest(grant_type="authorization_code", code=code, redirect_uri=BACK, code_verifier=VERIFIER, **system.clients["desk"])
-    for _ in range(CROWD // 2):
-        for dealer in dealers:
-            dealer.send("jeton.v1.Issuer/Token", request, timeout_ms=int(30000 * SLOW), pairs={"client-address": "192.0.2.1"})
-    replies = []
-    if kill:
-        replies.append(dealers[0].receive(20))
-        system["issuer"].kill()
-    for dealer, n in zip(dealers, (0 if kill else CROWD // 2, CROWD // 2)):
-        replies += [dealer.receive(30) for _ in range(n)]
-    while kill and (reply := dealers[0].receive(0.01)):  # what it had sent before
-        replies.append(reply)
-    for dealer in dealers:
-        dealer.close()
-    expect(all(reply is not None for reply in replies), "an answer to each")
-    return [issuer.TokenReply.FromString(reply.body) for reply in replies if reply.code == envelope.CODE_OK]
+    return issuers.token_replies(issuers.crowd(system, request, CROWD, kill))
 
 
 @test("two hundred uses of a code at two issuers, one of which is killed, begin one family, which the others' tries end (R17, R19)")
