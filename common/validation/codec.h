@@ -3,7 +3,7 @@
 #ifndef JETON_VALIDATION_CODEC_H
 #define JETON_VALIDATION_CODEC_H
 
-#include "common/rpc/codec.h"
+#include "common/rpc/codec.h" // codec_read.c unpacks, codec_write.c packs
 
 extern const struct rpc_codec validation_codec;       // of Validate
 extern const struct rpc_codec validation_batch_codec; // of ValidateBatch

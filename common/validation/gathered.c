@@ -1,5 +1,6 @@
 #include "common/memory/memory.h"
 #include "common/rpc/wire.h"
+#include "common/token/id.h"
 #include "common/validation/codec.h"
 #include "common/validation/internal.h"
 #include "envelope.pb-c.h"
@@ -8,10 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REQUESTS_TAG = 1 << 3 | 2, ONLY_KNOWN_TAG = 2 << 3 | 0, ROOM_MIN = 256 };
+enum {
+    REQUESTS_TAG = 1 << 3 | 2,
+    ONLY_KNOWN_TAG = 2 << 3 | 0,
+    BRIEF_TAG = 3 << 3 | 0,
+    ROOM_MIN = 256,
+    AHEAD = 4,
+    IDS = 5, // of a reply
+};
 
-static const uint8_t only_known[] = {ONLY_KNOWN_TAG,
-                                     true}; // what a batch begins with, unless it is patient
+// What a batch begins with; one that is patient leaves out the first flag.
+static const uint8_t flags[] = {ONLY_KNOWN_TAG, true, BRIEF_TAG, true};
+enum { ONLY_KNOWN_SIZE = 2 };
 
 // ---- life ----------------------------------------------------------------------------------------------------------
 
@@ -50,9 +59,9 @@ gathered_new (struct validator_client *client, uint32_t connection, bool patient
     gathered->patient = patient;
     gathered->call = 0;
     gathered->n = gathered->left = gathered->used = 0;
-    room_make (gathered, sizeof only_known);
-    memcpy (gathered->bytes, only_known, sizeof only_known);
-    gathered->used = sizeof only_known;
+    room_make (gathered, sizeof flags);
+    memcpy (gathered->bytes, flags, sizeof flags);
+    gathered->used = sizeof flags;
     list_append (&client->opened, &gathered->link);
     return gathered;
 }
@@ -152,7 +161,7 @@ gathered_send (struct gathered *gathered)
                                        .once = true,
                                        .codec = &validation_batch_codec,
                                        .connection = gathered->connection};
-    size_t skipped = gathered->patient ? sizeof only_known : 0, size = gathered->used - skipped;
+    size_t skipped = gathered->patient ? ONLY_KNOWN_SIZE : 0, size = gathered->used - skipped;
     const uint8_t *body = gathered->bytes + skipped;
     const char *method = "jeton.v1.Validator/ValidateBatch";
     const ProtobufCMessageDescriptor *output = &jeton__v1__validate_batch_reply__descriptor;
@@ -301,9 +310,41 @@ gathered_fail (struct gathered *gathered, const struct rpc_result *result)
     }
 }
 
+static char *
+id_write (const char *prefix, uint32_t *number, char *text, char room[ID_SIZE])
+{
+    if (*number == 0 || *number > ID_NUMBER_MAX)
+        return text;
+    id_format (prefix, *number, room);
+    *number = 0;
+    return room;
+}
+
+// A reply becomes what it would have been alone: with ids. They are in `room`.
+static void
+ids_write (Jeton__V1__ValidateReply *reply, char room[IDS][ID_SIZE])
+{
+    reply->token = id_write ("TKN", &reply->token_number, reply->token, room[0]);
+    reply->account = id_write ("ACC", &reply->account_number, reply->account, room[1]);
+    reply->user = id_write ("USR", &reply->user_number, reply->user, room[2]);
+    reply->client = id_write ("CLI", &reply->client_number, reply->client, room[3]);
+    reply->customer = id_write ("CUS", &reply->customer_number, reply->customer, room[4]);
+}
+
+// Each is elsewhere in memory, as is what its caller keeps of it: some are on their way while others are looked at.
+static void
+validation_prefetch (const struct gathered *gathered, size_t i)
+{
+    if (i + AHEAD < gathered->n && gathered->validations[i + AHEAD] != NULL)
+        __builtin_prefetch (gathered->validations[i + AHEAD]);
+    if (i + AHEAD / 2 < gathered->n && gathered->validations[i + AHEAD / 2] != NULL)
+        __builtin_prefetch (gathered->validations[i + AHEAD / 2]->context);
+}
+
 static void
 gathered_deliver (struct gathered *gathered, const Jeton__V1__ValidateBatchReply *reply)
 {
+    char room[IDS][ID_SIZE];
     struct rpc_result result = {.code = JETON__V1__CODE__CODE_OK, .message = ""};
     if (reply->n_replies != gathered->n) {
         result.code = JETON__V1__CODE__CODE_INTERNAL;
@@ -312,10 +353,13 @@ gathered_deliver (struct gathered *gathered, const Jeton__V1__ValidateBatchReply
     }
     for (size_t i = 0; i < gathered->n; i++) {
         struct validation *validation = gathered->validations[i];
+        validation_prefetch (gathered, i);
         if (validation == NULL)
             continue;
-        if (result.code == JETON__V1__CODE__CODE_OK)
+        if (result.code == JETON__V1__CODE__CODE_OK) {
+            ids_write (reply->replies[i], room);
             result.reply = reply->replies[i];
+        }
         // The validator has to look it up, and the others did not wait for that.
         bool later = !gathered->patient && result.reply != NULL &&
                      reply->replies[i]->decision == JETON__V1__DECISION__DECISION_UNSPECIFIED;

@@ -32,7 +32,7 @@ void validator_client_destroy (struct validator_client **client);
 
 // validator_client_validate (client, request, timeout_ms, callback, context): Ask whether a token may do something. The request is packed before this
 // returns. timeout_ms 0: the client's. Returns the call's id. The callback is called once, never before this has returned; its result's
-// `reply` is a Jeton__V1__ValidateReply; codes as of rpc_client_call. Allocates nothing, but while there are more calls in progress than
+// `reply` is a Jeton__V1__ValidateReply, with ids, never their numbers; codes as of rpc_client_call. Allocates nothing, but while there are more calls in progress than
 // there ever were, and for each frame.
 uint64_t validator_client_validate (struct validator_client *client,
                                     const Jeton__V1__ValidateRequest *request, uint32_t timeout_ms,

@@ -44,6 +44,7 @@ struct batch {
     void (*answer) (
         struct check *check); // of an introspection, with its reply set; NULL: validations
     bool only_known;          // what would have to be looked up is left unanswered
+    bool brief;               // replies have numbers in the place of ids
     bool sure;                // what is in memory may be believed
     int64_t now_ms;
     char *challenge; // the last WWW-Authenticate; NULL: none yet

@@ -47,6 +47,25 @@ rare_id_text (struct check *check, const char *prefix, int64_t number)
     return id_text (prefix, number, arena_alloc (request_arena (check->batch->request), ID_SIZE));
 }
 
+static uint32_t
+id_number (int64_t number)
+{
+    return number >= 1 && number <= ID_NUMBER_MAX ? (uint32_t) number : 0;
+}
+
+// In the place of ids: the client writes them.
+static void
+numbers_write (struct check *check)
+{
+    const struct use_subject *subject = &check->subject;
+    Jeton__V1__ValidateReply *reply = check->reply;
+    reply->token_number = id_number (subject->token);
+    reply->account_number = id_number (subject->account);
+    reply->user_number = id_number (subject->user);
+    reply->client_number = id_number (subject->client);
+    reply->customer_number = subject->client != 0 ? id_number (subject->customer) : 0;
+}
+
 static void
 ids_write (struct check *check)
 {
@@ -66,7 +85,7 @@ batch_reply (struct batch *batch)
 {
     // An id is a chain of reads, each of which waits for the one before. One directly after the other, several run at once.
     for (size_t i = 0; i < batch->n; i++)
-        ids_write (&batch->checks[i]);
+        (batch->brief ? numbers_write : ids_write) (&batch->checks[i]);
     if (batch->answer) {
         batch->answer (&batch->checks[0]);
         return;
@@ -406,17 +425,19 @@ batch_new (struct request *request, size_t n, bool single)
     return batch->checks && batch->replies && batch->pointers ? batch : NULL;
 }
 
+// several: what they came in; NULL: one came alone.
 static void
 batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests, size_t n,
-           bool single, bool only_known, void (*answer) (struct check *check))
+           const Jeton__V1__ValidateBatchRequest *several, void (*answer) (struct check *check))
 {
-    struct batch *batch = batch_new (request, n, single);
+    struct batch *batch = batch_new (request, n, !several);
     if (!batch) {
         request_fail (request, JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED,
                       "the request needs more memory than the setting arena_limit allows");
         return;
     }
-    batch->only_known = only_known;
+    batch->only_known = several && several->only_known;
+    batch->brief = several && several->brief;
     batch->answer = answer;
     counting_text (batch->use.peer, sizeof batch->use.peer, request_peer (request)->name);
     for (size_t i = 0; i < n; i++) {
@@ -429,7 +450,7 @@ batch_run (struct request *request, Jeton__V1__ValidateRequest *const *requests,
         const char *why, *field = answer ? NULL : check_prepare (check, good, &why);
         if (field) {
             char path[64];
-            if (single)
+            if (!several)
                 snprintf (path, sizeof path, "%s", field);
             else
                 snprintf (path, sizeof path, "requests[%zu].%s", i, field);
@@ -450,14 +471,14 @@ validator_validate (struct request *request)
 {
     // The message stays unchanged; protobuf-c has no const in its arrays of messages.
     Jeton__V1__ValidateRequest *message = (Jeton__V1__ValidateRequest *) request_message (request);
-    batch_run (request, &message, 1, true, false, NULL);
+    batch_run (request, &message, 1, NULL, NULL);
 }
 
 void
 check_run (struct request *request, Jeton__V1__ValidateRequest *message,
            void (*answer) (struct check *check))
 {
-    batch_run (request, &message, 1, true, false, answer);
+    batch_run (request, &message, 1, NULL, answer);
 }
 
 void
@@ -469,6 +490,5 @@ validator_validate_batch (struct request *request)
                             "%zu requests are too many for one batch: send %d at most",
                             message->n_requests, BATCH_MAX);
     else
-        batch_run (request, message->requests, message->n_requests, false, message->only_known,
-                   NULL);
+        batch_run (request, message->requests, message->n_requests, message, NULL);
 }

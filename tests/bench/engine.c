@@ -292,7 +292,7 @@ frame_make (struct engine *engine, uint64_t id, struct frame *frame)
     }
     batch.n_requests = engine->batch;
     batch.requests = pointers;
-    batch.only_known = true;
+    batch.only_known = batch.brief = true; // as the client library asks
     request.id = id;
     request.method = (char *) "jeton.v1.Validator/ValidateBatch";
     request.timeout_ms = 2000;

@@ -1,5 +1,5 @@
 // crowd IN_FLIGHT PEERS KEY VALIDATORS: keeps so many validations under way, gathered, until SIGTERM, and judges every answer. Its input says what it asks:
-// lines "REASON VALUE MODULE", with the number of the reason that each must be answered with, or 0 where the request itself is wrong. "Could not tell"
+// lines "REASON VALUE MODULE TOKEN ACCOUNT", with the number of the reason and the ids that each must be answered with; 0 where the request itself is wrong, "-" where there is no id. "Could not tell"
 // is right at any time, and so are UNAVAILABLE and DEADLINE_EXCEEDED. Prints counts as JSON; exits with 1 when an answer was wrong, or a call did not end
 // exactly once.
 #include "common/log/log.h"
@@ -21,7 +21,7 @@ enum { QUESTIONS_MAX = 1024, AFTER_MS = 20000, LOOK_MS = 5 };
 
 struct question {
     int reason;
-    char value[1024], module[64];
+    char value[1024], module[64], token[32], account[32]; // token, account: ids
 };
 
 struct crowd {
@@ -51,6 +51,12 @@ wrong (struct crowd *crowd, const struct question *question, int code, int reaso
                  question->reason);
 }
 
+static bool
+id_is (const char *expected, const char *id)
+{
+    return strcmp (strcmp (expected, "-") == 0 ? "" : expected, id) == 0;
+}
+
 static void
 judge (struct crowd *crowd, const struct question *question, const struct rpc_result *result)
 {
@@ -59,7 +65,8 @@ judge (struct crowd *crowd, const struct question *question, const struct rpc_re
     case JETON__V1__CODE__CODE_OK:
         if (reply->reason == JETON__V1__REASON__REASON_UNDECIDED)
             crowd->undecided++;
-        else if ((int) reply->reason == question->reason)
+        else if ((int) reply->reason == question->reason && id_is (question->token, reply->token) &&
+                 id_is (question->account, reply->account))
             crowd->answered++;
         else
             wrong (crowd, question, result->code, (int) reply->reason);
@@ -128,7 +135,8 @@ questions_read (struct crowd *crowd)
 {
     struct question *question = crowd->questions;
     while (crowd->nquestions < QUESTIONS_MAX &&
-           scanf ("%d %1023s %63s", &question->reason, question->value, question->module) == 3) {
+           scanf ("%d %1023s %63s %31s %31s", &question->reason, question->value, question->module,
+                  question->token, question->account) == 5) {
         crowd->nquestions++;
         question++;
     }

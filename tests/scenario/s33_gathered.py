@@ -23,10 +23,11 @@ def make_system():
         elif i % 10 == 7:
             system.cli("token", "delete", made["id"])
             reason = DELETED
-        system.lines.append(f"{reason} {made['value']} orders")
+        ids = f"{made['id']} {account}"
+        system.lines.append(f"{reason} {made['value']} orders {ids}")
         if reason == OK:
-            system.lines.append(f"{NOT_GRANTED} {made['value']} stock")
-    system.lines.append(f"{MALFORMED} jtn_live_made-up orders")
+            system.lines.append(f"{NOT_GRANTED} {made['value']} stock {ids}")
+    system.lines.append(f"{MALFORMED} jtn_live_made-up orders - -")
     return system
 
 
@@ -76,7 +77,7 @@ def answers(system):
 @test("requests that are wrong are refused, and their neighbours are not")
 def wrong_requests(system):
     lines = list(system.lines)
-    lines.insert(len(lines) // 2, f"{WRONG_REQUEST} x NO-MODULE")
+    lines.insert(len(lines) // 2, f"{WRONG_REQUEST} x NO-MODULE - -")
     crowd = Crowd(system, lines)
     wait_more(system, 5000)
     counts = crowd.finish()
@@ -103,11 +104,11 @@ def without_database(system):
     crowd.finish()
     # Half of what is asked for is not in memory: a query that hangs must not hold up its neighbours.
     account = system.cli("account", "list")[0]["id"]
-    fresh = [system.cli("token", "create", "--account", account, "--name", f"f{i}", "--kind", "service", "--module", "orders:read")["value"]
+    fresh = [system.cli("token", "create", "--account", account, "--name", f"f{i}", "--kind", "service", "--module", "orders:read")
              for i in range(30)]
     system.postgres.stop("immediate")
     try:
-        crowd = Crowd(system, system.lines + [f"{OK} {value} orders" for value in fresh], in_flight=128)
+        crowd = Crowd(system, system.lines + [f"{OK} {made['value']} orders {made['id']} {account}" for made in fresh], in_flight=128)
         wait_more(system, 3000)
         counts = crowd.finish()
         expect(counts["answered"] > 1000, f"{counts}")

@@ -63,6 +63,14 @@ batch_item (struct request *request, size_t i, Jeton__V1__ValidateReply *reply)
     const Jeton__V1__ValidateRequest *item = message->requests[i];
     reply->decision = JETON__V1__DECISION__DECISION_ALLOW;
     reply->token = strcmp (item->module, "who") == 0 ? service->name : item->token;
+    if (strcmp (item->module, "numbers") == 0 && message->brief) {
+        reply->token = reply->scope;
+        reply->token_number = (uint32_t) strtoul (item->token, NULL, 10);
+        reply->account_number = reply->token_number + 1;
+        reply->user_number = reply->token_number + 2;
+        reply->client_number = reply->token_number + 3;
+        reply->customer_number = reply->token_number + 4;
+    }
     if (strcmp (item->module, "later") == 0 && message->only_known)
         jeton__v1__validate_reply__init (reply);
     if (strcmp (item->module, "hold") == 0) {

@@ -1,6 +1,7 @@
 // The client that gathers validations: what travels together, and that each call ends for itself, once, whatever becomes of its frame (R28,
 // R42, R43).
 // objects: tests/unit/rpc_fixture.o
+#include "common/token/id.h"
 #include "common/validation/internal.h"
 #include "tests/unit/rpc_fixture.h"
 
@@ -92,36 +93,6 @@ held (void *n)
     return fixture.service.nheld == *(size_t *) n;
 }
 
-START_TEST (requests_are_packed_as_protobuf_c_does)
-{
-    static const char *const texts[] = {"", "x", "jtn_live_abc", "orders"};
-    static const int numbers[] = {0, 1, 2, 127, 128, -1, INT32_MAX};
-    char *large = xcalloc (1, 20001);
-    memset (large, 'y', 20000);
-    for (int i = 0; i < 5 * 5 * 7; i++) {
-        Jeton__V1__ValidateRequest request = JETON__V1__VALIDATE_REQUEST__INIT;
-        uint8_t ours[40100], theirs[40100];
-        struct validation_sizes sizes;
-        request.token = i % 5 < 4 ? (char *) texts[i % 5] : large;
-        request.module = (char *) texts[i / 5 % 4];
-        request.client_address = i / 5 % 5 < 4 ? (char *) texts[3 - i / 5 % 5] : large;
-        request.store_client = (char *) texts[i / 7 % 4];
-        request.access = (Jeton__V1__Access) numbers[i / 25];
-        request.environment = (Jeton__V1__Environment) numbers[6 - i / 25];
-        validation_measure (&request, &sizes);
-        ck_assert_uint_eq (sizes.all, jeton__v1__validate_request__get_packed_size (&request));
-        validation_pack (&request, &sizes, ours);
-        jeton__v1__validate_request__pack (&request, theirs);
-        ck_assert_mem_eq (ours, theirs, sizes.all);
-        size_t length;
-        const char *token = validation_token (ours, sizes.all, &length);
-        ck_assert_uint_eq (length, strlen (request.token));
-        ck_assert_mem_eq (token, request.token, length);
-    }
-    free (large);
-}
-END_TEST
-
 START_TEST (what_begins_together_travels_together)
 {
     server_start (0);
@@ -187,6 +158,61 @@ START_TEST (nobody_waits_for_what_others_need)
     for (int i = 0; i < 3; i++)
         end_good (i, tokens[i]);
     ck_assert_uint_eq (fixture.service.calls, 1 + 2); // and by itself
+}
+END_TEST
+
+// Token, account, user, client and customer, which a frame has as numbers.
+struct ids {
+    bool done;
+    char texts[5][32];
+};
+
+static void
+ids_take (void *context, const struct rpc_result *result)
+{
+    struct ids *ids = context;
+    const Jeton__V1__ValidateReply *reply = result->reply;
+    ck_assert_int_eq (result->code, JETON__V1__CODE__CODE_OK);
+    const char *const texts[] = {reply->token, reply->account, reply->user, reply->client,
+                                 reply->customer};
+    for (int i = 0; i < 5; i++)
+        snprintf (ids->texts[i], sizeof ids->texts[i], "%s", texts[i]);
+    ck_assert (reply->token_number == 0 || reply->token_number > ID_NUMBER_MAX);
+    ids->done = true;
+}
+
+static bool
+ids_done (void *ids)
+{
+    return ((struct ids *) ids)->done;
+}
+
+START_TEST (ids_travel_as_numbers)
+{
+    static const char *const prefixes[] = {"TKN", "ACC", "USR", "CLI", "CUS"};
+    static const char *const numbers[] = {"1", "4711", "99999995", "99999999", "4294967290"};
+    struct ids got[6] = {0};
+    server_start (0);
+    begin (0, "first", "echo", 0); // so that the others travel together
+    for (int i = 0; i < 6; i++) {
+        Jeton__V1__ValidateRequest request = JETON__V1__VALIDATE_REQUEST__INIT;
+        request.token = (char *) (i < 5 ? numbers[i] : "jti");
+        request.module = (char *) (i < 5 ? "numbers" : "echo");
+        validator_client_validate (client, &request, 0, ids_take, &got[i]);
+    }
+    for (int i = 0; i < 6; i++)
+        ck_assert (fixture_until (&fixture, ids_done, &got[i]));
+    for (int i = 0; i < 5; i++)
+        for (int k = 0; k < 5; k++) {
+            int64_t number = strtoll (numbers[i], NULL, 10) + k;
+            char id[ID_SIZE] = "";
+            if (number <= ID_NUMBER_MAX) // others nobody has
+                id_format (prefixes[k], number, id);
+            ck_assert_str_eq (got[i].texts[k], id);
+        }
+    ck_assert_str_eq (got[5].texts[0], "jti"); // a text stays what it is
+    ck_assert_str_eq (got[5].texts[1], "");
+    end_good (0, "first");
 }
 END_TEST
 
@@ -429,10 +455,10 @@ main (void)
     TCase *gathering = tcase_create ("gathering");
     tcase_set_timeout (gathering, 100);
     tcase_add_checked_fixture (gathering, set_up, tear_down);
-    tcase_add_test (gathering, requests_are_packed_as_protobuf_c_does);
     tcase_add_test (gathering, what_begins_together_travels_together);
     tcase_add_test (gathering, one_that_is_wrong_harms_no_other);
     tcase_add_test (gathering, nobody_waits_for_what_others_need);
+    tcase_add_test (gathering, ids_travel_as_numbers);
     tcase_add_test (gathering, each_has_its_own_deadline);
     tcase_add_test (gathering, a_reply_that_fits_not_is_none);
     tcase_add_test (gathering, the_client_limits_itself);

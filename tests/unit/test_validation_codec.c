@@ -2,6 +2,7 @@
 #include "common/memory/memory.h"
 #include "common/rpc/server.h"
 #include "common/validation/codec.h"
+#include "common/validation/internal.h"
 #include "validator.pb-c.h"
 
 #include <check.h>
@@ -77,10 +78,41 @@ START_TEST (requests)
         batch.n_requests = sizeof list / sizeof *list;
         batch.requests = list;
         batch.only_known = !batch.only_known;
+        batch.brief = i % 3 == 0;
         // More than the room of a length of two bytes.
         if (lengths[i] < 10000)
             unpacks (validation_batch_codec.request, &batch.base);
     }
+}
+END_TEST
+
+START_TEST (requests_packed)
+{
+    static const char *const texts[] = {"", "x", "jtn_live_abc", "orders"};
+    static const int numbers[] = {0, 1, 2, 127, 128, -1, INT32_MAX};
+    char *large = xcalloc (1, 20001);
+    memset (large, 'y', 20000);
+    for (int i = 0; i < 5 * 5 * 7; i++) {
+        Jeton__V1__ValidateRequest request = JETON__V1__VALIDATE_REQUEST__INIT;
+        uint8_t ours[40100], theirs[40100];
+        struct validation_sizes sizes;
+        request.token = i % 5 < 4 ? (char *) texts[i % 5] : large;
+        request.module = (char *) texts[i / 5 % 4];
+        request.client_address = i / 5 % 5 < 4 ? (char *) texts[3 - i / 5 % 5] : large;
+        request.store_client = (char *) texts[i / 7 % 4];
+        request.access = (Jeton__V1__Access) numbers[i / 25];
+        request.environment = (Jeton__V1__Environment) numbers[6 - i / 25];
+        validation_measure (&request, &sizes);
+        ck_assert_uint_eq (sizes.all, jeton__v1__validate_request__get_packed_size (&request));
+        validation_pack (&request, &sizes, ours);
+        jeton__v1__validate_request__pack (&request, theirs);
+        ck_assert_mem_eq (ours, theirs, sizes.all);
+        size_t length;
+        const char *token = validation_token (ours, sizes.all, &length);
+        ck_assert_uint_eq (length, strlen (request.token));
+        ck_assert_mem_eq (token, request.token, length);
+    }
+    free (large);
 }
 END_TEST
 
@@ -115,6 +147,11 @@ START_TEST (replies)
     full.granted_access = JETON__V1__ACCESS__ACCESS_WRITE;
     full.expires_at = INT64_MAX;
     full.scope = (char *) "market:7";
+    full.token_number = 1;
+    full.account_number = 127;
+    full.user_number = 128;
+    full.client_number = 99999999;
+    full.customer_number = UINT32_MAX;
     cleanup_free char *challenge = long_text (300);
     odd.www_authenticate = challenge; // a length of two bytes
     odd.allowance = &allowance;
@@ -131,7 +168,7 @@ START_TEST (replies)
     full.status = -1;
     full.decision = (Jeton__V1__Decision) -1;
     full.expires_at = INT64_MIN;
-    uint8_t theirs[200], ours[200];
+    uint8_t theirs[300], ours[300];
     size_t size = protobuf_c_message_pack (&full.base, theirs);
     ck_assert_uint_eq (validation_codec.reply_pack (&full.base, ours), size);
     ck_assert_mem_eq (theirs, ours, size);
@@ -195,8 +232,17 @@ START_TEST (left)
     LEFT (validation_batch_codec, request, "\x0a");
     LEFT (validation_batch_codec, request, "\x10");
     LEFT (validation_batch_codec, request, "\x10\x80\x01");
-    LEFT (validation_batch_codec, request, "\x18\x01");
+    LEFT (validation_batch_codec, request, "\x18");
+    LEFT (validation_batch_codec, request, "\x18\x81\x00");
+    LEFT (validation_batch_codec, request, "\x20\x01");
     LEFT (validation_batch_codec, reply, "\x10\x01");
+    LEFT (validation_codec, reply, "\x78\x80\x80\x80\x80\x10"); // above 32 bits
+    LEFT (validation_codec, reply, "\x80");                     // tags of two bytes
+    LEFT (validation_codec, reply, "\x80\x01");
+    LEFT (validation_codec, reply, "\x88\x00\x01");
+    LEFT (validation_codec, reply, "\x82\x01\x01"); // the wrong type
+    LEFT (validation_codec, reply, "\xa0\x01\x01"); // not known
+    LEFT (validation_codec, reply, "\x80\x02\x01");
     LEFT (validation_codec, reply, "\x6a\x02\x08\x01");                 // of an allowance
     LEFT (validation_codec, reply, "\x6a\x02\x18\x01\x6a\x02\x20\x01"); // two of them
     LEFT (validation_codec, reply, "\x58\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
@@ -220,17 +266,17 @@ START_TEST (repeated)
 }
 END_TEST
 
-// As the client that gathers writes it: only_known comes first.
+// As the client that gathers writes it: the flags come first.
 START_TEST (order)
 {
-    static const char bytes[] = "\x10\x03\x0a\x05\x0a\x01"
+    static const char bytes[] = "\x10\x03\x18\x01\x0a\x05\x0a\x01"
                                 "a\x18\x01\x10\x01\x0a\x04\x12\x02"
                                 "bc\x10\x00";
     const Jeton__V1__ValidateBatchRequest *batch =
         (const Jeton__V1__ValidateBatchRequest *) validation_batch_codec.request (
             arena, (const uint8_t *) bytes, sizeof bytes - 1);
     ck_assert_ptr_nonnull (batch);
-    ck_assert (!batch->only_known);
+    ck_assert (!batch->only_known && batch->brief);
     ck_assert_uint_eq (batch->n_requests, 2);
     ck_assert_str_eq (batch->requests[0]->token, "a");
     ck_assert_int_eq ((int) batch->requests[0]->access, 1);
@@ -255,7 +301,8 @@ END_TEST
 int
 main (void)
 {
-    const TTest *const tests[] = {requests, replies, all_fields, left, repeated, order, no_room};
+    const TTest *const tests[] = {requests, requests_packed, replies, all_fields,
+                                  left,     repeated,        order,   no_room};
     Suite *suite = suite_create ("validation_codec");
     TCase *all = tcase_create ("all");
     tcase_add_checked_fixture (all, set_up, tear_down);

@@ -1,43 +1,9 @@
-#include "common/validation/codec.h"
-
 #include "common/rpc/wire.h"
+#include "common/validation/codec_internal.h"
 #include "validator.pb-c.h"
 
 #include <limits.h>
 #include <string.h>
-
-// Fields are numbers below 16, so that each tag is one byte.
-#define TAG(field, wire_type) ((field) << 3 | (wire_type))
-enum { VARINT = 0, LENGTH = 2 };
-
-enum {
-    BATCH_LIST = TAG (1, LENGTH), // `requests` of a batch, and `replies`
-    BATCH_ONLY_KNOWN = TAG (2, VARINT),
-
-    REQUEST_TOKEN = TAG (1, LENGTH),
-    REQUEST_MODULE = TAG (2, LENGTH),
-    REQUEST_ACCESS = TAG (3, VARINT),
-    REQUEST_ENVIRONMENT = TAG (4, VARINT),
-    REQUEST_CLIENT_ADDRESS = TAG (5, LENGTH),
-    REQUEST_STORE_CLIENT = TAG (6, LENGTH),
-
-    REPLY_DECISION = TAG (1, VARINT),
-    REPLY_REASON = TAG (2, VARINT),
-    REPLY_STATUS = TAG (3, VARINT),
-    REPLY_WWW_AUTHENTICATE = TAG (4, LENGTH),
-    REPLY_TOKEN = TAG (5, LENGTH),
-    REPLY_ACCOUNT = TAG (6, LENGTH),
-    REPLY_USER = TAG (7, LENGTH),
-    REPLY_CLIENT = TAG (8, LENGTH),
-    REPLY_KIND = TAG (9, VARINT),
-    REPLY_GRANTED_ACCESS = TAG (10, VARINT),
-    REPLY_EXPIRES_AT = TAG (11, VARINT),
-    REPLY_SCOPE = TAG (12, LENGTH),
-    REPLY_ALLOWANCE = TAG (13, LENGTH),
-    REPLY_CUSTOMER = TAG (14, LENGTH),
-};
-
-// ---- unpacking -----------------------------------------------------------------------------------------------------
 
 // What is left to read, and where the next text goes. A text and its NUL need no more room than it has in the message, with tag and length.
 struct reader {
@@ -171,7 +137,7 @@ allowance_read (struct reader *reader, Jeton__V1__Allowance **allowance_r)
 }
 
 static bool
-reply_text_read (struct reader *reader, uint8_t tag, Jeton__V1__ValidateReply *reply)
+reply_text_read (struct reader *reader, unsigned tag, Jeton__V1__ValidateReply *reply)
 {
     switch (tag) {
     case REPLY_WWW_AUTHENTICATE:
@@ -196,11 +162,9 @@ reply_text_read (struct reader *reader, uint8_t tag, Jeton__V1__ValidateReply *r
 }
 
 static bool
-reply_number_read (struct reader *reader, uint8_t tag, Jeton__V1__ValidateReply *reply)
+reply_enum_read (struct reader *reader, unsigned tag, Jeton__V1__ValidateReply *reply)
 {
     int number;
-    if (tag == REPLY_EXPIRES_AT)
-        return number_read (reader, INT64_MAX, &reply->expires_at);
     if (!enum_read (reader, &number))
         return false;
     switch (tag) {
@@ -225,13 +189,48 @@ reply_number_read (struct reader *reader, uint8_t tag, Jeton__V1__ValidateReply 
 }
 
 static bool
+id_number_read (struct reader *reader, uint32_t *number_r)
+{
+    int64_t number;
+    if (!number_read (reader, UINT32_MAX, &number))
+        return false;
+    *number_r = (uint32_t) number;
+    return true;
+}
+
+static bool
+reply_number_read (struct reader *reader, unsigned tag, Jeton__V1__ValidateReply *reply)
+{
+    switch (tag) {
+    case REPLY_EXPIRES_AT:
+        return number_read (reader, INT64_MAX, &reply->expires_at);
+    case REPLY_TOKEN_NUMBER:
+        return id_number_read (reader, &reply->token_number);
+    case REPLY_ACCOUNT_NUMBER:
+        return id_number_read (reader, &reply->account_number);
+    case REPLY_USER_NUMBER:
+        return id_number_read (reader, &reply->user_number);
+    case REPLY_CLIENT_NUMBER:
+        return id_number_read (reader, &reply->client_number);
+    case REPLY_CUSTOMER_NUMBER:
+        return id_number_read (reader, &reply->customer_number);
+    default:
+        return reply_enum_read (reader, tag, reply);
+    }
+}
+static bool
 reply_read (struct reader *reader, void *message)
 {
     Jeton__V1__ValidateReply *reply = message;
     bool good = true;
     jeton__v1__validate_reply__init (reply);
     while (good && reader->at < reader->end) {
-        uint8_t tag = *reader->at++;
+        unsigned tag = *reader->at++;
+        if (tag >= 0x80) { // of two bytes, as this one knows them
+            if (reader->at == reader->end || *reader->at != 1)
+                return false;
+            tag = (tag & 0x7f) | (unsigned) *reader->at++ << 7;
+        }
         good = (tag & 7) == LENGTH ? reply_text_read (reader, tag, reply)
                                    : reply_number_read (reader, tag, reply);
     }
@@ -251,9 +250,9 @@ single_unpack (struct arena *arena, const uint8_t *data, size_t size, size_t mes
     return read (&reader, message) ? message : NULL;
 }
 
-// How many there are in a batch; only_known_r NULL: it is none that has this field. False: it has something else.
+// How many there are in a batch, and its flags; request NULL: it is none that has any. False: it has something else.
 static bool
-batch_count (struct reader reader, size_t *n_r, protobuf_c_boolean *only_known_r)
+batch_count (struct reader reader, size_t *n_r, Jeton__V1__ValidateBatchRequest *request)
 {
     *n_r = 0;
     while (reader.at < reader.end) {
@@ -264,11 +263,11 @@ batch_count (struct reader reader, size_t *n_r, protobuf_c_boolean *only_known_r
                 return false;
             reader.at += length;
             ++*n_r;
-        } else if (tag != BATCH_ONLY_KNOWN || only_known_r == NULL || reader.at == reader.end ||
-                   *reader.at >= 0x80) {
+        } else if ((tag != BATCH_ONLY_KNOWN && tag != BATCH_BRIEF) || request == NULL ||
+                   reader.at == reader.end || *reader.at >= 0x80) {
             return false;
         } else {
-            *only_known_r = *reader.at++ != 0;
+            *(tag == BATCH_BRIEF ? &request->brief : &request->only_known) = *reader.at++ != 0;
         }
     }
     return true;
@@ -287,7 +286,7 @@ list_unpack (struct reader reader, size_t n, size_t message_size, message_read *
     for (size_t i = 0; i < n;) {
         size_t length;
         if (*reader.at++ != BATCH_LIST) {
-            reader.at++; // only_known
+            reader.at++; // a flag
             continue;
         }
         if (!length_read (&reader, &length))
@@ -303,35 +302,35 @@ list_unpack (struct reader reader, size_t n, size_t message_size, message_read *
     return list;
 }
 
-static ProtobufCMessage *
-request_unpack (struct arena *arena, const uint8_t *data, size_t size)
+ProtobufCMessage *
+codec_request_read (struct arena *arena, const uint8_t *data, size_t size)
 {
     return single_unpack (arena, data, size, sizeof (Jeton__V1__ValidateRequest), request_read);
 }
 
-static ProtobufCMessage *
-reply_unpack (struct arena *arena, const uint8_t *data, size_t size)
+ProtobufCMessage *
+codec_reply_read (struct arena *arena, const uint8_t *data, size_t size)
 {
     return single_unpack (arena, data, size, sizeof (Jeton__V1__ValidateReply), reply_read);
 }
 
-static ProtobufCMessage *
-batch_request_unpack (struct arena *arena, const uint8_t *data, size_t size)
+ProtobufCMessage *
+codec_batch_request_read (struct arena *arena, const uint8_t *data, size_t size)
 {
     struct reader reader = {.at = data, .end = data + size, .arena = arena};
     Jeton__V1__ValidateBatchRequest *batch = arena_alloc (arena, sizeof *batch);
     if (batch == NULL)
         return NULL;
     jeton__v1__validate_batch_request__init (batch);
-    if (!batch_count (reader, &batch->n_requests, &batch->only_known))
+    if (!batch_count (reader, &batch->n_requests, batch))
         return NULL;
     batch->requests = (Jeton__V1__ValidateRequest **) list_unpack (
         reader, batch->n_requests, sizeof (Jeton__V1__ValidateRequest), request_read);
     return batch->requests != NULL ? &batch->base : NULL;
 }
 
-static ProtobufCMessage *
-batch_reply_unpack (struct arena *arena, const uint8_t *data, size_t size)
+ProtobufCMessage *
+codec_batch_reply_read (struct arena *arena, const uint8_t *data, size_t size)
 {
     struct reader reader = {.at = data, .end = data + size, .arena = arena};
     Jeton__V1__ValidateBatchReply *batch = arena_alloc (arena, sizeof *batch);
@@ -344,129 +343,3 @@ batch_reply_unpack (struct arena *arena, const uint8_t *data, size_t size)
         reader, batch->n_replies, sizeof (Jeton__V1__ValidateReply), reply_read);
     return batch->replies != NULL ? &batch->base : NULL;
 }
-
-// ---- packing -------------------------------------------------------------------------------------------------------
-
-static size_t
-text_size (const char *text)
-{
-    if (text == NULL || *text == '\0')
-        return 0;
-    size_t length = strlen (text);
-    return 1 + wire_varint_size (length) + length;
-}
-
-// Negative numbers are ten bytes long, whatever their type.
-static size_t
-number_size (int64_t number)
-{
-    return number != 0 ? 1 + wire_varint_size ((uint64_t) number) : 0;
-}
-
-static uint8_t *
-text_write (uint8_t tag, const char *text, uint8_t *at)
-{
-    if (text == NULL || *text == '\0')
-        return at;
-    size_t length = strlen (text);
-    *at++ = tag;
-    at += wire_varint_write (length, at);
-    // It ends with its length.
-    // NOLINTNEXTLINE(bugprone-not-null-terminated-result)
-    memcpy (at, text, length);
-    return at + length;
-}
-
-static uint8_t *
-number_write (uint8_t tag, int64_t number, uint8_t *at)
-{
-    if (number == 0)
-        return at;
-    *at++ = tag;
-    return at + wire_varint_write ((uint64_t) number, at);
-}
-
-static size_t
-reply_measure (const Jeton__V1__ValidateReply *reply)
-{
-    size_t size = number_size ((int) reply->decision) + number_size ((int) reply->reason) +
-                  number_size (reply->status) + text_size (reply->www_authenticate) +
-                  text_size (reply->token) + text_size (reply->account) + text_size (reply->user) +
-                  text_size (reply->client) + number_size ((int) reply->kind) +
-                  number_size ((int) reply->granted_access) + number_size (reply->expires_at) +
-                  text_size (reply->scope) + text_size (reply->customer);
-    if (reply->allowance != NULL) {
-        size_t length = jeton__v1__allowance__get_packed_size (reply->allowance);
-        size += 1 + wire_varint_size (length) + length;
-    }
-    return size;
-}
-
-static uint8_t *
-reply_write (const Jeton__V1__ValidateReply *reply, uint8_t *at)
-{
-    at = number_write (REPLY_DECISION, (int) reply->decision, at);
-    at = number_write (REPLY_REASON, (int) reply->reason, at);
-    at = number_write (REPLY_STATUS, reply->status, at);
-    at = text_write (REPLY_WWW_AUTHENTICATE, reply->www_authenticate, at);
-    at = text_write (REPLY_TOKEN, reply->token, at);
-    at = text_write (REPLY_ACCOUNT, reply->account, at);
-    at = text_write (REPLY_USER, reply->user, at);
-    at = text_write (REPLY_CLIENT, reply->client, at);
-    at = number_write (REPLY_KIND, (int) reply->kind, at);
-    at = number_write (REPLY_GRANTED_ACCESS, (int) reply->granted_access, at);
-    at = number_write (REPLY_EXPIRES_AT, reply->expires_at, at);
-    at = text_write (REPLY_SCOPE, reply->scope, at);
-    if (reply->allowance != NULL) {
-        *at++ = REPLY_ALLOWANCE;
-        at += wire_varint_write (jeton__v1__allowance__get_packed_size (reply->allowance), at);
-        at += jeton__v1__allowance__pack (reply->allowance, at);
-    }
-    return text_write (REPLY_CUSTOMER, reply->customer, at);
-}
-
-static size_t
-reply_size (const ProtobufCMessage *message)
-{
-    return reply_measure ((const Jeton__V1__ValidateReply *) message);
-}
-
-static size_t
-reply_pack (const ProtobufCMessage *message, uint8_t *data_r)
-{
-    return (size_t) (reply_write ((const Jeton__V1__ValidateReply *) message, data_r) - data_r);
-}
-
-static size_t
-batch_reply_size (const ProtobufCMessage *message)
-{
-    const Jeton__V1__ValidateBatchReply *batch = (const Jeton__V1__ValidateBatchReply *) message;
-    size_t size = 0;
-    for (size_t i = 0; i < batch->n_replies; i++) {
-        size_t length = reply_measure (batch->replies[i]);
-        size += 1 + wire_varint_size (length) + length;
-    }
-    return size;
-}
-
-// The length of nearly all is one byte, so that it is written first and measured afterwards; the others move up.
-static size_t
-batch_reply_pack (const ProtobufCMessage *message, uint8_t *data_r)
-{
-    const Jeton__V1__ValidateBatchReply *batch = (const Jeton__V1__ValidateBatchReply *) message;
-    uint8_t *at = data_r;
-    for (size_t i = 0; i < batch->n_replies; i++) {
-        *at++ = BATCH_LIST;
-        size_t length = (size_t) (reply_write (batch->replies[i], at + 1) - (at + 1));
-        size_t prefix = wire_varint_size (length);
-        if (prefix > 1)
-            memmove (at + prefix, at + 1, length);
-        wire_varint_write (length, at);
-        at += prefix + length;
-    }
-    return (size_t) (at - data_r);
-}
-
-const struct rpc_codec validation_codec = {request_unpack, reply_unpack, reply_size, reply_pack};
-const struct rpc_codec validation_batch_codec = {batch_request_unpack, batch_reply_unpack,
-                                                 batch_reply_size, batch_reply_pack};
