@@ -3,6 +3,7 @@
 #include "services/gateway/auth_path.h"
 #include "services/gateway/http.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -340,6 +341,39 @@ host_fits (const char *wanted, const char *host)
     return *host == '\0' || *host == ':';
 }
 
+// How many bytes of the path are this letter when the case of letters is not looked at; 0: it is another. Some frameworks fold four of Unicode's into letters of ASCII.
+static size_t
+letter_fits (char letter, const char *path)
+{
+    static const struct {
+        char letter;
+        const char *other;
+    } others[] = {{'i', "\u0130"}, {'i', "\u0131"}, {'s', "\u017f"}, {'k', "\u212a"}};
+    int lower = tolower ((unsigned char) letter);
+    if (lower == tolower ((unsigned char) *path))
+        return 1;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        size_t size = strlen (others[i].other);
+        if (others[i].letter == lower && strncmp (others[i].other, path, size) == 0)
+            return size;
+    }
+    return 0;
+}
+
+// The same letters, in whatever case?
+static bool
+segment_fits (const char *pattern, size_t length, const char *path, size_t given)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < length; i++) {
+        size_t n = at < given ? letter_fits (pattern[i], path + at) : 0;
+        if (n == 0)
+            return false;
+        at += n;
+    }
+    return at == given;
+}
+
 // exact_r: also with the case of letters.
 static bool
 path_fits (const struct route *route, const char *path, bool *exact_r)
@@ -353,9 +387,10 @@ path_fits (const struct route *route, const char *path, bool *exact_r)
         if (*path != '/')
             return false;
         if (pattern[1] != '{') {
-            if (length != given || strncasecmp (pattern, path, length + 1) != 0)
+            bool same = length == given && memcmp (pattern + 1, path + 1, length) == 0;
+            if (!same && !segment_fits (pattern + 1, length, path + 1, given))
                 return false;
-            *exact_r = *exact_r && memcmp (pattern, path, length + 1) == 0;
+            *exact_r = *exact_r && same;
         }
         pattern += length + 1;
         path += given + 1;

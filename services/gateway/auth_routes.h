@@ -40,7 +40,7 @@ void auth_routes_destroy (struct auth_routes **routes); // NULL-safe
 enum auth_found {
     AUTH_FOUND,
     AUTH_NONE,      // no route fits
-    AUTH_AMBIGUOUS, // the first that fits does so only when the case of letters is not looked at: APIs differ in whether they do
+    AUTH_AMBIGUOUS, // the first that fits does so only when the case of letters is not looked at (by Unicode's rules, too): APIs differ in whether they do
 };
 
 // auth_routes_find (routes, host, method, path, wanted_r): path: of auth_path_read; host: as in a Host header, or NULL for none, which fits no route that has one. Takes a comparison for each route at most.
