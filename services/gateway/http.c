@@ -23,19 +23,27 @@ enum {
     ACCEPTED_MAX = 64, // in one go, so that others get their turn
     AGAIN_MS = 100,    // until it is tried again, when descriptors have run out
     RUNS_MAX = 4,      // of MHD in one go
+    HELD_RUN_MS = 1, // between runs while nothing but what is held is known to have something to do
 };
 
 // ---- libmicrohttpd ---------------------------------------------------------------------------------------------------
 
-// It may have more to do at once than what descriptors tell of: that is asked for.
+// It may have more to do at once than what descriptors tell of: that is asked for. While an exchange is held MHD always says so, and must not be run in circles.
 static void
 server_run (struct server *server)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
+    server->run_ms = zclock_mono ();
     for (int i = 0; i < RUNS_MAX; i++) {
+        bool again = server->again;
+        server->again = false;
         MHD_run (server->daemon);
         if (MHD_get_timeout (server->daemon, &wait_ms) == MHD_NO)
             return;
+        if (server->held > 0 && !again && !server->again) {
+            alarm_by (server->alarm, server->run_ms + HELD_RUN_MS);
+            return;
+        }
         if (wait_ms > 0) {
             alarm_by (server->alarm, zclock_mono () + (int64_t) wait_ms);
             return;
@@ -168,9 +176,10 @@ static void
 on_received (struct guard_socket *guarded)
 {
     struct connection *connection = NODE_OWNER (guarded, struct connection, socket);
-    if (guarded->guard.phase != GUARD_IDLE)
-        connection_wait (connection, guarded->guard.phase == GUARD_HEAD ? WAIT_HEAD : WAIT_BODY,
-                         false);
+    if (guarded->guard.phase == GUARD_IDLE)
+        return;
+    connection_wait (connection, guarded->guard.phase == GUARD_HEAD ? WAIT_HEAD : WAIT_BODY, false);
+    connection->server->again = true; // the rest may be there
 }
 
 static void

@@ -68,9 +68,24 @@ headers_add (struct MHD_Response *response, const struct exchange *exchange,
 void
 exchange_resume (struct exchange *exchange)
 {
+    struct server *server = exchange->connection->server;
     node_remove (&exchange->link);
-    MHD_resume_connection (exchange->mhd);
-    http_run_soon (exchange->connection->server);
+    if (!exchange->held)
+        MHD_resume_connection (exchange->mhd);
+    server->held -= exchange->held;
+    exchange->held = false;
+    server->again = true;
+    http_run_soon (server);
+}
+
+void
+response_tell (struct exchange *exchange)
+{
+    // Fails when MHD has given the connection up: it sees to the rest.
+    MHD_queue_response (exchange->mhd, (unsigned) exchange->status, exchange->response);
+    MHD_destroy_response (exchange->response);
+    exchange->response = NULL;
+    exchange->connection->server->again = true;
 }
 
 // The handler has said its last word: nobody works for it any more.
@@ -92,11 +107,12 @@ response_queue (struct exchange *exchange, int status, struct MHD_Response *resp
     if (exchange->stream == NULL)
         connection_wait (exchange->connection, WAIT_TAKEN, false);
     exchange->http->stats.responses[status / 100 < 6 ? status / 100 : 5]++;
-    // Fails when MHD has given the connection up: it sees to the rest.
-    MHD_queue_response (exchange->mhd, (unsigned) status, response);
-    MHD_destroy_response (response);
+    exchange->response = response;
+    exchange->status = status;
     if (waited)
         exchange_resume (exchange);
+    else
+        response_tell (exchange);
 }
 
 void

@@ -148,6 +148,9 @@ exchange_completed (void *context, struct MHD_Connection *mhd, void **exchange_p
     struct connection *connection = exchange->connection;
     enum guard_phase phase = connection->socket.guard.phase;
     connection->exchange = NULL;
+    connection->server->held -= exchange->held;
+    if (exchange->response)
+        MHD_destroy_response (exchange->response);
     connection_wait (connection,
                      phase == GUARD_IDLE   ? WAIT_IDLE
                      : phase == GUARD_HEAD ? WAIT_HEAD
@@ -268,6 +271,33 @@ body_take (struct exchange *exchange, const char *data, size_t size)
     exchange->body[exchange->size] = '\0';
 }
 
+// To suspend a connection, and to resume it, costs a system call each and a look for what may have come meanwhile. Most answers are there in a fraction of a
+// millisecond: for so long it is held, which is to say that MHD has no response yet and asks for it each time that it is run.
+static void
+exchange_wait (struct exchange *exchange)
+{
+    struct server *server = exchange->connection->server;
+    exchange->state = EXCHANGE_WAITING;
+    exchange->since = server->run_ms;
+    list_append (&exchange->http->waiting, &exchange->link);
+    http_look (exchange->http);
+    exchange->held = server->held < HELD_MAX;
+    server->held += exchange->held;
+    if (!exchange->held)
+        MHD_suspend_connection (exchange->mhd);
+}
+
+static void
+exchange_asked (struct exchange *exchange)
+{
+    struct server *server = exchange->connection->server;
+    if (server->run_ms - exchange->since < HELD_MS)
+        return;
+    exchange->held = false;
+    server->held--;
+    MHD_suspend_connection (exchange->mhd);
+}
+
 static void
 exchange_handle (struct exchange *exchange)
 {
@@ -278,12 +308,8 @@ exchange_handle (struct exchange *exchange)
                          exchange->refused_detail);
     else
         exchange->route->handler (exchange);
-    if (exchange->state != EXCHANGE_HANDLING)
-        return;
-    exchange->state = EXCHANGE_WAITING;
-    list_append (&exchange->http->waiting, &exchange->link);
-    http_look (exchange->http);
-    MHD_suspend_connection (exchange->mhd);
+    if (exchange->state == EXCHANGE_HANDLING)
+        exchange_wait (exchange);
 }
 
 enum MHD_Result
@@ -295,6 +321,10 @@ exchange_access (void *context, struct MHD_Connection *mhd, const char *url, con
     (void) url;
     struct exchange *exchange = *exchange_p;
     checked (exchange);
+    if (exchange->response) {
+        response_tell (exchange);
+        return MHD_YES;
+    }
     switch (exchange->state) {
     case EXCHANGE_LINE:
         head_take (exchange, method, version);
@@ -306,9 +336,11 @@ exchange_access (void *context, struct MHD_Connection *mhd, const char *url, con
             exchange_handle (exchange);
         *size = 0;
         return MHD_YES;
+    case EXCHANGE_WAITING:
+        exchange_asked (exchange);
+        return MHD_YES;
     case EXCHANGE_ENDED: // with its client gone; what has a response does not come here
     case EXCHANGE_HANDLING:
-    case EXCHANGE_WAITING:
     case EXCHANGE_STREAM:
         break;
     }

@@ -23,6 +23,8 @@ enum {
     SET_MAX = 40,          // headers of a response
     PLACES = 1024,         // buckets
     SPARE_MAX = 256,       // exchanges that are kept for the next
+    HELD_MAX = 128,        // exchanges that wait for their answer without being suspended
+    HELD_MS = 4,           // and so long at most
     ARENA_LIMIT = 8 << 20, // of an exchange
     DISCARD_MAX =
         65536, // of a body that nobody wants: it is read, so that the connection can go on
@@ -51,6 +53,9 @@ struct server {
     struct MHD_Daemon *daemon;
     struct watch *watch;
     struct alarm *alarm; // runs it in the next turn
+    size_t held;         // exchanges; see below
+    bool again;          // it is known to have more to do at once
+    int64_t run_ms;      // when it was last run
 };
 
 // What a connection must do before long.
@@ -85,7 +90,7 @@ enum exchange_state {
     EXCHANGE_LINE,     // its first line is there
     EXCHANGE_BODY,     // its head has been looked at
     EXCHANGE_HANDLING, // its handler runs
-    EXCHANGE_WAITING,  // its handler will end it; suspended
+    EXCHANGE_WAITING,  // its handler will end it
     EXCHANGE_STREAM,   // its response comes bit by bit
     EXCHANGE_ENDED,    // its response is with MHD
 };
@@ -107,10 +112,14 @@ struct stream {
 struct exchange {
     unsigned magic;
     enum exchange_state state;
-    struct node link; // in http->waiting, while it is suspended; in http->spare
+    struct node link; // in http->waiting, while it waits; in http->spare
     struct http *http;
     struct connection *connection;
     struct MHD_Connection *mhd;
+    bool held;                     // it waits, and is not suspended
+    int64_t since;                 // when it began to
+    struct MHD_Response *response; // for MHD, when it asks
+    int status;
     enum http_listener listener;
     enum http_method method;
     const char *method_name;
@@ -157,7 +166,7 @@ struct http {
     struct cidr *trusted;
     size_t ntrusted;
     struct node connections; // all
-    struct node waiting;     // exchanges that are suspended
+    struct node waiting;     // exchanges that are held, or suspended
     struct node spare;       // exchanges for the next requests
     size_t nspare;
     struct connection *accepting; // the one that MHD is being told of
@@ -218,8 +227,10 @@ void headers_read (struct exchange *exchange);
 bool route_find (struct exchange *exchange);
 
 // ---- http_answer.c
-// exchange_resume (exchange): A suspended one goes on. stream_break (exchange): Its client has gone, or the gateway ends.
+// exchange_resume (exchange): One that was held or suspended goes on. stream_break (exchange): Its client has gone, or the gateway ends.
 void exchange_resume (struct exchange *exchange);
+// response_tell (exchange): MHD gets its response. Only MHD's call for one may do that.
+void response_tell (struct exchange *exchange);
 void stream_break (struct exchange *exchange);
 void stream_free (struct exchange *exchange);
 

@@ -59,9 +59,9 @@ def grants(system, path, seconds):
     server = gateway(system)
     with open(path, encoding="ascii") as f:
         client, secret = f.read().split()
-    ran = system.processor_s("gateway")
+    ran = system["gateway"].ran_s()
     result = load(system, GRANTS.format(client=client, secret=secret), f"https://127.0.0.1:{server.ports['tls']}/oauth/token", seconds)
-    ran = system.processor_s("gateway") - ran
+    ran = system["gateway"].ran_s() - ran
     return {"rate": result["rate"], "p50": result["p50"], "p99": result["p99"], "gateway": 1e6 * ran / result["answers"]}
 
 
@@ -125,10 +125,10 @@ def decisions(system, seconds):
     """The gateway's, each of them counted by the validator."""
     server, rates = gateway(system), {}
     for scheme, url in (("plain", f"http://127.0.0.1:{server.ports['proxy']}{ASKED}"), ("tls", f"https://127.0.0.1:{server.ports['tls']}{ASKED}")):
-        allowed, ran = system.stat("validator", "validator.allowed"), system.processor_s("gateway")
+        allowed, ran = system.stat("validator", "validator.allowed"), system["gateway"].ran_s()
         result = load(system, bearer(system), url, seconds)
         rates[scheme] = result["rate"]
-        rates[f"{scheme} gateway"] = 1e6 * (system.processor_s("gateway") - ran) / result["answers"]
+        rates[f"{scheme} gateway"] = 1e6 * (system["gateway"].ran_s() - ran) / result["answers"]
         expect(system.stat("validator", "validator.allowed") - allowed >= result["answers"], "the validator did not decide about all")
     return rates
 

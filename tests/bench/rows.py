@@ -127,9 +127,9 @@ def client(system, form):
 def granted(bench, _floor):
     """Tokens of one client by client_credentials: looked up, authenticated, scoped, signed, counted."""
     system = bench.system()
-    given, ran = system.stat("issuer", "issuer.grants"), system.processor_s("issuer")
+    given, ran = system.stat("issuer", "issuer.grants"), system["issuer"].ran_s()
     result = system.drive("grant", bench.seconds, in_flight=64, value=client(system, "jwt"))
-    ran = system.processor_s("issuer") - ran
+    ran = system["issuer"].ran_s() - ran
     given = system.stat("issuer", "issuer.grants") - given
     return {"rate": result["rate"], "of a core": given / ran, "p50": result["latency_us"]["p50"] / 1000, "p99": result["latency_us"]["p99"] / 1000}
 

@@ -166,15 +166,6 @@ class Measured(System):
                 return int(row["value"])
         raise Failed(f"{service} has no counter {name}")
 
-    def processor_s(self, service):
-        """That all threads of a process ran, in seconds."""
-        tasks = f"/proc/{self[service].process.pid}/task"
-        ran = 0
-        for task in os.listdir(tasks):
-            with open(f"{tasks}/{task}/schedstat", encoding="ascii") as f:
-                ran += int(f.read().split()[0])
-        return ran / 1e9
-
     def start_validator(self, warm):
         """Starts it, with what was used last in its memory or with nothing; when it was ready."""
         validator = self["validator"]

@@ -296,6 +296,15 @@ class Service:
     def resume(self):
         self.signal(signal.SIGCONT)
 
+    def ran_s(self):
+        """How long all its threads ran, in seconds."""
+        tasks = f"/proc/{self.process.pid}/task"
+        ran = 0
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/schedstat", encoding="ascii") as f:
+                ran += int(f.read().split()[0])
+        return ran / 1e9
+
     def restart(self):
         self.stop()
         self.start()

@@ -11,6 +11,7 @@ from forward import Api, Nginx
 from harness import PATIENCE, TOP, System, expect, expect_equal, main, test, wait_for, wait_within
 
 INVALID = 'Bearer realm="jeton", error="invalid_token", error_description="The access token is not valid"'
+HELD = 128  # exchanges that the gateway does not suspend when they wait (HELD_MAX)
 TOLD = ("token", "account", "user", "client", "customer", "kind", "scope", "access", "expires")
 
 
@@ -444,6 +445,40 @@ def habits(system):
         gateway.start()
     finally:
         nginx.stop()
+
+
+@test("more wait for a validator than the gateway holds: that takes no processor, who goes is forgotten, and no connection is left deaf (R42)")
+def waiting(system):
+    gateway, value = system["gateway"], system.token("--module", "orders")["value"]
+    wait_for(lambda: system.auth("GET", "/auth?module=orders&access=read", bearer(value)).status == 200, 10, "the token")
+    lines = [http.client.HTTPConnection("127.0.0.1", gateway.ports["proxy"], timeout=20 * PATIENCE) for _ in range(HELD + 72)]
+    ask = lambda line: line.request("GET", "/auth?module=orders&access=read", headers=bearer(value))
+    ended = lambda line: Answer(line.getresponse()).status
+    for line in lines:
+        ask(line)
+    expect_equal({ended(line) for line in lines}, {200})
+    system["validator"].pause()
+    try:
+        for line in lines:
+            ask(line)
+        for line in lines[::4]:
+            line.close()
+        ran, began = gateway.ran_s(), time.monotonic()
+        first = ended(lines[1])
+        ran, passed = gateway.ran_s() - ran, time.monotonic() - began
+        expect(first == 503 and ran < passed / 2, f"{first}: the gateway ran for {ran:.2f} of {passed:.2f} s in which it waited")
+    finally:
+        system["validator"].resume()
+    # Those that were asked late may be told after all.
+    lines = [line for number, line in enumerate(lines) if number % 4]
+    expect({ended(line) for line in lines[1:]} <= {200, 503}, "an answer that is neither")
+    for _ in range(3):
+        wait_for(lambda: system.auth("GET", "/auth?module=orders&access=read", bearer(value)).status == 200, 10, "the validator")
+        for line in lines:
+            ask(line)
+        expect_equal({ended(line) for line in lines}, {200})
+    for line in lines:
+        line.close()
 
 
 @test("plain HTTP in front is refused (R27)")
