@@ -4,7 +4,6 @@
 The blocks are those marked ```sh between <!-- tour --> and <!-- end of the tour -->. A line that starts with # is a
 comment for people; `# prints: TEXT` must be in what its block prints. The ports of the gateway and of nginx are others than those of make run.
 """
-# alone
 import os
 import re
 import subprocess

@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """What make run and make stop do, in a copy of the tree that has only what they need: again and again, and when something is in the way."""
-# alone
+# long
 # plain
-import contextlib
 import http.client
 import os
 import re
@@ -16,8 +15,7 @@ import time
 from harness import BUILD, OTHERS, PATIENCE, SERVICES, SLOW, TOP, expect, expect_equal, free_port, main, test, wait_for
 
 LOCAL = (*SERVICES, *OTHERS)
-# Behind JETON_PORT_BASE.
-PORTS = (1, 2, 3, 4, 5, 43, 44, 80, 81, 88, 90)
+PORTS = 91  # from JETON_PORT_BASE
 
 
 class Tree:
@@ -29,20 +27,8 @@ class Tree:
         os.makedirs(f"{self.tree}/build/bin")
         for program in ("jeton", *(f"jeton-{kind}" for kind in LOCAL)):
             shutil.copy(f"{BUILD}/bin/{program}", f"{self.tree}/build/bin/{program}")
-        self.base = self.free_base()
+        self.base = free_port(PORTS)
         self.failed = False
-
-    @staticmethod
-    def free_base():
-        while True:
-            base = free_port()
-            with contextlib.ExitStack() as stack:
-                try:
-                    for i in PORTS:
-                        stack.enter_context(socket.socket()).bind(("127.0.0.1", base + i))
-                    return base
-                except OSError:
-                    continue
 
     def do(self, what, status=0, **environment):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("JETON_", "PG"))}
