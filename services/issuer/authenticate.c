@@ -3,46 +3,19 @@
 #include "services/issuer/token.h"
 
 static void client_proven (struct asking *asking);
-static void authenticate_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal);
 
 static const struct endpoint authentication = {
     .aims = "wanted to prove itself",
     .proven = client_proven,
-    .refused = authenticate_refused,
+    .reply = &jeton__v1__authenticate_client_reply__descriptor,
 };
-
-static void
-authenticate_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal)
-{
-    Jeton__V1__AuthenticateClientReply reply = JETON__V1__AUTHENTICATE_CLIENT_REPLY__INIT;
-    reply.status = refusal->status;
-    reply.error = refusal->error;
-    reply.error_description = refusal->error_description;
-    reply.www_authenticate = refusal->www_authenticate;
-    reply.retry_after = refusal->retry_after;
-    request_reply (asking->request, &reply.base);
-}
 
 void
 issuer_authenticate_client (struct request *request)
 {
-    const Jeton__V1__AuthenticateClientRequest *message = request_message (request);
-    Jeton__V1__TokenRequest credentials = JETON__V1__TOKEN_REQUEST__INIT;
-    credentials.client_id = message->client_id;
-    credentials.client_secret = message->client_secret;
-    credentials.client_assertion_type = message->client_assertion_type;
-    credentials.client_assertion = message->client_assertion;
-    struct arena *arena = request_arena (request);
-    struct asking none = {.request = request, .message = &credentials, .endpoint = &authentication};
-    struct asking *asking = arena_memdup (arena, &none, sizeof none);
-    if (asking)
-        asking->message = arena_memdup (arena, &credentials, sizeof credentials);
-    if (!asking || !asking->message) {
-        token_no_memory (&none);
-        return;
-    }
-    token_address (asking);
-    if (token_client_check (asking))
+    Jeton__V1__TokenRequest message = JETON__V1__TOKEN_REQUEST__INIT;
+    struct asking *asking = asking_new (request, &authentication, &message);
+    if (asking && token_client_check (asking))
         client_authenticate (asking);
 }
 

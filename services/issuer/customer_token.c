@@ -17,14 +17,13 @@ enum { LIFE_S = 86400, TOKEN_MAX = JWT_SIZE_MAX };
 // The request's context: what the store's token says.
 struct beside {
     const Jeton__V1__CustomerTokenRequest *message;
-    Jeton__V1__TokenRequest credentials;
+    Jeton__V1__TokenRequest credentials; // client_id is the store token's client's
     struct asking *asking;
     bool refreshed; // its key was not known, and the keys have been read again
     int64_t account, generation;
     const char *jti;
 };
 
-static void customer_token_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal);
 static void customer_token_given (struct asking *asking, const Jeton__V1__TokenReply *given);
 static void store_token_read (struct beside *beside);
 static void store_client_found (void *context, enum store_outcome outcome,
@@ -35,23 +34,11 @@ static void customer_signed_in (struct asking *asking);
 static const struct endpoint endpoint = {
     .aims = "asked for a customer's token",
     .grants = true,
-    .refused = customer_token_refused,
+    .reply = &jeton__v1__customer_token_reply__descriptor,
     .given = customer_token_given,
 };
 static const struct grant_type type = {"customer", JETON__V1__GRANT_TYPE__GRANT_TYPE_CUSTOMER, 0,
                                        NULL};
-
-static void
-customer_token_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal)
-{
-    Jeton__V1__CustomerTokenReply reply = JETON__V1__CUSTOMER_TOKEN_REPLY__INIT;
-    reply.status = refusal->status;
-    reply.error = refusal->error;
-    reply.error_description = refusal->error_description;
-    reply.www_authenticate = refusal->www_authenticate;
-    reply.retry_after = refusal->retry_after;
-    request_reply (asking->request, &reply.base);
-}
 
 static void
 customer_token_given (struct asking *asking, const Jeton__V1__TokenReply *given)
@@ -76,21 +63,21 @@ issuer_customer_token (struct request *request)
 {
     struct issuer *issuer = request_owner (request);
     const Jeton__V1__CustomerTokenRequest *message = request_message (request);
-    struct arena *arena = request_arena (request);
-    struct asking none = {.request = request, .endpoint = &endpoint, .type = &type};
-    struct asking *asking = arena_memdup (arena, &none, sizeof none);
-    struct beside *beside = arena_alloc (arena, sizeof *beside);
-    if (!asking || !beside) {
-        token_no_memory (&none);
+    Jeton__V1__TokenRequest as_token = JETON__V1__TOKEN_REQUEST__INIT;
+    as_token.username = message->email;
+    as_token.password = message->password;
+    struct asking *asking = asking_new (request, &endpoint, &as_token);
+    if (!asking)
+        return;
+    struct beside *beside = arena_alloc (request_arena (request), sizeof *beside);
+    if (!beside) {
+        token_no_memory (asking);
         return;
     }
-    *beside = (struct beside){.message = message, .asking = asking};
-    beside->credentials = (Jeton__V1__TokenRequest) JETON__V1__TOKEN_REQUEST__INIT;
-    beside->credentials.username = message->email;
-    beside->credentials.password = message->password;
-    request_context_set (request, beside);
-    token_address (asking);
+    *beside = (struct beside){.message = message, .credentials = as_token, .asking = asking};
     asking->message = &beside->credentials;
+    request_context_set (request, beside);
+    asking->type = &type;
     asking->beside = true;
     if (!*message->store_token)
         token_refuse (asking, TOKEN_INVALID_TOKEN, "store_token is required: the store's own");

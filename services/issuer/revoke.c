@@ -28,7 +28,6 @@ struct revoking {
 };
 
 static void revoke_proven (struct asking *asking);
-static void revoke_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal);
 static void revoke_done (void *context, enum store_outcome outcome);
 static void sign_out (struct request *request);
 static void sign_out_done (void *context, enum store_outcome outcome);
@@ -36,7 +35,7 @@ static void sign_out_done (void *context, enum store_outcome outcome);
 static const struct endpoint revocation = {
     .aims = "wanted to revoke a token",
     .proven = revoke_proven,
-    .refused = revoke_refused,
+    .reply = &jeton__v1__revoke_reply__descriptor,
 };
 
 static void
@@ -45,18 +44,6 @@ revoke_reply (struct request *request)
     Jeton__V1__RevokeReply reply = JETON__V1__REVOKE_REPLY__INIT;
     reply.status = 200;
     request_reply (request, &reply.base);
-}
-
-static void
-revoke_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal)
-{
-    Jeton__V1__RevokeReply reply = JETON__V1__REVOKE_REPLY__INIT;
-    reply.status = refusal->status;
-    reply.error = refusal->error;
-    reply.error_description = refusal->error_description;
-    reply.www_authenticate = refusal->www_authenticate;
-    reply.retry_after = refusal->retry_after;
-    request_reply (asking->request, &reply.base);
 }
 
 void
@@ -68,24 +55,17 @@ issuer_revoke (struct request *request)
         caller_gate (request, &issuer->callers, sign_out);
         return;
     }
-    Jeton__V1__TokenRequest credentials = JETON__V1__TOKEN_REQUEST__INIT;
-    credentials.client_id = message->client_id;
-    credentials.client_secret = message->client_secret;
-    credentials.client_assertion_type = message->client_assertion_type;
-    credentials.client_assertion = message->client_assertion;
-    struct arena *arena = request_arena (request);
-    struct asking none = {.request = request, .message = &credentials, .endpoint = &revocation};
-    struct asking *asking = arena_memdup (arena, &none, sizeof none);
-    struct revoking *revoking = arena_alloc (arena, sizeof *revoking);
-    if (asking)
-        asking->message = arena_memdup (arena, &credentials, sizeof credentials);
-    if (!asking || !asking->message || !revoking) {
-        token_no_memory (&none);
+    Jeton__V1__TokenRequest as_token = JETON__V1__TOKEN_REQUEST__INIT;
+    struct asking *asking = asking_new (request, &revocation, &as_token);
+    if (!asking)
+        return;
+    struct revoking *revoking = arena_alloc (request_arena (request), sizeof *revoking);
+    if (!revoking) {
+        token_no_memory (asking);
         return;
     }
     *revoking = (struct revoking){.message = message, .asking = asking};
     request_context_set (request, revoking);
-    token_address (asking);
     if (!*message->token)
         token_refuse (asking, TOKEN_INVALID_REQUEST, "token is required");
     else if (token_client_check (asking))

@@ -18,28 +18,15 @@ static const struct grant_type types[] = {
 };
 
 static void store_token_proven (struct asking *asking);
-static void store_token_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal);
 static void store_token_given (struct asking *asking, const Jeton__V1__TokenReply *given);
 
 static const struct endpoint endpoint = {
     .aims = "asked for a store's token",
     .grants = true,
     .proven = store_token_proven,
-    .refused = store_token_refused,
+    .reply = &jeton__v1__store_token_reply__descriptor,
     .given = store_token_given,
 };
-
-static void
-store_token_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal)
-{
-    Jeton__V1__StoreTokenReply reply = JETON__V1__STORE_TOKEN_REPLY__INIT;
-    reply.status = refusal->status;
-    reply.error = refusal->error;
-    reply.error_description = refusal->error_description;
-    reply.www_authenticate = refusal->www_authenticate;
-    reply.retry_after = refusal->retry_after;
-    request_reply (asking->request, &reply.base);
-}
 
 static void
 store_token_given (struct asking *asking, const Jeton__V1__TokenReply *given)
@@ -81,23 +68,12 @@ issuer_store_token (struct request *request)
 {
     struct issuer *issuer = request_owner (request);
     const Jeton__V1__StoreTokenRequest *asked = request_message (request);
-    struct arena *arena = request_arena (request);
     Jeton__V1__TokenRequest message = JETON__V1__TOKEN_REQUEST__INIT;
     message.grant_type = asked->grant_type;
-    message.client_id = asked->client_id;
-    message.client_secret = asked->client_secret;
-    message.client_assertion_type = asked->client_assertion_type;
-    message.client_assertion = asked->client_assertion;
     message.environment = asked->environment;
-    struct asking none = {.request = request, .endpoint = &endpoint};
-    struct asking *asking = arena_memdup (arena, &none, sizeof none);
-    if (asking)
-        asking->message = arena_memdup (arena, &message, sizeof message);
-    if (!asking || !asking->message) {
-        token_no_memory (&none);
+    struct asking *asking = asking_new (request, &endpoint, &message);
+    if (!asking)
         return;
-    }
-    token_address (asking);
     asking->environment = message.environment == JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
                               ? JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST
                               : JETON__V1__ENVIRONMENT__ENVIRONMENT_LIVE;

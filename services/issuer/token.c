@@ -66,6 +66,8 @@ reply_error (struct asking *asking, enum token_error error, int64_t retry_ms, ch
     reply.retry_after = (uint32_t) ((retry_ms + 999) / 1000);
     if (asking->endpoint->refused)
         asking->endpoint->refused (asking, &reply);
+    else if (asking->endpoint->reply)
+        asking_refuse (asking, &reply);
     else
         request_reply (asking->request, &reply.base);
 }

@@ -19,10 +19,11 @@ struct store_opaque;
 
 // What a client comes for: a token of some kind, to revoke one, or, by way of a user, a code. Up to where it has proved itself that is the same.
 struct endpoint {
-    const char *aims;                       // "asked for a token": what it did, for the trail
-    bool grants;                            // what is refused is counted as a grant's refusal
-    void (*proven) (struct asking *asking); // it has proved itself
-    void (*refused) (struct asking *asking, // NULL: the refusal is the answer
+    const char *aims;                        // "asked for a token": what it did, for the trail
+    bool grants;                             // what is refused is counted as a grant's refusal
+    void (*proven) (struct asking *asking);  // it has proved itself
+    const ProtobufCMessageDescriptor *reply; // that has a TokenReply's refusal; NULL: it is one
+    void (*refused) (struct asking *asking,  // NULL: nothing is to be said but that
                      const Jeton__V1__TokenReply *refusal);
     void (*given) (struct asking *asking, // NULL: so is what is given
                    const Jeton__V1__TokenReply *reply);
@@ -59,6 +60,13 @@ struct grant_type {
         struct asking
             *asking); // the client is known, proved itself and may use it; NULL: not given yet
 };
+
+// asking_new (request, endpoint, message): Of a request that is no TokenRequest, taken as one: message, with what its client proves itself with, if the endpoint asks for that (it has `proven`);
+// copied into the arena. Its address is set. NULL: the request has been answered.
+struct asking *asking_new (struct request *request, const struct endpoint *endpoint,
+                           Jeton__V1__TokenRequest *message) __attribute__ ((warn_unused_result));
+// asking_refuse (asking, refusal): Ends the request with a reply of its endpoint's kind that says so, and nothing else. Needs no memory.
+void asking_refuse (const struct asking *asking, const Jeton__V1__TokenReply *refusal);
 
 enum token_error {
     TOKEN_INVALID_REQUEST,
