@@ -35,7 +35,7 @@ show_validation read
 show_validation write
 jeton token disable "$token" >/dev/null
 say "  disabled"
-# A validator that has just started may not hear admin yet: then it learns of it from the database, four times a second.
+# A validator that does not hear admin, which may have started after it, learns of it from the database, four times a second.
 refused() { ! JETON_TOKEN=$value jeton validate --module orders --access read >/dev/null 2>&1; }
 wait_until 5 refused || fail "the token is not refused 5 s after it was disabled; \`jeton health\` and var/log/validator.log may say why."
 show_validation read

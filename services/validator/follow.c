@@ -30,6 +30,7 @@ struct follow {
     struct alarm *again;
     uint64_t call;        // Follow
     bool following;       // the first item has come
+    bool refused;         // it has ended before, or never begun
     uint64_t heard;       // the sequence number of the last item
     bool read_sent, read; // a reading of the table was sent, and came back, since it follows
     size_t nunsure;
@@ -126,6 +127,7 @@ feed_over (struct follow *follow, const char *why)
     if (follow->following)
         log_warn ("a writer's feed ended", "writer", follow->endpoint, "reason", why, NULL);
     follow->following = follow->read = follow->read_sent = false;
+    follow->refused = true;
     follow->word_at = 0;
     alarm_by (follow->again, zclock_mono () + AGAIN_MS);
 }
@@ -247,6 +249,12 @@ bool
 follow_is_heard (const struct follow *follow)
 {
     return follow->following;
+}
+
+bool
+follow_settled (const struct follow *follow)
+{
+    return follow->refused || (follow->following && follow->read);
 }
 
 void

@@ -30,6 +30,9 @@ void follow_reading_done (struct follow *follow);
 // follow_is_heard (follow): Its feed is being heard now.
 bool follow_is_heard (const struct follow *follow);
 
+// follow_settled (follow): It is heard, and the table was read since; or it could be reached, and did not let itself be followed.
+bool follow_settled (const struct follow *follow);
+
 // follow_hear (follow): Take what it has told by now.
 void follow_hear (struct follow *follow);
 

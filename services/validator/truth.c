@@ -20,6 +20,7 @@ enum {
     CHANGES_MAX = 10000, // in one reading; more, and all is forgotten in their place
     // The auditor keeps changes for twice as long at least (changes_keep_s): who has read none for longer has missed some.
     GAP_MS = 300000,
+    SETTLE_MS = 1000, // how long a start waits for writers that do not answer
 };
 
 struct truth {
@@ -28,7 +29,7 @@ struct truth {
     int64_t began_at;
     int64_t sure_at; // every change that was committed before it is known; 0: nothing is
     // The table.
-    bool reading;
+    bool reading, soon;   // another one, as soon as it has come back
     int64_t read_sent_at; // of the reading under way, or the last
     int64_t read_at;      // when the last good one was sent; 0: there was none
     char *snapshot;       // of the last good one: pg_snapshot's text
@@ -37,7 +38,10 @@ struct truth {
     size_t nfollows;
     struct follow *follows[WRITERS_MAX];
     int64_t generation;
-    bool known;      // all of them are followed
+    bool known; // all of them are followed
+    bool
+        settled; // of those that answer, nothing is missed any more; or enough time was given to them
+    int64_t settle_by;
     size_t keys_due; // wishes to read the signing keys again that are not fulfilled
 };
 
@@ -121,13 +125,30 @@ truth_change (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object, i
         follow_block (truth->follows[i]);
 }
 
+// So that whoever disables a token once this process is ready, and is told so, does not find it allowed here until the next reading.
+static void
+settle (struct truth *truth)
+{
+    if (truth->settled || truth->read_at == 0)
+        return;
+    if (truth->settle_by == 0) {
+        truth->settle_by = truth_now () + SETTLE_MS;
+        alarm_by (truth->alarm, zclock_mono () + SETTLE_MS);
+    }
+    for (size_t i = 0; i < truth->nfollows && truth_now () < truth->settle_by; i++)
+        if (!follow_settled (truth->follows[i]))
+            return;
+    truth->settled = true;
+    log_info ("the writers have been looked for", NULL);
+}
+
 void
 truth_health (const struct truth *truth)
 {
     struct rpc_server *server = truth->validator->process.server;
     char why[160];
-    if (truth->validator->process.draining || !foreign_loaded (truth->validator->foreign) ||
-        !limits_settled (truth->validator->limits))
+    if (truth->validator->process.draining || !truth->settled ||
+        !foreign_loaded (truth->validator->foreign) || !limits_settled (truth->validator->limits))
         return;
     if (truth_sure (truth, truth_now ())) {
         struct error full = {""};
@@ -338,6 +359,9 @@ reading_done (void *context, enum db_outcome outcome, PGresult *const *results,
     truth->reading = false;
     if (!truth->alarm)
         return; // the process ends
+    if (truth->soon)
+        truth_soon (truth);
+    truth->soon = false;
     if (outcome != DB_OK || PQntuples (results[0]) < 1 || !snapshot_take (truth, results[0])) {
         truth_health (truth);
         return;
@@ -359,6 +383,7 @@ reading_done (void *context, enum db_outcome outcome, PGresult *const *results,
     if (truth->sure_at < truth->read_sent_at)
         truth->sure_at = truth->read_sent_at;
     warm_begin (truth->validator->warm);
+    settle (truth);
     truth_health (truth);
 }
 
@@ -387,6 +412,7 @@ on_alarm (void *context)
     if (truth_now () - truth->read_at > 2 * interval_ms)
         for (size_t i = 0; i < truth->nfollows; i++)
             follow_ask (truth->follows[i]);
+    settle (truth);
     truth_health (truth);
     alarm_by (truth->alarm, zclock_mono () + interval_ms);
 }
@@ -405,7 +431,9 @@ truth_new (struct validator *validator)
 void
 truth_soon (struct truth *truth)
 {
-    alarm_by (truth->alarm, zclock_mono ());
+    truth->soon = truth->reading;
+    if (!truth->reading)
+        alarm_by (truth->alarm, zclock_mono ());
 }
 
 void

@@ -14,7 +14,7 @@ struct truth;
 
 // truth_new (validator): Begins to read and to follow. `validator->cache` is told of changes.
 struct truth *truth_new (struct validator *validator) __attribute__ ((returns_nonnull));
-// truth_soon (truth): Read in the next pass of the loop.
+// truth_soon (truth): Read in the next pass of the loop; or once more, when what is being read has come back.
 void truth_soon (struct truth *truth);
 // truth_stop (truth): Nobody is followed any more: before the database and the loop go. truth_destroy (&truth): After them. NULL-safe.
 void truth_stop (struct truth *truth);
@@ -37,7 +37,8 @@ bool truth_keys (const struct truth *truth);
 // truth_horizon (truth): What the table was last read from had this xmax: a snapshot with a lower one is of a database that is behind.
 uint64_t truth_horizon (const struct truth *truth);
 
-// truth_health (truth): Show in the server's health what follows of that.
+// truth_health (truth): Show in the server's health what follows of that. Not before all writers that the table names are heard and the table was read since: those
+// that do not answer are waited for for a second at most.
 void truth_health (const struct truth *truth);
 
 // truth_show (truth, stats): How old what is known is, and who is followed, for Stats. Before anything was known: since the process began.

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """Validators answer from memory, and only while it is true (R6, R42): what they hear, and what they do when they hear nothing. services/validator/DESIGN.md
 has the protocol; tests/model checks it in every order, this checks that the processes keep to it."""
+import asyncio
 import signal
 import time
 
-from harness import System, expect, expect_equal, main, test, wait_for
+from harness import System, expect, expect_equal, main, test, wait_for, wait_within
+from proxy import Link, Network
 from wire import Dealer
 
 import health_pb2
@@ -203,6 +205,43 @@ def key(system):
     expect_equal(system.all(value), ["OK"] * 3, "before")
     system.cli("keys", "rotate", "--revoke")
     wait_for(lambda: "OK" not in system.all(value), 5, "refused at all three")
+
+
+def restart(system, service):
+    """Returns as soon as it serves, with how many of how many writers it hears then."""
+    service.stop()
+    service.start(wait=False)
+    wait_for(lambda: state(system, service) == "SERVING", 15, "a validator that serves")
+    now = counters(system, service)
+    return now["validator.writers_followed"], now["validator.writers"]
+
+
+@test("a validator that starts serves when it hears all writers: what is disabled then is refused long before the next reading of the table (R6, R42)")
+def start(system):
+    network, link, service = Network(), Link(), next(iter(system.dealers))
+    network.start()
+    port = network.listen(lambda *_: link, lambda: asyncio.open_connection("127.0.0.1", system["admin"].port))
+    system["admin"].stop()
+    system["admin"].settings["feed_advertise"] = f"tcp://127.0.0.1:{port}"
+    system["admin"].start()
+    link.delay_s = 0.03  # each way, and a connection goes to and fro some times before it is heard
+    service.settings.update(truth_interval_ms="5000", freshness_limit_ms="10000")
+    # One that is held up for a second serves without: then once more.
+    wait_for(lambda: restart(system, service) == (2, 2), 20, "a validator that hears both writers as soon as it serves")
+    token, value = system.token("start")
+    expect_equal(system.ask(service, value), "OK", "before")
+    read = counters(system, service)["validator.readings"]
+    system.cli("token", "disable", token)
+    wait_within(lambda: system.ask(service, value) == "DISABLED", 2, "DISABLED")
+    expect(counters(system, service)["validator.readings"] <= read + 1, "it has read the table too often for this to say anything")
+
+
+@test("a writer that is down keeps a validator from starting for no longer than a second or so")
+def start_without(system):
+    service = next(iter(system.dealers))
+    system["issuer"].kill()
+    expect_equal(restart(system, service), (1, 2), "writers that are heard")
+    system["issuer"].start()
 
 
 main(Three)
