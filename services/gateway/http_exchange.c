@@ -156,6 +156,7 @@ exchange_completed (void *context, struct MHD_Connection *mhd, void **exchange_p
                      : phase == GUARD_HEAD ? WAIT_HEAD
                                            : WAIT_BODY,
                      true);
+    http_look (connection->http);
     exchange_give (exchange);
     *exchange_p = NULL;
 }

@@ -176,6 +176,7 @@ struct http {
     struct node waits[WAITS]; // connections, the one that must be ready first at the front
     struct alarm *deadlines, *look;
     bool looking;
+    int64_t looked_ms; // when it was looked last, or to be looked first
     struct node lingering;
     size_t nlingering;
     struct place *places[PLACES]; // addresses that have connections
@@ -213,7 +214,7 @@ void connection_linger (struct connection *connection);
 // place_take (connection): False: its address has as many connections as it may. place_give (connection): When it is closed.
 bool place_take (struct connection *connection) __attribute__ ((warn_unused_result));
 void place_give (struct connection *connection);
-// http_look (http): There is an exchange in http->waiting: look now and then whether its client is still there.
+// http_look (http): There is an exchange in http->waiting, or one has ended: look now and then whether its client is still there.
 void http_look (struct http *http);
 void limits_begin (struct http *http);
 void limits_end (struct http *http);

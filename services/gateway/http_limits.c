@@ -115,6 +115,31 @@ waiting_look (struct pollfd *polls, struct exchange **exchanges, size_t n)
     }
 }
 
+// MHD takes a short read for an empty socket. An end that came with the data, before it was told of them, is not told of again: that of a connection that has become idle
+// since the last look. (What comes later is.)
+static void
+idle_look (struct http *http, int64_t since_ms)
+{
+    const struct node *idle = &http->waits[WAIT_IDLE];
+    size_t n = 0, room = 0;
+    struct pollfd *polls = NULL;
+    for (const struct node *node = idle->previous; node != idle; node = node->previous) {
+        const struct connection *connection = NODE_OWNER (node, struct connection, waits);
+        if (connection->since < since_ms)
+            break;
+        if (n == room) {
+            room = 2 * room + 64;
+            polls = xrealloc (polls, room * sizeof *polls);
+        }
+        polls[n++] = (struct pollfd){.fd = connection->fd, .events = POLLRDHUP};
+    }
+    if (n > 0 && poll (polls, n, 0) > 0)
+        for (size_t i = 0; i < n; i++)
+            if (polls[i].revents & POLLRDHUP)
+                shutdown (polls[i].fd, SHUT_RD); // MHD finds the connection at its end
+    free (polls);
+}
+
 static void
 on_look (void *context)
 {
@@ -122,6 +147,8 @@ on_look (void *context)
     size_t n = 0, room = 0;
     struct pollfd *polls = NULL;
     struct exchange **exchanges = NULL;
+    idle_look (http, http->looked_ms);
+    http->looked_ms = zclock_mono ();
     for (struct node *node = http->waiting.next; node != &http->waiting; node = node->next) {
         if (n == room) {
             room = 2 * room + 64;
@@ -147,7 +174,8 @@ http_look (struct http *http)
     if (http->looking)
         return;
     http->looking = true;
-    alarm_by (http->look, zclock_mono () + LOOK_MS);
+    http->looked_ms = zclock_mono ();
+    alarm_by (http->look, http->looked_ms + LOOK_MS);
 }
 
 // ---- those that were refused -----------------------------------------------------------------------------------------

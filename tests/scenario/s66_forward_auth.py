@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import socket
 import ssl
 import time
 
@@ -479,6 +480,23 @@ def waiting(system):
         expect_equal({ended(line) for line in lines}, {200})
     for line in lines:
         line.close()
+
+
+@test("who ends its side with its question gets the answer, and the end")
+def ended_with_it(system):
+    gateway = system["gateway"]
+    gateway.pause()  # so that both are there when it looks
+    with socket.create_connection(("127.0.0.1", gateway.ports["proxy"]), timeout=20 * PATIENCE) as connection:
+        connection.sendall(b"GET /auth?module=orders&access=read HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        gateway.resume()
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        expect_equal(answer.status, 401)
+        answer.read()
+        began = time.monotonic()
+        expect_equal(connection.recv(1), b"")
+        expect(time.monotonic() - began < 8 * PATIENCE, "the connection is closed when its other side has been, and not when it was idle for long")
 
 
 @test("plain HTTP in front is refused (R27)")
