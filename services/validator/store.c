@@ -107,11 +107,13 @@ const struct db_statement store_statements[] = {
 [STORE_FOREIGN] = {"foreign_prefixes", FOREIGN_SQL, false},
 
 // What has become visible since a snapshot ($1; NULL: nothing, only where we are), and the snapshot that this is. Everything before the oldest
-// transaction that ran at that time was visible then; of what came after it, what was not. No order of commits can hide a change.
+// transaction that ran at that time was visible then; of what came after it, what was not. No order of commits can hide a change. The timeline is
+// of the server now: on another one a transaction's number says nothing of what was on the one before.
 [STORE_CHANGES] = {"changes",
     "SELECT pg_current_snapshot()::text, c.kind, c.object, c.account, c.revision, CASE WHEN c.kind = 'token' AND c.revision > 1 THEN"
     // What the token became by it, while that is what it is.
-    "  (SELECT t.status FROM tokens t WHERE t.number = c.object AND t.revision = c.revision) END FROM (VALUES (1)) one"
+    "  (SELECT t.status FROM tokens t WHERE t.number = c.object AND t.revision = c.revision) END, one.timeline"
+    " FROM (SELECT left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) AS timeline OFFSET 0) one"
     " LEFT JOIN changes c ON c.xid >= pg_snapshot_xmin($1::pg_snapshot)"
     "  AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)"
     " LIMIT $2", false},

@@ -34,6 +34,7 @@ struct truth {
     int64_t read_at;      // when the last good one was sent; 0: there was none
     char *snapshot;       // of the last good one: pg_snapshot's text
     uint64_t horizon;     // its xmax
+    char *timeline;       // of the database then
     // The writers, as it had them.
     size_t nfollows;
     struct follow *follows[WRITERS_MAX];
@@ -279,21 +280,27 @@ writers_take (struct truth *truth, const PGresult *result)
 
 static void truth_read (struct truth *truth);
 
-// "xmin:xmax:…": a database that went back, to a standby that had not everything, has forgotten what may be in memory.
+// "xmin:xmax:…": a database that went back, to a standby that had not everything, has forgotten what may be in memory. And it gives the numbers
+// of the transactions that it lost to others, which would look as if they had been seen, even when it is further than it was by the time it is read again.
 static bool
 snapshot_take (struct truth *truth, const PGresult *result)
 {
-    const char *text;
+    const char *text, *timeline;
     unsigned long long xmin, xmax;
-    if (!db_get_text (result, 0, 0, &text) || sscanf (text, "%llu:%llu:", &xmin, &xmax) != 2)
+    if (!db_get_text (result, 0, 0, &text) || sscanf (text, "%llu:%llu:", &xmin, &xmax) != 2 ||
+        !db_get_text (result, 0, 6, &timeline))
         return false;
-    if (truth->snapshot && xmax < truth->horizon) {
-        log_warn ("the database is older than it was: all that is in memory is forgotten", NULL);
+    if (truth->snapshot && (xmax < truth->horizon || strcmp (timeline, truth->timeline) != 0)) {
+        log_warn ("the database is older than it was, or another server took its place: all that "
+                  "is in memory is forgotten",
+                  NULL);
         forget_all (truth);
     }
     truth->horizon = xmax;
     free (truth->snapshot);
+    free (truth->timeline);
     truth->snapshot = xstrdup (text);
+    truth->timeline = xstrdup (timeline);
     return true;
 }
 
@@ -464,6 +471,7 @@ truth_destroy (struct truth **truth)
     if (!*truth)
         return;
     free ((*truth)->snapshot);
+    free ((*truth)->timeline);
     free (*truth);
     *truth = NULL;
 }

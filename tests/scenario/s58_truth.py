@@ -2,7 +2,9 @@
 """Validators answer from memory, and only while it is true (R6, R42): what they hear, and what they do when they hear nothing. services/validator/DESIGN.md
 has the protocol; tests/model checks it in every order, this checks that the processes keep to it."""
 import asyncio
+import os
 import signal
+import subprocess
 import time
 
 from harness import System, expect, expect_equal, main, test, wait_for, wait_within
@@ -184,6 +186,43 @@ def table(system):
     system.sql(f"BEGIN; UPDATE tokens SET status = 2, revision = revision + 1 WHERE number = {number};"
                f" INSERT INTO changes (kind, object, revision) VALUES ('token', {number}, 2); COMMIT")
     all_become(system, value, "DISABLED", "DISABLED at all three")
+
+
+def transactions(system, n):
+    system.sql(f"DO $$ BEGIN FOR i IN 1..{n} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
+
+
+@test("a server that had not everything takes the database's place, and is further than it was when validators see it: what it was told meanwhile is heard (R42)")
+def behind(system):
+    postgres = system.postgres
+    token, value = system.token("behind")
+    number = system.sql("SELECT max(object) FROM changes WHERE kind = 'token'").strip()
+    wait_for(lambda: system.sql("SELECT count(*) FROM outbox") == "0", 10, "the outbox being empty")
+    postgres.stop()
+    other, lost, alone = f"{postgres.data}.other", f"{postgres.data}.lost", f"{postgres.directory}/alone"
+    subprocess.run(["cp", "-a", postgres.data, other], check=True)
+    postgres.start()
+    all_become(system, value, "OK", "OK before")
+    transactions(system, 500)
+    remember(system, value)
+    # Where nobody else reaches it, it becomes the primary; a token is disabled in a transaction whose number the lost one had given, too.
+    postgres.stop()
+    os.rename(postgres.data, lost)
+    os.rename(other, postgres.data)
+    subprocess.run(["touch", f"{postgres.data}/standby.signal"], check=True)
+    os.mkdir(alone)
+    os.chown(alone, *[getattr(os.stat(postgres.data), name) for name in ("st_uid", "st_gid")])
+    here, postgres.directory = postgres.directory, alone
+    postgres.start()
+    expect_equal(system.sql("SELECT pg_promote()"), "t", "promoted")
+    system.sql(f"BEGIN; UPDATE tokens SET status = 2, revision = revision + 1 WHERE number = {number};"
+               f" INSERT INTO changes (kind, object, revision) VALUES ('token', {number}, 2); COMMIT")
+    transactions(system, 2000)
+    postgres.stop()
+    postgres.directory = here
+    postgres.start()
+    system["admin"].wait_healthy()
+    all_become(system, value, "DISABLED", f"DISABLED at all three, {token}")
 
 
 @test("a revoked user's login token is refused by all, from memory or not (R25)")
