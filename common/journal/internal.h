@@ -127,7 +127,9 @@ bool segment_name_good (const char *name);
 struct segment_head *segment_make (int directory, const struct segment_head *head,
                                    const char *spare, struct error *error_r)
     __attribute__ ((warn_unused_result));
-// segment_read (directory, name, segment_r, damaged_r, error_r): Read one back. False: it is none.
+// segment_read (directory, name, segment_r, damaged_r, error_r): Read one back. False: it is none, unless errno is such that it could not even be looked at
+// (segment_later): the process, or the machine, has no descriptor or memory left for it now.
+bool segment_later (int error);
 bool segment_read (int directory, const char *name, struct journal_segment *segment_r,
                    uint64_t *damaged_r, struct error *error_r) __attribute__ ((warn_unused_result));
 

@@ -2,6 +2,7 @@
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -184,6 +185,8 @@ journal_next (struct journal *journal, struct journal_segment *segment_r)
             spool_remove (&journal->spool);
             continue;
         }
+        if (segment_later (errno))
+            return false;
         journal->stats.set_aside++;
         journal->spool.bytes -= file->size;
         spool_set_aside (&journal->spool, file->name, file->size, "damaged", why.text);

@@ -89,7 +89,7 @@ struct journal_segment {
     struct journal_row *rows;
 };
 
-// journal_next (journal, segment_r): The oldest sealed segment, also when it was handed out before. False: there is none. The caller frees it with
+// journal_next (journal, segment_r): The oldest sealed segment, also when it was handed out before. False: there is none, or it cannot be read now for want of descriptors or memory. The caller frees it with
 // journal_segment_free.
 bool journal_next (struct journal *journal, struct journal_segment *segment_r)
     __attribute__ ((warn_unused_result));

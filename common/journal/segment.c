@@ -292,13 +292,21 @@ rows_read (const struct found *found, struct journal_segment *segment, uint64_t 
 }
 
 bool
+segment_later (int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
+}
+
+bool
 segment_read (int directory, const char *name, struct journal_segment *segment_r,
               uint64_t *damaged_r, struct error *error_r)
 {
     struct found found;
     char right[SEGMENT_NAME_SIZE];
+    errno = 0;
     if (!read_file (directory, name, &found, error_r))
         return false;
+    errno = 0;
     segment_name (found.head, right);
     bool earlier = memcmp (found.head->magic, magic_1, sizeof magic_1) == 0 &&
                    found.size % sizeof (struct segment_row_1) == 0;

@@ -178,12 +178,15 @@ found (struct spool *spool, const char *name, struct journal_stats *stats)
         spool_set_aside (spool, name, size, "damaged", "its name is not that of a segment");
         return;
     }
-    if (!segment_read (spool->directory, name, &segment, &damaged, &why)) {
+    if (segment_read (spool->directory, name, &segment, &damaged, &why)) {
+        journal_segment_free (&segment);
+    } else if (segment_later (errno)) {
+        damaged = 0; // it is looked at when its turn comes
+    } else {
         stats->set_aside++;
         spool_set_aside (spool, name, size, "damaged", why.text);
         return;
     }
-    journal_segment_free (&segment);
     if (damaged > 0) {
         char rows[24];
         snprintf (rows, sizeof rows, "%llu", (unsigned long long) damaged);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -292,6 +293,27 @@ START_TEST (garbage)
 }
 END_TEST
 
+// A process that has no descriptor left, for all its connections, keeps what waits, and hands it out when it has.
+START_TEST (no_descriptor)
+{
+    uint64_t counted[KINDS];
+    struct rlimit limit, none = {0};
+    struct journal *journal = open_it ();
+    count_it (journal, 1, 1);
+    journal_seal (journal);
+    ck_assert_int_eq (getrlimit (RLIMIT_NOFILE, &limit), 0);
+    none.rlim_max = limit.rlim_max;
+    ck_assert_int_eq (setrlimit (RLIMIT_NOFILE, &none), 0);
+    size_t rows = take (journal, counted);
+    ck_assert_int_eq (setrlimit (RLIMIT_NOFILE, &limit), 0);
+    ck_assert_uint_eq (rows, 0);
+    ck_assert_uint_eq (journal_stats (journal)->set_aside, 0);
+    ck_assert_uint_eq (take (journal, counted), 1);
+    ck_assert_uint_eq (counted[1], 1);
+    journal_close (&journal);
+}
+END_TEST
+
 // A bit that has changed, or a file that was cut: what is whole is counted, what is not is not, and nothing is counted wrongly.
 START_TEST (damaged)
 {
@@ -468,9 +490,9 @@ main (void)
 {
     struct error error;
     const TTest *const tests[] = {
-        counts,          seals,       restart, killed,  one_process,   refuses_when_full,
-        drops_when_full, permissions, garbage, damaged, written_again, too_long,
-        spares_give_way};
+        counts,          seals,          restart, killed,        one_process, refuses_when_full,
+        drops_when_full, permissions,    garbage, no_descriptor, damaged,     written_again,
+        too_long,        spares_give_way};
     if (!crypto_start (&error))
         return EXIT_FAILURE;
     Suite *suite = suite_create ("journal");
