@@ -332,6 +332,13 @@ cache_change_all (struct cache *cache)
     cache->stamps.all = ++cache->stamps.now;
 }
 
+void
+cache_forget_all (struct cache *cache)
+{
+    if (cache->stamps.all != STAMPS_BLOCKED)
+        cache_change_all (cache);
+}
+
 bool
 cache_block_token (struct cache *cache, int64_t token)
 {

@@ -103,6 +103,8 @@ void cache_change_all (struct cache *cache);
 
 // cache_forget_jwts (cache): JWTs that were kept before are not believed any more. As cache_change_keys, but ends no block.
 void cache_forget_jwts (struct cache *cache);
+// cache_forget_all (cache): Nothing that was kept before is believed any more. As cache_change_all, but ends no block.
+void cache_forget_all (struct cache *cache);
 
 // Something may change at any time from now on: nothing about it is kept or found until cache_change_… of the same object. False: there are
 // STAMPS_BLOCKS_MAX already; now everything is blocked, as by cache_block_all. While a token or account is blocked, no value is known not

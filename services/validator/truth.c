@@ -78,10 +78,11 @@ truth_horizon (const struct truth *truth)
     return truth->horizon;
 }
 
+// What writers are not sure about stays blocked.
 static void
 forget_all (struct truth *truth)
 {
-    cache_change_all (truth->validator->cache);
+    cache_forget_all (truth->validator->cache);
     keys_read_again (truth);
 }
 
@@ -113,7 +114,9 @@ change_apply (struct truth *truth, Jeton__V1__ChangeKind kind, int64_t object, i
     case _JETON__V1__CHANGE_KIND_IS_INT_SIZE:
         break;
     }
-    forget_all (truth); // a kind that this version does not know
+    // A kind that this version does not know; or a writer has become sure.
+    cache_change_all (cache);
+    keys_read_again (truth);
 }
 
 void

@@ -185,7 +185,12 @@ START_TEST (test_blocks)
     ck_assert_int_eq (find (cache, 1), CACHE_MISS);
     cache_change_token (cache, 1);
     ck_assert (!put (cache, 1, &token, cache_now (cache)));
+    cache_forget_all (cache);
+    ck_assert (!put (cache, 1, &token, cache_now (cache)));
     cache_change_all (cache);
+    ck_assert (put (cache, 1, &token, cache_now (cache)));
+    cache_forget_all (cache);
+    ck_assert_int_eq (find (cache, 1), CACHE_MISS);
     ck_assert (put (cache, 1, &token, cache_now (cache)));
     cache_destroy (&cache);
 }
