@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// The value is the client's id, a blank, and its secret. Each call is of another address: what one client may ask for from one is limited (R20).
+// The value is the client's id, a blank, and its secret. Each call is of another network: what one client may ask for from one (of IPv6, a /64) is limited (R20).
 void
 grant_start (struct drive_call *call, rpc_callback *done)
 {
@@ -16,7 +16,7 @@ grant_start (struct drive_call *call, rpc_callback *done)
     char id[DRIVE_VALUE_SIZE], address[40], grant[] = "client_credentials";
     size_t length = strcspn (drive->value, " ");
     snprintf (id, sizeof id, "%.*s", (int) length, drive->value);
-    snprintf (address, sizeof address, "2001:db8::%" PRIx64 ":%" PRIx64,
+    snprintf (address, sizeof address, "2001:db8:%" PRIx64 ":%" PRIx64 "::1",
               dice_below (&drive->dice, 65536), dice_below (&drive->dice, 65536));
     const char *const metadata[] = {"client-address", address, NULL};
     request.grant_type = grant;

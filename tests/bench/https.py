@@ -21,14 +21,14 @@ function done (summary, latency)
         errors.connect + errors.read + errors.write + errors.timeout, latency:percentile (50) / 1000, latency:percentile (99) / 1000))
 end
 """
-# Each request comes from another address: what a client may ask for from one is limited (R20). The gateway takes us for a proxy that says so.
+# Each request comes from another network: what a client may ask for from one (of IPv6, a /64) is limited (R20). The gateway takes us for a proxy that says so.
 GRANTS = """
 math.randomseed (os.time ())
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
 wrk.body = "grant_type=client_credentials&client_id={client}&client_secret={secret}"
 function request ()
-    wrk.headers["X-Forwarded-For"] = string.format ("2001:db8::%x:%x", math.random (0, 65535), math.random (0, 65535))
+    wrk.headers["X-Forwarded-For"] = string.format ("2001:db8:%x:%x::1", math.random (0, 65535), math.random (0, 65535))
     return wrk.format ()
 end
 """

@@ -38,7 +38,7 @@ chain_of (struct drive *drive)
     return drive->chains;
 }
 
-// Each call is of another address: what one client may ask for from one is limited (R20).
+// Each call is of another network: what one client may ask for from one (of IPv6, a /64) is limited (R20).
 void
 refresh_start (struct drive_call *call, rpc_callback *done)
 {
@@ -47,7 +47,7 @@ refresh_start (struct drive_call *call, rpc_callback *done)
     Jeton__V1__TokenRequest request = JETON__V1__TOKEN_REQUEST__INIT;
     char id[DRIVE_VALUE_SIZE], address[40], grant[] = "refresh_token";
     snprintf (id, sizeof id, "%.*s", (int) strcspn (drive->value, " "), drive->value);
-    snprintf (address, sizeof address, "2001:db8::%" PRIx64 ":%" PRIx64,
+    snprintf (address, sizeof address, "2001:db8:%" PRIx64 ":%" PRIx64 "::1",
               dice_below (&drive->dice, 65536), dice_below (&drive->dice, 65536));
     const char *const metadata[] = {"client-address", address, NULL};
     request.grant_type = grant;
