@@ -1,15 +1,10 @@
-// The HTTP server: listeners, connections, and libmicrohttpd in the process's loop.
+// The HTTP server: connections, and libmicrohttpd in the process's loop.
 #include "common/log/log.h"
-#include "common/net/bind.h"
 #include "services/gateway/guard_proof.h"
 #include "services/gateway/http_internal.h"
 
-#include <arpa/inet.h>
 #include <czmq.h>
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,36 +15,43 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTED_MAX = 64, // in one go, so that others get their turn
-    AGAIN_MS = 100,    // until it is tried again, when descriptors have run out
-    RUNS_MAX = 4,      // of MHD in one go
-    HELD_RUN_MS = 1, // between runs while nothing but what is held is known to have something to do
+    RUNS_MAX = 4,     // of MHD in one go
+    PAUSE_MIN_MS = 1, // between runs while nothing is known to be left to do
+    PAUSE_MAX_MS = 16,
 };
 
 // ---- libmicrohttpd ---------------------------------------------------------------------------------------------------
 
-// It may have more to do at once than what descriptors tell of: that is asked for. While an exchange is held MHD always says so, and must not be run in circles.
+// It may have more to do at once than what descriptors tell of, and says so. But it says so, too, as long as an exchange is held, and while somebody who has begun with TLS does not go on: so
+// it is run again at once only if something is known to be left; else now and then, as what it means cannot be told apart.
 static void
 server_run (struct server *server)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
+    bool vague = false; // what it says
     server->run_ms = zclock_mono ();
     for (int i = 0; i < RUNS_MAX; i++) {
-        bool again = server->again;
+        bool known = server->again;
         server->again = false;
         MHD_run (server->daemon);
+        known |= server->again;
+        vague = server->held > 0 || server->tls;
+        server->pause_ms = known || server->pause_ms == 0 ? PAUSE_MIN_MS : server->pause_ms;
         if (MHD_get_timeout (server->daemon, &wait_ms) == MHD_NO)
             return;
-        if (server->held > 0 && !again && !server->again) {
-            alarm_by (server->alarm, server->run_ms + HELD_RUN_MS);
-            return;
-        }
         if (wait_ms > 0) {
             alarm_by (server->alarm, zclock_mono () + (int64_t) wait_ms);
             return;
         }
+        if (vague && !known && server->sending == 0)
+            break;
     }
-    alarm_by (server->alarm, 0);
+    if (server->again || !vague) {
+        alarm_by (server->alarm, 0);
+        return;
+    }
+    alarm_by (server->alarm, server->run_ms + server->pause_ms);
+    server->pause_ms = server->pause_ms < PAUSE_MAX_MS ? 2 * server->pause_ms : PAUSE_MAX_MS;
 }
 
 void
@@ -148,6 +150,7 @@ server_start (struct http *http, struct server *server, bool tls, struct error *
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG |
                      (MHD_ALLOW_SUSPEND_RESUME & ~(unsigned) MHD_USE_ITC) | (tls ? MHD_USE_TLS : 0);
     server->http = http;
+    server->tls = tls;
     server->daemon = MHD_start_daemon (flags, 0, NULL, NULL, exchange_access, http,
                                        MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (server->daemon == NULL) {
@@ -170,7 +173,7 @@ server_stop (struct server *server)
     alarm_destroy (&server->alarm);
 }
 
-// ---- listeners -------------------------------------------------------------------------------------------------------
+// ---- connections -------------------------------------------------------------------------------------------------------
 
 static void
 on_received (struct guard_socket *guarded)
@@ -228,118 +231,6 @@ connection_begin (struct http *http, struct server *server, enum http_listener k
         connection_end (connection);
     }
     http_run_soon (server);
-}
-
-static int on_accept (struct loop *loop, int fd, void *context);
-
-static void
-on_again (void *context)
-{
-    struct listener *listener = context;
-    if (listener->fd >= 0 && listener->watch == NULL)
-        listener->watch =
-            loop_watch (listener->http->loop, listener->fd, LOOP_IN, on_accept, listener);
-}
-
-static int
-on_accept (struct loop *loop, int fd, void *context)
-{
-    (void) loop;
-    struct listener *listener = context;
-    struct http *http = listener->http;
-    for (int i = 0; i < ACCEPTED_MAX; i++) {
-        struct sockaddr_storage address;
-        socklen_t size = sizeof address;
-        int peer = accept4 (fd, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (peer >= 0) {
-            int yes = 1;
-            setsockopt (peer, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-            connection_begin (http, listener->kind == HTTP_TLS ? &http->tls : &http->plain,
-                              listener->kind, peer, (struct sockaddr *) &address, size);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            watch_end (&listener->watch);
-            alarm_by (listener->again, zclock_mono () + AGAIN_MS);
-            return 0;
-        } else if (errno == EAGAIN) {
-            return 0;
-        }
-    }
-    return 0;
-}
-
-// "127.0.0.1:8443", "[::1]:8443"
-static struct addrinfo *
-endpoint_read (const char *setting, const char *text, struct error *error_r)
-{
-    char host[64] = "";
-    const char *colon = strrchr (text, ':');
-    size_t size = colon ? (size_t) (colon - text) : sizeof host;
-    struct addrinfo *found = NULL;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
-    if (size < sizeof host) {
-        bool brackets = text[0] == '[' && size > 1 && text[size - 1] == ']';
-        memcpy (host, text + brackets, size - 2 * brackets);
-    }
-    if (*host == '\0' || getaddrinfo (host, colon + 1, &hints, &found) != 0) {
-        error_set (error_r,
-                   "setting %s: \"%s\" is no numeric address and port, as \"127.0.0.1:8443\" or "
-                   "\"[::]:8443\"",
-                   setting, text);
-        return NULL;
-    }
-    return found;
-}
-
-static void
-listener_name (struct listener *listener)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
-    char host[INET6_ADDRSTRLEN], port[8];
-    if (getsockname (listener->fd, (struct sockaddr *) &address, &size) == 0 &&
-        getnameinfo ((struct sockaddr *) &address, size, host, sizeof host, port, sizeof port,
-                     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-        snprintf (listener->endpoint, sizeof listener->endpoint,
-                  address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-static bool
-listener_open (struct listener *listener, const char *setting, const char *text,
-               struct error *error_r)
-{
-    if (*text == '\0')
-        return true;
-    struct http *http = listener->http;
-    struct addrinfo *address = endpoint_read (setting, text, error_r);
-    if (address == NULL)
-        return false;
-    int yes = 1;
-    listener->fd = socket (address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool good = listener->fd >= 0 &&
-                setsockopt (listener->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-                bind (listener->fd, address->ai_addr, address->ai_addrlen) == 0 &&
-                listen (listener->fd, (int) http->settings->http_backlog) == 0;
-    freeaddrinfo (address);
-    if (!good) {
-        error_set (error_r, "setting %s: cannot bind %s: %s%s", setting, text, strerror (errno),
-                   bind_advice (errno));
-        return false;
-    }
-    listener_name (listener);
-    listener->again = alarm_new (http->loop, on_again, listener);
-    on_again (listener);
-    return true;
-}
-
-static void
-listener_close (struct listener *listener)
-{
-    watch_end (&listener->watch);
-    alarm_destroy (&listener->again);
-    if (listener->fd >= 0)
-        close (listener->fd);
-    listener->fd = -1;
 }
 
 // ---- the server ------------------------------------------------------------------------------------------------------

@@ -85,6 +85,8 @@ response_tell (struct exchange *exchange)
     MHD_queue_response (exchange->mhd, (unsigned) exchange->status, exchange->response);
     MHD_destroy_response (exchange->response);
     exchange->response = NULL;
+    exchange->sending = true;
+    exchange->connection->server->sending++;
     exchange->connection->server->again = true;
 }
 

@@ -149,6 +149,7 @@ exchange_completed (void *context, struct MHD_Connection *mhd, void **exchange_p
     enum guard_phase phase = connection->socket.guard.phase;
     connection->exchange = NULL;
     connection->server->held -= exchange->held;
+    connection->server->sending -= exchange->sending;
     if (exchange->response)
         MHD_destroy_response (exchange->response);
     connection_wait (connection,

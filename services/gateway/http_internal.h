@@ -53,9 +53,11 @@ struct server {
     struct MHD_Daemon *daemon;
     struct watch *watch;
     struct alarm *alarm; // runs it in the next turn
-    size_t held;         // exchanges; see below
-    bool again;          // it is known to have more to do at once
-    int64_t run_ms;      // when it was last run
+    bool tls;
+    size_t held, sending; // exchanges; see below
+    bool again;           // it is known to have more to do at once
+    int64_t run_ms;       // when it was last run
+    int64_t pause_ms;     // until it is run again, if nothing happens
 };
 
 // What a connection must do before long.
@@ -117,6 +119,7 @@ struct exchange {
     struct connection *connection;
     struct MHD_Connection *mhd;
     bool held;                     // it waits, and is not suspended
+    bool sending;                  // MHD has its response
     int64_t since;                 // when it began to
     struct MHD_Response *response; // for MHD, when it asks
     int status;
@@ -194,6 +197,12 @@ void http_run_soon (struct server *server);
 // connection_begin (http, server, kind, fd, address, size): MHD gets a connection, and closes it in the end.
 void connection_begin (struct http *http, struct server *server, enum http_listener kind, int fd,
                        const struct sockaddr *address, socklen_t size);
+
+// ---- http_listen.c
+// listener_open (listener, setting, text, error_r): Bind it to the setting's text, "127.0.0.1:8443", and accept from now on; "" is not served. listener_close (listener): At once; may be repeated.
+bool listener_open (struct listener *listener, const char *setting, const char *text,
+                    struct error *error_r) __attribute__ ((warn_unused_result));
+void listener_close (struct listener *listener);
 
 // ---- http_exchange.c: what MHD calls
 void *exchange_begin (void *context, const char *target, struct MHD_Connection *mhd);

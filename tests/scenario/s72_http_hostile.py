@@ -295,8 +295,11 @@ def slow(system):
         with Line(gateway, listener) as line:
             expect(line.ended(), "a connection on which nothing comes is closed")
     with socket.create_connection(("127.0.0.1", gateway.ports["tls"]), timeout=20 * PATIENCE) as half:
+        ran, begun = gateway.ran_s(), time.monotonic()
         half.sendall(b"\x16\x03\x01\x02\x00\x01")
         expect_equal(half.recv(100), b"", "TLS that begins and does not go on")
+        ran, passed = gateway.ran_s() - ran, time.monotonic() - begun
+        expect(ran < passed / 4, f"the gateway ran for {ran:.2f} of {passed:.2f} s for it")
     with socket.create_connection(("127.0.0.1", gateway.ports["tls"]), timeout=20 * PATIENCE) as garbage:
         garbage.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: garbage.recv(1000) == b"", 20, "the end of a connection that speaks no TLS")
