@@ -1,5 +1,6 @@
 #include "common/net/cidr.h"
 #include <arpa/inet.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,14 +73,13 @@ void
 cidr_place (const char *text, char place_r[CIDR_PLACE_SIZE])
 {
     struct cidr cidr;
-    snprintf (place_r, CIDR_PLACE_SIZE, "%s", text);
-    if (!cidr_address (text, &cidr))
+    if (!cidr_address (text, &cidr)) {
+        snprintf (place_r, CIDR_PLACE_SIZE, "%s", text);
         return;
-    if (cidr.family == 6) {
-        memset (cidr.bytes + 8, 0, 8);
-        cidr.bits = 64;
     }
-    cidr_format (&cidr, place_r);
+    bool four = cidr.family == 4;
+    sodium_bin2hex (place_r, CIDR_PLACE_SIZE, cidr.bytes, four ? 4 : 8);
+    strcat (place_r, four ? "/32" : "/64");
 }
 
 bool

@@ -21,8 +21,8 @@ bool cidr_parse (const char *text, struct cidr *cidr_r) __attribute__ ((warn_unu
 bool cidr_address (const char *text, struct cidr *cidr_r) __attribute__ ((warn_unused_result));
 // cidr_format (cidr, text_r): In canonical form, as PostgreSQL's cidr writes it (RFC 5952).
 void cidr_format (const struct cidr *cidr, char text_r[CIDR_TEXT_SIZE]);
-// cidr_place (text, place_r): An address as it is counted, where what comes from one place has a limit: in canonical form, IPv6 by its /64, of whose addresses anybody has 2^64. What is no
-// address, as it is; what is longer than any is cut off.
+// cidr_place (text, place_r): An address as it is counted, where what comes from one place has a limit: IPv6 by its /64, of whose addresses anybody has 2^64. It is a key and nothing to be
+// shown: the network's bytes, "c0000201/32", "20010db800010002/64". What is no address, as it is; what is longer than any is cut off.
 enum { CIDR_PLACE_SIZE = 272 };
 void cidr_place (const char *text, char place_r[CIDR_PLACE_SIZE]);
 // cidr_contains (network, other): Is the other network or address part of this one?

@@ -118,7 +118,7 @@ void exchange_over (struct exchange *exchange, void (*over) (void *context), voi
 void exchange_gone (struct exchange *exchange, void (*gone) (void *context), void *context);
 
 // ---- the response ---------------------------------------------------------------------------------------------------
-// Every response has Cache-Control: no-store, X-Content-Type-Options: nosniff and X-Request-Id, on TLS Strict-Transport-Security as well, unless a header of the same name is set.
+// Every response has Cache-Control: no-store and X-Request-Id, with a body X-Content-Type-Options: nosniff, on TLS Strict-Transport-Security as well, unless a header of the same name is set.
 
 // exchange_set (exchange, name, value): A header of the response; before it is ended. Copied. One with a control character in it is a bug, and aborts: clean what comes from outside.
 void exchange_set (struct exchange *exchange, const char *name, const char *value);

@@ -57,7 +57,8 @@ headers_add (struct MHD_Response *response, const struct exchange *exchange,
     for (size_t i = 0; i < exchange->nset; i++)
         MHD_add_response_header (response, exchange->set[i].name, exchange->set[i].value);
     header_add (response, exchange, "Cache-Control", "no-store");
-    header_add (response, exchange, "X-Content-Type-Options", "nosniff");
+    if (content_type)
+        header_add (response, exchange, "X-Content-Type-Options", "nosniff");
     header_add (response, exchange, "X-Request-Id", exchange->correlation);
     if (exchange->listener == HTTP_TLS)
         header_add (response, exchange, "Strict-Transport-Security", "max-age=31536000");

@@ -111,9 +111,9 @@ END_TEST
 
 START_TEST (test_place)
 {
-    static const char *const rows[][2] = {{"192.0.2.1", "192.0.2.1/32"},
-                                          {"::ffff:192.0.2.1", "192.0.2.1/32"},
-                                          {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+    static const char *const rows[][2] = {{"192.0.2.1", "c0000201/32"},
+                                          {"::ffff:192.0.2.1", "c0000201/32"},
+                                          {"2001:db8:1:2:3:4:5:6", "20010db800010002/64"},
                                           {"gateway", "gateway"},
                                           {"", ""}};
     char place[CIDR_PLACE_SIZE], long_one[600];

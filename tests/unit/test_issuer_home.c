@@ -10,9 +10,9 @@ START_TEST (test_keys)
 {
     char key[ISSUER_HOME_SIZE], text[2000];
     issuer_home_client ("CLI-0123-4567", "192.0.2.1", key);
-    ck_assert_str_eq (key, "CLI-0123-4567 192.0.2.1/32");
+    ck_assert_str_eq (key, "CLI-0123-4567 c0000201/32");
     issuer_home_client ("CLI-0123-4567", "2001:db8:1:2:3:4:5:6", key);
-    ck_assert_str_eq (key, "CLI-0123-4567 2001:db8:1:2::/64");
+    ck_assert_str_eq (key, "CLI-0123-4567 20010db800010002/64");
     issuer_home_client ("CLI-0123-4567", NULL, key);
     ck_assert_str_eq (key, "CLI-0123-4567");
     issuer_home_client ("CLI-0123-4567", "", key);
