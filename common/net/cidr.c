@@ -77,9 +77,9 @@ cidr_place (const char *text, char place_r[CIDR_PLACE_SIZE])
         snprintf (place_r, CIDR_PLACE_SIZE, "%s", text);
         return;
     }
-    bool four = cidr.family == 4;
-    sodium_bin2hex (place_r, CIDR_PLACE_SIZE, cidr.bytes, four ? 4 : 8);
-    strcat (place_r, four ? "/32" : "/64");
+    size_t size = cidr.family == 4 ? 4 : 8;
+    sodium_bin2hex (place_r, CIDR_PLACE_SIZE, cidr.bytes, size);
+    memcpy (place_r + 2 * size, size == 4 ? "/32" : "/64", sizeof "/64");
 }
 
 bool
