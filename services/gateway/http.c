@@ -60,19 +60,20 @@ http_run_soon (struct server *server)
     alarm_by (server->alarm, 0);
 }
 
+static void
+on_server_alarm (void *context)
+{
+    server_run (context);
+    begins_look (context);
+}
+
 static int
 on_server_ready (struct loop *loop, int fd, void *context)
 {
     (void) loop;
     (void) fd;
-    server_run (context);
+    on_server_alarm (context);
     return 0;
-}
-
-static void
-on_server_alarm (void *context)
-{
-    server_run (context);
 }
 
 // What a request means is not MHD's to decide: targets stay as they were sent.
@@ -99,6 +100,7 @@ connection_end (struct connection *connection)
 {
     struct http *http = connection->http;
     guard_socket_remove (&connection->socket);
+    begin_end (connection);
     if (connection->linger && !http->ending)
         connection_linger (connection);
     place_give (connection);
@@ -117,9 +119,9 @@ static void
 on_connection (void *context, struct MHD_Connection *mhd, void **connection_p,
                enum MHD_ConnectionNotificationCode what)
 {
-    (void) mhd;
     struct http *http = context;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        http->accepting->mhd = mhd;
         *connection_p = http->accepting;
         http->accepting = NULL;
     } else if (*connection_p) {
@@ -179,6 +181,7 @@ static void
 on_received (struct guard_socket *guarded)
 {
     struct connection *connection = NODE_OWNER (guarded, struct connection, socket);
+    begin_end (connection);
     if (guarded->guard.phase == GUARD_IDLE)
         return;
     connection_wait (connection, guarded->guard.phase == GUARD_HEAD ? WAIT_HEAD : WAIT_BODY, false);
@@ -210,6 +213,7 @@ connection_begin (struct http *http, struct server *server, enum http_listener k
             .fd = fd, .tls = kind == HTTP_TLS, .received = on_received, .refused = on_refused}};
     node_init (&connection->link);
     node_init (&connection->waits);
+    node_init (&connection->begins);
     list_append (&http->connections, &connection->link);
     guard_begin (&connection->socket.guard, (size_t) http->settings->header_limit);
     connection_address (connection, address);
@@ -229,6 +233,8 @@ connection_begin (struct http *http, struct server *server, enum http_listener k
     if (http->accepting == connection) {
         http->accepting = NULL;
         connection_end (connection);
+    } else if (kind == HTTP_TLS) {
+        begin_start (connection);
     }
     http_run_soon (server);
 }
@@ -302,6 +308,8 @@ http_new (struct loop *loop, const struct http_settings *settings, struct error 
     node_init (&http->connections);
     node_init (&http->waiting);
     node_init (&http->spare);
+    node_init (&http->plain.begins);
+    node_init (&http->tls.begins);
     limits_begin (http);
     for (size_t i = 0; i < LISTENERS; i++)
         http->listeners[i] = (struct listener){.http = http, .fd = -1};
@@ -375,6 +383,7 @@ http_destroy (struct http **http_p)
     for (size_t i = 0; i < LISTENERS; i++)
         listener_close (&http->listeners[i]);
     waiting_end (http);
+    begins_end (http);
     server_stop (&http->tls);
     server_stop (&http->plain);
     limits_end (http);

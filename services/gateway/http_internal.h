@@ -58,6 +58,8 @@ struct server {
     bool again;           // it is known to have more to do at once
     int64_t run_ms;       // when it was last run
     int64_t pause_ms;     // until it is run again, if nothing happens
+    struct node begins;   // connections whose TLS begins, in the order of their times
+    size_t nbegins;
 };
 
 // What a connection must do before long.
@@ -82,6 +84,10 @@ struct connection {
     bool placed;       // counts for its address
     bool linger;       // what it still sends is thrown away for a while
     struct node link;  // in http->connections
+    struct MHD_Connection *mhd;
+    struct node begins; // in server->begins
+    int64_t begun_ms;
+    struct watch *stalled; // it is suspended until something comes
     struct cidr peer;
     char address[CIDR_TEXT_SIZE];
     bool trusted; // a proxy
@@ -227,6 +233,14 @@ void place_give (struct connection *connection);
 void http_look (struct http *http);
 void limits_begin (struct http *http);
 void limits_end (struct http *http);
+
+// ---- http_begin.c: TLS that begins
+// begin_start (connection): It has nothing of HTTP yet. begin_end (connection): It has, or is closed; may be repeated.
+void begin_start (struct connection *connection);
+void begin_end (struct connection *connection);
+// begins_look (server): It has been run: those that do not go on are suspended until they do. begins_end (http): All go on, as MHD is about to be stopped.
+void begins_look (struct server *server);
+void begins_end (struct http *http);
 
 // ---- http_headers.c
 // headers_read (exchange): Fill exchange->headers, and ->repeated.

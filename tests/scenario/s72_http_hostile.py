@@ -4,7 +4,6 @@ R27, R46; what is refused and why is in services/gateway/DESIGN.md. No route is 
 """
 
 import os
-import re
 import resource
 import signal
 import socket
@@ -14,146 +13,10 @@ import time
 import warnings
 
 from harness import PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for, wait_within
-
-LISTENERS = ("proxy", "tls")
-GOOD = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+from raw_http import GOOD, LISTENERS, MALFORMED, Line, expect_refused, head
 
 SETTINGS = {"header_timeout_ms": "1500", "body_timeout_ms": "1500", "idle_timeout_ms": "600000", "http_connections": "14000",
             "http_connections_per_address": "13000", "trusted_proxies": "127.0.0.3/32", "drain_timeout_ms": "20000"}
-
-
-class Line:
-    """A connection on which any bytes can be sent."""
-
-    def __init__(self, gateway, listener="proxy", address="127.0.0.1"):
-        self.socket = socket.create_connection(("127.0.0.1", gateway.ports[listener]), timeout=20 * PATIENCE, source_address=(address, 0))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if listener == "tls":
-            context = ssl.create_default_context(cafile=gateway.settings["certificate"])
-            self.socket = context.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=True)
-        self.rest = b""
-
-    def send(self, data):
-        self.socket.sendall(data)
-        return self
-
-    def receive(self):
-        """What comes next; b"" at the end, however it comes."""
-        try:
-            return self.socket.recv(65536)
-        except (ConnectionError, ssl.SSLError, BrokenPipeError):
-            return b""
-
-    def response(self):
-        """The next response: (status, head, body); None when the connection ends without one."""
-        while b"\r\n\r\n" not in self.rest:
-            more = self.receive()
-            if not more:
-                return None
-            self.rest += more
-        head, _, self.rest = self.rest.partition(b"\r\n\r\n")
-        size = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
-        while len(self.rest) < size:
-            more = self.receive()
-            expect(more, "a response without its end")
-            self.rest += more
-        body, self.rest = self.rest[:size], self.rest[size:]
-        return int(head.split()[1]), head.decode(), body.decode()
-
-    def ended(self):
-        """Nothing comes any more, and the gateway has closed it."""
-        return self.rest == b"" and self.receive() == b""
-
-    def close(self):
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-def expect_refused(gateway, data, status, word="", listener="proxy", pieces=False):
-    """Such a request gets this status as a problem, and the connection ends. pieces: byte by byte."""
-    what = repr(data[:80])
-    with Line(gateway, listener) as line:
-        for piece in ([data[i:i + 1] for i in range(len(data))] if pieces else [data]):
-            try:
-                line.send(piece)
-            except OSError:
-                break  # it has been refused already
-        response = line.response()
-        expect(response, f"{what}: no response")
-        expect_equal(response[0], status, what)
-        expect("application/problem+json" in response[1] and "connection: close" in response[1].lower(), f"{what}: {response[1]}")
-        expect(word in response[2], f"{what}: {response[2]}")
-        expect(line.ended(), f"{what}: the connection goes on")
-
-
-def head(*lines, first="GET /nothing HTTP/1.1", host="Host: localhost"):
-    return "\r\n".join([first, *([host] if host else []), *lines, "", ""]).encode("latin-1")
-
-
-MALFORMED = [
-    (b"GET /nothing HTTP/1.1\nHost: localhost\n\n", 400),
-    (b"GET /nothing HTTP/1.1\r\nHost: localhost\n\r\n", 400),
-    (b"GET /nothing HTTP/1.1\r\nHost: localhost\r\rX: y\r\n\r\n", 400),
-    (b"GET  /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-    (b"GET /nothing  HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-    (b"GET /nothing\r\n\r\n", 400),
-    (b"\r\nGET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-    (b"G\x00T /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),  # TLS where none is spoken
-    (b"\xff" * 64, 400),
-    (head(first="GET nothing HTTP/1.1"), 400),
-    (head(first="GET http://localhost/nothing HTTP/1.1"), 400),
-    (head(first="CONNECT localhost:443 HTTP/1.1"), 400),
-    (head(first="GET /a b HTTP/1.1"), 400),
-    (head(first="GET /a\x00 HTTP/1.1"), 400),
-    (head(first="GET /%4 HTTP/1.1"), 400),
-    (head(first="GET /%zz HTTP/1.1"), 400),
-    (head(first="GET /<script> HTTP/1.1"), 400),
-    (head(first="GET /caf\xe9 HTTP/1.1"), 400),
-    (head(first="GET /nothing HTTP/1.1 x"), 400),
-    (head(first="GET /nothing HTTP/2.0"), 505),
-    (head(first="GET /nothing HTTP/0.9"), 505),
-    (head(first="GET /nothing http/1.1"), 400),
-    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0", 505),
-    (head(host=None), 400),
-    (head("Host: other"), 400),
-    (head(host="Host:"), 400),
-    (head(host="Host: a b"), 400),
-    (head(host="Host: user@localhost"), 400),
-    (head("Content-Length : 0"), 400),
-    (head("Content-Length: 1", "Content-Length: 1") + b"x", 400),
-    (head("Content-Length: 1", "Content-Length: 2") + b"xx", 400),
-    (head("Content-Length: 1, 1") + b"x", 400),
-    (head("Content-Length: +1") + b"x", 400),
-    (head("Content-Length: -1") + b"x", 400),
-    (head("Content-Length: 0x1") + b"x", 400),
-    (head("Content-Length: 1 1") + b"x", 400),
-    (head("Content-Length:") + b"x", 400),
-    (head("Content-Length: 99999999999999999999"), 400),
-    (head("Transfer-Encoding: chunked") + b"0\r\n\r\n", 411),
-    (head("Transfer-Encoding: identity"), 411),
-    (head("Transfer-Encoding:\tchunked") + b"0\r\n\r\n", 411),
-    (head("Transfer-Encoding : chunked"), 400),
-    (head("Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400),
-    (head("X: a", " continued"), 400),
-    (head("X: a", "\tcontinued"), 400),
-    (head(" X: a"), 400),
-    (head("X: a\x00b"), 400),
-    (head("X: a\x0bb"), 400),
-    (head("X: a\x7fb"), 400),
-    (head("X\x00: a"), 400),
-    (head("X\xe9: a"), 400),
-    (head(": a"), 400),
-    (head("without a colon"), 400),
-    (head(first="GET /" + "a" * 20000 + " HTTP/1.1"), 414),
-    (head("X: " + "a" * 20000), 431),
-    (head(*[f"X-{i}: a" for i in range(200)]), 431),
-]
 
 
 @test("what is at no path is 404, as a problem with a correlation")
@@ -367,7 +230,7 @@ def limits(system):
 def idle(system):
     gateway, (soft, hard) = system["gateway"], resource.getrlimit(resource.RLIMIT_NOFILE)
     context = ssl.create_default_context(cafile=gateway.settings["certificate"])
-    # A pool of libmicrohttpd's, of 40 KiB, and little besides; with TLS, what GnuTLS has of a session, and a handshake each: IDLE_TLS=10000 takes minutes.
+    # A pool of libmicrohttpd's, of 40 KiB, and little besides; with TLS, what GnuTLS has of a session, and a handshake each: IDLE_TLS=10000 takes 15 s more.
     for listener, wanted, bytes_each in (("tls", int(os.environ.get("IDLE_TLS", "500")), 128 << 10), ("proxy", 10000, 64 << 10)):
         wanted, before, sockets = min(wanted, hard - 2000), gateway.memory(), []
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -391,6 +254,78 @@ def idle(system):
                 line.close()
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         wait_for(lambda: stat(system, "http.open") == 0, 20, "they are gone")
+
+
+@test("a thousand that begin with TLS and do not go on cost nothing, neither by themselves nor with each request of others, and may go on later")
+def begun(system):
+    gateway = system["gateway"]
+    gateway.settings["header_timeout_ms"] = "60000"
+    gateway.restart()
+    context = ssl.create_default_context(cafile=gateway.settings["certificate"])
+
+    def request_s(n=100):
+        with Line(gateway, "tls") as line:
+            line.send(GOOD).response()
+            before = gateway.ran_s()
+            for _ in range(n):
+                expect_equal(line.send(GOOD).response()[0], 404, "others are served")
+            return (gateway.ran_s() - before) / n
+
+    def hello():
+        """A client that has a connection and has not sent its first bytes, and these."""
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        session = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        try:
+            session.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        return session, incoming, outgoing, outgoing.read()
+    alone, begun_s = request_s(), 0
+    session, incoming, outgoing, first = hello()
+    lines = [socket.create_connection(("127.0.0.1", gateway.ports["tls"]), timeout=20 * PATIENCE, source_address=("127.0.0.4", 0))
+             for _ in range(1000)]
+    try:
+        for line in lines:
+            line.sendall(first[:100])
+        wait_for(lambda: stat(system, "http.open") >= 1000, 20, "all of them")
+        begun_s = request_s()
+        print(f"# {alone * 1e6:.0f} us of the gateway for a request, {begun_s * 1e6:.0f} us beside a thousand that have begun")
+        expect(begun_s < 5 * alone, f"a request took {begun_s * 1e6:.0f} us of the gateway, {alone * 1e6:.0f} us without them")
+        ran, began = gateway.ran_s(), time.monotonic()
+        wait_for(lambda: time.monotonic() > began + 1, 5, "a second")
+        ran = gateway.ran_s() - ran
+        expect(ran < (time.monotonic() - began) / 20, f"the gateway ran for {ran:.3f} s of a second in which nothing came")
+        # One of them goes on, byte by byte, and is served.
+        slow_one = lines[500]
+        slow_one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in first[100:]:
+            slow_one.sendall(bytes([byte]))
+        while True:
+            incoming.write(slow_one.recv(65536))
+            try:
+                session.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                pass
+        session.write(GOOD)
+        for byte in outgoing.read():
+            slow_one.sendall(bytes([byte]))
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            incoming.write(slow_one.recv(65536))
+            try:
+                answer += session.read()
+            except ssl.SSLWantReadError:
+                pass
+        expect(answer.startswith(b"HTTP/1.1 404 "), answer)
+        # A drain does not wait for the others.
+        gateway.settings.update(SETTINGS)
+        gateway.stop(10)
+        expect_equal(lines[0].recv(100), b"", "it is closed")
+    finally:
+        for line in lines:
+            line.close()
+    gateway.start()
 
 
 @test("SIGHUP takes a new certificate, and keeps the old one when the new one is not good")
