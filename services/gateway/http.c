@@ -272,13 +272,6 @@ static bool
 http_start (struct http *http, struct error *error_r)
 {
     const struct http_settings *settings = http->settings;
-    const struct {
-        enum http_listener kind;
-        const char *setting, *text;
-    } binds[LISTENERS] = {{HTTP_TLS, "bind_tls", settings->bind_tls},
-                          {HTTP_PLAIN, "bind_plain", settings->bind_plain},
-                          {HTTP_PROXY, "bind_proxy", settings->bind_proxy},
-                          {HTTP_STATUS, "bind_status", settings->bind_status}};
     if (!trusted_read (http, error_r) || !descriptors_count (http, error_r))
         return false;
     if (*settings->bind_tls) {
@@ -291,11 +284,6 @@ http_start (struct http *http, struct error *error_r)
         !guard_proof (http, &http->plain, false, error_r))
         return false;
     http->stats = (struct http_stats){0};
-    for (size_t i = 0; i < LISTENERS; i++) {
-        http->listeners[i].kind = binds[i].kind;
-        if (!listener_open (&http->listeners[i], binds[i].setting, binds[i].text, error_r))
-            return false;
-    }
     return true;
 }
 
@@ -318,6 +306,25 @@ http_new (struct loop *loop, const struct http_settings *settings, struct error 
     if (!http_start (http, error_r))
         http_destroy (&http);
     return http;
+}
+
+bool
+http_listen (struct http *http, struct error *error_r)
+{
+    const struct http_settings *settings = http->settings;
+    const struct {
+        enum http_listener kind;
+        const char *setting, *text;
+    } binds[LISTENERS] = {{HTTP_TLS, "bind_tls", settings->bind_tls},
+                          {HTTP_PLAIN, "bind_plain", settings->bind_plain},
+                          {HTTP_PROXY, "bind_proxy", settings->bind_proxy},
+                          {HTTP_STATUS, "bind_status", settings->bind_status}};
+    for (size_t i = 0; i < LISTENERS; i++) {
+        http->listeners[i].kind = binds[i].kind;
+        if (!listener_open (&http->listeners[i], binds[i].setting, binds[i].text, error_r))
+            return false;
+    }
+    return true;
 }
 
 void

@@ -167,9 +167,11 @@ struct http_settings {
 };
 // HTTP_SETTINGS: rows of a table of settings, of a struct http_settings at an offset (http_settings.h).
 
-// http_new (loop, settings, error_r): Bind the listeners. Nothing is answered but 503 until http_serve. NULL: error_r names the setting at fault.
+// http_new (loop, settings, error_r): With its certificate, and without listeners. Nothing is answered but 503 until http_serve. NULL: error_r names the setting at fault.
 struct http *http_new (struct loop *loop, const struct http_settings *settings,
                        struct error *error_r) __attribute__ ((warn_unused_result));
+// http_listen (http, error_r): Bind the listeners. False: error_r names the setting at fault.
+bool http_listen (struct http *http, struct error *error_r) __attribute__ ((warn_unused_result));
 void http_serve (struct http *http, bool serving, const char *why);
 // http_reload (http, error_r): The certificate, and what else of the settings can be reloaded. False: what was in force stays.
 bool http_reload (struct http *http, struct error *error_r) __attribute__ ((warn_unused_result));

@@ -7,6 +7,7 @@
 #include "services/gateway/status.h"
 
 #include <stdlib.h>
+#include <sysexits.h>
 
 #define FIELD(name) offsetof (struct gateway_settings, name)
 static const struct config_row gateway_settings_table[] = {
@@ -103,6 +104,15 @@ gateway_end (struct gateway *gateway)
     process_end (&gateway->process);
 }
 
+// The status that main returns.
+static int
+gateway_refuse (struct gateway *gateway, int status, const struct error *error)
+{
+    log_error ("cannot start", "error", error->text, NULL);
+    gateway_end (gateway);
+    return status;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -121,11 +131,10 @@ main (int argc, char **argv)
     struct error error;
     gateway.http = http_new (process->loop, &gateway.settings.http, &error);
     if (gateway.http == NULL || !gateway_connect (&gateway, &error) ||
-        !auth_load (&gateway, &error)) {
-        log_error ("cannot start", "error", error.text, NULL);
-        gateway_end (&gateway);
-        return 78; // EX_CONFIG
-    }
+        !auth_load (&gateway, &error))
+        return gateway_refuse (&gateway, EX_CONFIG, &error);
+    if (!http_listen (gateway.http, &error))
+        return gateway_refuse (&gateway, EX_UNAVAILABLE, &error);
     gateway.keys = oauth_keys_new ();
     gateway.status = status_new (&gateway);
     gateway_routes (&gateway);
