@@ -16,6 +16,8 @@ static const struct stat_row rows[] = {
     ROW (COUNTER, taken, "Segments that an auditor took"),
     ROW (GAUGE, bytes, "Size of the journal's directory"),
     ROW (GAUGE, segments, "Segments that no auditor has taken yet"),
+    ROW (COUNTER, rests,
+         "How often sending segments gave way to calls, which waited for a processor"),
     ROW (COUNTER, damaged, "Uses found damaged in what a former process left: not counted"),
     ROW (COUNTER, set_aside, "Files that are no segments, or that auditors refused"),
     STAT_END,
@@ -59,6 +61,7 @@ counting_start (struct counting *counting, struct process *process,
                                            .endpoints = settings->auditor,
                                            .peers = common->peers,
                                            .certificate = process->certificate,
+                                           .late_ms = settings->journal_late_ms,
                                        });
     rpc_server_stats (process->server,
                       &(struct stat_source){.rows = rows,
@@ -77,6 +80,7 @@ counting_finish (struct counting *counting)
     // still there, and ends it again and again.
     int64_t until = zclock_mono () + FINISH_MS;
     journal_seal (counting->journal);
+    delivery_hurry (counting->delivery);
     while (journal_stats (counting->journal)->segments > 0 && zclock_mono () < until &&
            !delivery_failing (counting->delivery))
         loop_run (counting->process->loop);

@@ -12,6 +12,7 @@ struct counting_settings {
     char *journal_directory; // "": nothing is counted
     char *journal_full;      // refuse or drop
     int64_t journal_limit;
+    int64_t journal_late_ms;
 };
 // Rows of the table of settings for a struct counting_settings at `offset`. The texts say what is not counted without a directory, and what is refused when
 // it is full.
@@ -28,7 +29,11 @@ struct counting_settings {
      "1073741824", 1048576, 1099511627776, false, "bytes that this directory may hold"},           \
     {"journal_full", CONFIG_TEXT, (offset) + offsetof (struct counting_settings, journal_full),    \
      "refuse", 0, 0, false,                                                                        \
-     "when it holds so many: refuse (" refused "), or drop (what was counted)"}
+     "when it holds so many: refuse (" refused "), or drop (what was counted)"},                   \
+    {"journal_late_ms", CONFIG_NUMBER,                                                             \
+     (offset) + offsetof (struct counting_settings, journal_late_ms), "30000", 0, 3600000, false,  \
+     "how late what was counted may come to an auditor because calls wait for the processor; 0: "  \
+     "it never gives way to them"}
 // clang-format on
 
 struct delivery;

@@ -1,5 +1,6 @@
 #include "common/journal/deliver.h"
 #include "audit.pb-c.h"
+#include "common/journal/pace.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include "common/net/alarm.h"
@@ -28,7 +29,10 @@ struct delivery {
     struct rpc_client *client; // NULL: not made (again) yet
     bool renew;                // make another client at the next try
     struct alarm *alarm;
-    bool busy;           // a segment is on its way
+    bool busy;       // a segment is on its way
+    int64_t sent_ms; // since when (monotonic)
+    int64_t late_ms; // see struct delivery_options
+    struct pace pace;
     int64_t retry_at_ms; // nothing before this (monotonic)
     int64_t retry_ms;    // how long to wait after the next failure
     bool failing;        // that has been logged
@@ -180,6 +184,24 @@ failed (struct delivery *delivery, const char *code, const char *message)
 
 static void send_next (struct delivery *delivery);
 
+// Go on after a segment that was taken: at once, or after a while when calls wait for a processor.
+static void
+go_on (struct delivery *delivery)
+{
+    int64_t now = zclock_mono ();
+    pace_look (&delivery->pace, now);
+    bool late = now - journal_oldest_ms (delivery->journal) >= delivery->late_ms;
+    int64_t rest_ms = pace_rest (delivery->pace.calls_wait, now - delivery->sent_ms, late,
+                                 journal_fill (delivery->journal));
+    if (rest_ms == 0) {
+        send_next (delivery);
+        return;
+    }
+    journal_rested (delivery->journal);
+    delivery->retry_at_ms = now + rest_ms;
+    alarm_by (delivery->alarm, delivery->retry_at_ms);
+}
+
 static void
 sent (void *context, const struct rpc_result *result)
 {
@@ -191,7 +213,7 @@ sent (void *context, const struct rpc_result *result)
         delivery->failing = false;
         delivery->retry_ms = RETRY_FIRST_MS;
         journal_taken (delivery->journal);
-        send_next (delivery);
+        go_on (delivery);
     } else if (result->code == JETON__V1__CODE__CODE_INVALID_ARGUMENT) {
         log_error ("the auditor refuses a segment of use", "reason", result->message, NULL);
         journal_refused (delivery->journal);
@@ -212,6 +234,7 @@ send_next (struct delivery *delivery)
         row_put (columns, i, &segment.rows[i]);
     message_set (&message, &segment, columns);
     delivery->busy = true;
+    delivery->sent_ms = zclock_mono ();
     rpc_client_call (delivery->client, &jeton__v1__audit_logger__descriptor, "TakeSegment",
                      &message.base, &(struct rpc_call_options){.idempotent = true}, sent, delivery);
     for (size_t i = 0; i < columns->n_texts; i++)
@@ -227,6 +250,7 @@ tick (void *context)
     int64_t now = zclock_mono ();
     alarm_by (delivery->alarm, now + TICK_MS);
     journal_tick (delivery->journal, now);
+    pace_look (&delivery->pace, now);
     (void) journal_stats (delivery->journal); // for those who show them
     if (delivery->busy || now < delivery->retry_at_ms)
         return;
@@ -251,10 +275,20 @@ delivery_new (struct loop *loop, struct resolver *resolver, struct journal *jour
     delivery->endpoints = xstrdup (options->endpoints);
     delivery->peers = xstrdup (options->peers);
     delivery->certificate = options->certificate;
+    delivery->late_ms = options->late_ms;
+    pace_start (&delivery->pace);
     delivery->retry_ms = RETRY_FIRST_MS;
     delivery->alarm = alarm_new (loop, tick, delivery);
     alarm_by (delivery->alarm, zclock_mono ());
     return delivery;
+}
+
+void
+delivery_hurry (struct delivery *delivery)
+{
+    delivery->late_ms = 0;
+    if (!delivery->failing)
+        delivery->retry_at_ms = 0;
 }
 
 bool
@@ -269,6 +303,7 @@ delivery_destroy (struct delivery **delivery)
     if (*delivery == NULL)
         return;
     alarm_destroy (&(*delivery)->alarm);
+    pace_end (&(*delivery)->pace);
     rpc_client_destroy (&(*delivery)->client);
     free ((*delivery)->endpoints);
     free ((*delivery)->peers);

@@ -85,6 +85,7 @@ bool rows_count (struct segment_rows *rows, const struct journal_use *use)
 struct spooled {
     char name[SEGMENT_NAME_SIZE];
     uint64_t size;
+    int64_t sealed_ms; // monotonic; 0: by a process before this one
 };
 
 struct spool {
@@ -101,12 +102,12 @@ struct spool {
 bool spool_open (struct spool *spool, const char *path, struct journal_stats *stats,
                  struct error *error_r) __attribute__ ((warn_unused_result));
 void spool_close (struct spool *spool);
-// spool_add (spool, name, size): A sealed segment, behind the others. Its bytes count already. spool_remove (spool): The first one, with its file.
+// spool_add (spool, name, size, sealed_ms): A sealed segment, behind the others. Its bytes count already. spool_remove (spool): The first one, with its file.
 // It is kept as a spare one, while there are few: where files come and go, ext4 looks long for an inode that was not deleted lately, and each page of a new
 // one costs a fault and a block. spool_spare (spool, name_r): One of those, for segment_make; it is no spare one any more. NULL: there is none.
 // spool_spares_drop (spool): Their room is needed.
 // spool_set_aside (spool, name, size, ending, why): Rename it to NAME.ending, and say so.
-void spool_add (struct spool *spool, const char *name, uint64_t size);
+void spool_add (struct spool *spool, const char *name, uint64_t size, int64_t sealed_ms);
 void spool_remove (struct spool *spool);
 const char *spool_spare (struct spool *spool, char name_r[SEGMENT_NAME_SIZE]);
 void spool_spares_drop (struct spool *spool);

@@ -2,6 +2,7 @@
 #include "common/log/log.h"
 #include "common/memory/memory.h"
 #include <assert.h>
+#include <czmq.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -76,7 +77,7 @@ journal_seal (struct journal *journal)
         close (fd);
     journal->spool.bytes += size;
     journal->stats.sealed++;
-    spool_add (&journal->spool, name, size);
+    spool_add (&journal->spool, name, size, zclock_mono ());
 }
 
 static void
@@ -222,6 +223,12 @@ journal_refused (struct journal *journal)
     journal->spool.first++;
 }
 
+void
+journal_rested (struct journal *journal)
+{
+    journal->stats.rests++;
+}
+
 bool
 journal_good (const struct journal *journal, struct error *reason_r)
 {
@@ -231,6 +238,20 @@ journal_good (const struct journal *journal, struct error *reason_r)
                journal->drop ? "use is not counted" : "what would be counted is refused",
                journal->why.text);
     return false;
+}
+
+int64_t
+journal_oldest_ms (const struct journal *journal)
+{
+    const struct spooled *file = spool_first (&journal->spool);
+    return file != NULL ? file->sealed_ms : 0;
+}
+
+unsigned
+journal_fill (const struct journal *journal)
+{
+    uint64_t used = journal->spool.bytes + journal->spool.other;
+    return used < journal->limit ? (unsigned) (used * 100 / journal->limit) : 100;
 }
 
 const struct journal_stats *

@@ -56,6 +56,7 @@ struct journal_stats {
     uint64_t bytes, segments;           // that wait in the directory
     uint64_t damaged;   // rows of recovered segments whose check was wrong: they are not counted
     uint64_t set_aside; // files that are no segments, or that were refused
+    uint64_t rests;     // how often the delivery waited for calls (deliver.h)
 };
 
 struct journal;
@@ -98,6 +99,13 @@ void journal_segment_free (struct journal_segment *segment);
 // aside, for people.
 void journal_taken (struct journal *journal);
 void journal_refused (struct journal *journal);
+// journal_rested (journal): Nothing is handed out for a while, since calls go first: for the figures.
+void journal_rested (struct journal *journal);
+
+// journal_oldest_ms (journal): When the oldest one that waits was sealed, of zclock_mono (); 0: by a process before this one, or none waits.
+// journal_fill (journal): What the directory holds, as per cent of its limit.
+int64_t journal_oldest_ms (const struct journal *journal) __attribute__ ((warn_unused_result));
+unsigned journal_fill (const struct journal *journal) __attribute__ ((warn_unused_result));
 
 // journal_stats (journal): As they are now; the pointer stays the same, so that Stats can show them: call it again to bring `bytes` and `segments` up to date.
 const struct journal_stats *journal_stats (struct journal *journal);

@@ -58,7 +58,7 @@ lock (struct spool *spool, struct error *error_r)
 // ---- what is in it --------------------------------------------------------------------------------------------------
 
 void
-spool_add (struct spool *spool, const char *name, uint64_t size)
+spool_add (struct spool *spool, const char *name, uint64_t size, int64_t sealed_ms)
 {
     if (spool->first > 0 && spool->first == spool->n)
         spool->first = spool->n = 0;
@@ -74,6 +74,7 @@ spool_add (struct spool *spool, const char *name, uint64_t size)
     struct spooled *file = &spool->files[spool->n++];
     snprintf (file->name, sizeof file->name, "%s", name);
     file->size = size;
+    file->sealed_ms = sealed_ms;
 }
 
 const struct spooled *
@@ -194,7 +195,7 @@ found (struct spool *spool, const char *name, struct journal_stats *stats)
                   name, "rows", rows, NULL);
     }
     stats->damaged += damaged;
-    spool_add (spool, name, size);
+    spool_add (spool, name, size, 0);
     spool->bytes += size;
 }
 

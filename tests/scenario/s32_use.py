@@ -48,8 +48,8 @@ def batch(system, module, n, addresses=None, value=None):
 class Caller:
     """Validates as fast as it is answered, and counts what it sent and what was answered, by reason."""
 
-    def __init__(self, system, name, module, seed):
-        self.system, self.module, self.random = system, module, random.Random(seed)
+    def __init__(self, system, name, module, seed, most=20):
+        self.system, self.module, self.random, self.most = system, module, random.Random(seed), most
         self.service = system[name]
         self.dealer = wire.Dealer(system, system[name], "caller")
         self.sent, self.answered, self.ending = 0, {}, False
@@ -58,7 +58,7 @@ class Caller:
 
     def run(self):
         while not self.ending:
-            n = self.random.randint(1, 20)
+            n = self.random.randint(1, self.most)
             request = batch(self.system, self.module, n, lambda i: f"192.0.2.{i % 8}")
             for other in request.requests[::3]:
                 other.token = "jtn_live_nonsense"
@@ -281,6 +281,51 @@ def killed(system):
     expect_equal(number(system, f"select sum(allowed + denied) from use_days where token = {token}"),
                  number(system, f"select sum(count) from use_log where token = {token}"))
     expect_equal(number(system, "select count(*) - (max(id) - min(id) + 1) from use_log"), 0, "numbers without a gap")
+
+
+class Crowd:
+    """Others who want the processor of a service all the time: it has no other one, and they go first."""
+
+    def __init__(self, service):
+        self.service, processor = service, min(os.sched_getaffinity(0))
+        for thread in map(int, os.listdir(f"/proc/{service.process.pid}/task")):
+            os.sched_setaffinity(thread, {processor})
+            os.setpriority(os.PRIO_PROCESS, thread, 10)
+        rival = ["taskset", "--cpu-list", str(processor), "sh", "-c", f"while kill -0 {os.getpid()}; do :; done"]
+        self.rivals = [subprocess.Popen(rival) for _ in range(3)]
+
+    def end(self):
+        for rival in self.rivals:
+            rival.kill()
+            rival.wait()
+        self.service.restart()  # nobody may go up again
+
+
+@test("while calls wait for a processor what was counted gives way to them, unless journal_late_ms says that it does not; then all of it comes")
+def gives_way(system):
+    def figure(service, name):
+        return next(row["value"] for row in system.cli("stats", "validator", "--endpoint", service.endpoint) if row["name"] == f"journal.{name}")
+    never = system.add("validator", "never", {"journal_late_ms": 0})
+    never.start()
+    for service in (system["validator"], never):
+        for auditor in system.of_kind("auditor"):
+            auditor.stop()
+        caller = Caller(system, service.name, f"way-{service.name}", 5, most=256)
+        wait_for(lambda: figure(service, "segments") >= 4, 60, "segments that wait")
+        crowd, taken = Crowd(service), figure(service, "taken")
+        for auditor in system.of_kind("auditor"):
+            auditor.start()
+        try:
+            if service is never:
+                wait_for(lambda: figure(never, "taken") >= taken + 4, 60, "segments that were taken")
+                expect_equal(figure(never, "rests"), 0)
+            else:
+                wait_for(lambda: figure(service, "rests") > 0, 60, "a rest")
+        finally:
+            caller.end()
+            crowd.end()
+        wait_for(lambda: sums(system, caller.module) == caller.answered, 30, "all that was answered, in the log")
+    system.remove("never")
 
 
 @test("a spool that is full: validations are refused with 503, Health says why, and it goes on when the auditor is back")
