@@ -15,7 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { DRAIN_LOOK_MS = 10, HEALTH_LOOK_MS = 250 };
+enum { DRAIN_LOOK_MS = 10, LEAVE_MS = 1000, HEALTH_LOOK_MS = 250 };
 
 // ---- start ----------------------------------------------------------------------------------------------------------
 
@@ -285,6 +285,20 @@ reload (struct process *process)
     }
 }
 
+// Peers close their connections before the socket is.
+static bool
+left (struct process *process)
+{
+    int64_t now = zclock_mono ();
+    if (!process->leaving) {
+        process->leaving = true;
+        process->drain_until =
+            now + LEAVE_MS < process->drain_until ? now + LEAVE_MS : process->drain_until;
+        rpc_server_leave (process->server);
+    }
+    return rpc_server_left (process->server);
+}
+
 // Waits for what was sent to the database for requests whose callers have had an answer already.
 static int
 on_drain_look (struct loop *loop, int timer, void *context)
@@ -293,10 +307,10 @@ on_drain_look (struct loop *loop, int timer, void *context)
     (void) timer;
     struct process *process = context;
     bool late = zclock_mono () >= process->drain_until;
-    if (process->drained && (!process->db || db_idle (process->db)) &&
-        (!process->idle || process->idle (process))) {
+    if (process->leaving || (process->drained && (!process->db || db_idle (process->db)) &&
+                             (!process->idle || process->idle (process)))) {
         process->exit_status = EXIT_SUCCESS;
-        return -1;
+        return left (process) || late ? -1 : 0;
     }
     if (!late)
         return 0;

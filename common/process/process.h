@@ -3,7 +3,7 @@
 //     main ():  process_start (…) → the service's own set-up → process_run () → the service's own end → process_end ()
 //
 // SIGTERM and SIGINT drain (new requests are refused, those in progress finish, for drain_timeout_ms at most); a second one
-// leaves at once. SIGHUP reloads settings, peers file and log level. Signals come through a signalfd in the loop.
+// leaves at once. At the end of a drain peers are told, and have a second to close their connections. SIGHUP reloads settings, peers file and log level. Signals come through a signalfd in the loop.
 #ifndef JETON_PROCESS_H
 #define JETON_PROCESS_H
 
@@ -62,7 +62,7 @@ struct process {
     zcert_t *certificate;
     size_t settings_size;
     int signal_fd;
-    bool drained;
+    bool drained, leaving;
     enum rpc_health health; // the last that the log was told
     int64_t drain_until;    // zclock_mono
     int exit_status;

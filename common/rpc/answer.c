@@ -35,6 +35,7 @@ frame_pack (const struct rpc_answer *answer, zmq_msg_t *frame_r)
     reply.id = answer->id;
     reply.code = (Jeton__V1__Code) answer->code;
     reply.more = answer->more;
+    reply.last = answer->last;
     reply.retry_after = answer->retry_after;
     if (answer->message != NULL)
         reply.message = (char *) answer->message;
@@ -144,4 +145,25 @@ rpc_answer_refuse (struct rpc_server *server, const struct rpc_sender *sender, u
     struct rpc_answer answer = {.id = id, .code = code, .message = text, .field = field};
     if (!rpc_answer_send (server, sender->fd, sender->routing, sender->routing_size, &answer))
         server->counters.lost++;
+}
+
+void
+rpc_answer_last (struct rpc_server *server)
+{
+    char text[96];
+    snprintf (text, sizeof text, "%.32s has ended: what it has not answered was not done",
+              server->service);
+    struct rpc_answer answer = {
+        .code = JETON__V1__CODE__CODE_UNAVAILABLE, .message = text, .last = true};
+    for (size_t i = 0; i < server->nconnections; i++) {
+        struct rpc_connection *connection = &server->connections[i];
+        zmq_msg_t frame;
+        if (!connection->open || !connection->known || connection->told || connection->missed ||
+            connection->in_flight > 0 || connection->backlog != NULL ||
+            !frame_pack (&answer, &frame))
+            continue;
+        // Whoever does not take it has to go without.
+        connection->told = rpc_frame_send (server, connection->routing, RPC_ROUTING_SIZE, &frame);
+        zmq_msg_close (&frame);
+    }
 }

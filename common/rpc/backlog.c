@@ -63,6 +63,7 @@ rpc_backlog_drop (struct rpc_server *server, struct rpc_connection *connection)
     if (backlog == NULL)
         return;
     server->counters.lost += backlog->n;
+    connection->missed |= backlog->n > 0;
     while (backlog->first != NULL)
         first_remove (server, backlog);
     node_remove (&backlog->link);

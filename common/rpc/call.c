@@ -205,9 +205,11 @@ void
 rpc_call_lost (struct rpc_call *call)
 {
     struct rpc_outlet *outlet = call->outlet;
-    bool again = call->idempotent && call->tries < call->tries_max && call->items == 0;
+    bool undone = outlet->ended && call->frame != NULL;
+    bool again = undone || (call->idempotent && call->tries < call->tries_max);
+    call->tries -= undone;
     rpc_call_unsend (call);
-    if (again) {
+    if (again && call->items == 0) {
         rpc_call_start (call, outlet);
         return;
     }

@@ -78,7 +78,8 @@ struct rpc_call_options {
 //   UNAVAILABLE        no connection came up within the deadline, the server asked and, where there are, others said so, or an
 //                      idempotent call was lost twice: nothing was done (or it does not matter). Who said so is asked after all
 //                      others for a second
-//   UNKNOWN            the connection was lost after the request was sent, and the call is not idempotent
+//   UNKNOWN            the connection was lost after the request was sent, the call is not idempotent, and the server has not said before that it ends and has not begun
+//                      what it has not answered: otherwise the call goes elsewhere, or waits for a connection
 //   DEADLINE_EXCEEDED  no answer in time
 //   RESOURCE_EXHAUSTED in_flight_limit
 //   PERMISSION_DENIED  the server does not know our key (its peers file)

@@ -57,6 +57,7 @@ struct rpc_outlet {
     int64_t retry_at_ms;
     int64_t backoff_ms;
     struct node calls;     // sent on it
+    bool ended;            // the server has said its last word on this connection
     bool gathers;          // the server has shown that it takes several requests in a frame
     struct node gathering; // calls that go at the end of this turn, in one frame
     size_t ngathering;     // at least as many as there are in the list
@@ -172,6 +173,8 @@ void rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now);
 // rpc_outlet_unwilling (outlet): It has just said UNAVAILABLE. rpc_outlet_willing (outlet, call): It has answered otherwise.
 void rpc_outlet_unwilling (struct rpc_outlet *outlet);
 void rpc_outlet_willing (struct rpc_outlet *outlet, const struct rpc_call *call);
+// rpc_outlet_end (outlet): It has said its last word: what it has not answered it has not begun. In the next turn its connection is closed.
+void rpc_outlet_end (struct rpc_outlet *outlet);
 // rpc_outlet_gather (outlet, call): Take a call whose frame goes at the end of the turn, with others; should it not go, it is started again. False: it has to be sent by itself.
 bool rpc_outlet_gather (struct rpc_outlet *outlet, struct rpc_call *call)
     __attribute__ ((warn_unused_result));

@@ -189,11 +189,28 @@ outlet_lost (struct rpc_outlet *outlet)
 }
 
 void
+rpc_outlet_end (struct rpc_outlet *outlet)
+{
+    outlet->ended = true;
+    state_change (outlet, RPC_UNREACHABLE);
+    alarm_by (outlet->client->alarm, 0);
+}
+
+void
 rpc_outlet_unwilling (struct rpc_outlet *outlet)
 {
     outlet->unwilling_id = outlet->client->last_id;
     outlet->unwilling_until_ms = zclock_mono () + UNWILLING_MS;
     alarm_by (outlet->client->alarm, outlet->unwilling_until_ms);
+}
+
+// So that it can be told of the server's end, which needs somebody who has spoken: credit for no call.
+static void
+outlet_greet (struct rpc_outlet *outlet)
+{
+    static const uint8_t nothing[] = {2 << 3 | 2, 0};
+    if (!rpc_outlet_send (outlet, nothing, sizeof nothing))
+        return; // it will have spoken with its first call
 }
 
 // One that ends still answers what it had begun.
@@ -223,6 +240,7 @@ outlet_up (struct rpc_outlet *outlet)
     state_change (outlet, RPC_UP);
     // Makes the socket take notice of the connection; sending alone may not look.
     reader_look (outlet->reader);
+    outlet_greet (outlet);
     rpc_calls_wake (outlet->client);
 }
 
@@ -305,7 +323,7 @@ socket_open (struct rpc_outlet *outlet)
     outlet->reader = reader_new (outlet->client->loop, outlet->socket,
                                  outlet->client->options.urgent, outlet_readable, outlet);
     reader_flush (outlet->reader, outlet_flush);
-    outlet->gathers = false;
+    outlet->gathers = outlet->ended = false;
     return true;
 }
 
@@ -317,6 +335,8 @@ rpc_outlet_turn (struct rpc_outlet *outlet, int64_t now)
         return;
     }
     unwilling_turn (outlet, now);
+    if (outlet->ended && outlet->socket != NULL)
+        outlet_lost (outlet);
     if (outlet->socket != NULL)
         return;
     if (outlet->retry_at_ms <= now && !socket_open (outlet))

@@ -160,7 +160,9 @@ one_deliver (struct rpc_outlet *outlet, const uint8_t *data, size_t size)
         return; // whatever it answers will pass its deadline
     const Jeton__V1__Reply *reply =
         jeton__v1__reply__unpack (arena_protobuf (client->arena), size, data);
-    if (reply != NULL) {
+    if (reply != NULL && reply->last) {
+        rpc_outlet_end (outlet);
+    } else if (reply != NULL) {
         struct rpc_call *call = rpc_call_find (client, reply->id);
         if (call != NULL && call->outlet == outlet)
             reply_deliver (call, reply);

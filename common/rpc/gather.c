@@ -71,6 +71,7 @@ gather_send (struct rpc_server *server, struct rpc_gather *gather)
         server->counters.failures += failures;
     } else {
         server->counters.lost += n;
+        rpc_connection_miss (server, fd);
     }
     if (joined)
         zmq_msg_close (&frame);

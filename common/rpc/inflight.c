@@ -205,9 +205,10 @@ rpc_connection_gone (struct rpc_server *server, int fd)
     struct rpc_connection *connection = connection_at (server, fd);
     if (connection == NULL)
         return;
-    connection->open = connection->known = connection->gathers = false;
     rpc_gather_drop (server, connection);
     rpc_backlog_drop (server, connection);
+    connection->open = connection->known = connection->gathers = false;
+    connection->missed = connection->told = false;
     if (connection->in_flight == 0)
         return;
     connection->in_flight = 0;
@@ -219,6 +220,14 @@ rpc_connection_gone (struct rpc_server *server, int fd)
         rpc_request_settle (request, JETON__V1__CODE__CODE_CANCELLED);
         request->fd = -1;
     }
+}
+
+void
+rpc_connection_miss (struct rpc_server *server, int fd)
+{
+    struct rpc_connection *connection = connection_at (server, fd);
+    if (connection != NULL)
+        connection->missed = true;
 }
 
 // ROUTER numbers connections in the order in which they come: less than 0 when the first came before the second.

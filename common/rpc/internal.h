@@ -55,6 +55,8 @@ struct rpc_connection {
     bool known; // has sent a message: `routing` is set
     uint8_t routing[RPC_ROUTING_SIZE];
     bool gathers; // takes several replies in a frame
+    bool missed;  // a reply to it was lost
+    bool told;    // that there will be no more
     unsigned in_flight;
     struct rpc_gather *gather;   // replies of this turn; NULL: there was none yet
     struct rpc_backlog *backlog; // replies that wait; NULL: none
@@ -101,7 +103,7 @@ struct rpc_server {
 
     enum rpc_health health;
     struct error reason;
-    bool draining;
+    bool draining, leaving;
     bool ending; // not even Health and Stats are answered: what they tell of may be gone
     void (*drained) (void *context);
     void *drained_context;
@@ -173,7 +175,7 @@ struct rpc_answer {
     uint32_t retry_after;
     const ProtobufCMessage *body;
     const struct rpc_codec *codec; // of the body; NULL: protobuf-c
-    bool more;
+    bool more, last;
 };
 
 // answer.c. rpc_answer_send (server, fd, routing, size, answer): It has been sent, or waits until the peer's queue has room, unless it is an item of a stream.
@@ -192,6 +194,8 @@ bool rpc_frame_send (struct rpc_server *server, const uint8_t *routing, size_t r
 void rpc_answer_refuse (struct rpc_server *server, const struct rpc_sender *sender, uint64_t id,
                         int code, const char *field, const char *format, ...)
     __attribute__ ((format (printf, 6, 7)));
+// rpc_answer_last (server): Each connection that has got all its answers, and has not been told yet, is told that there will be no more (Reply.last).
+void rpc_answer_last (struct rpc_server *server);
 
 // gather.c. rpc_gather_add (server, fd, routing, size, frame, failure): Take over a reply that goes at the end of the turn, with others to the same connection in one frame. False:
 // the connection has not asked for that, or it is too long.
@@ -223,8 +227,7 @@ size_t rpc_receive_message (struct rpc_server *server, const struct rpc_sender *
                             const uint8_t *data, size_t size);
 bool rpc_receive_readable (void *context); // a reader_handler
 void rpc_receive_flush (void *context);    // a reader_flusher
-// rpc_receive_last (server): It drains, and its socket is about to be closed: what has come by now is told so. Whoever heard nothing could not tell
-// whether a change was done.
+// rpc_receive_last (server): It drains, and its socket is about to be closed: what has come by now is told so.
 void rpc_receive_last (struct rpc_server *server);
 
 // dispatch.c. rpc_dispatch (server, sender, request): Takes over the request, whose envelope has been unpacked.
@@ -250,6 +253,8 @@ void rpc_request_due (struct request *request);
 // rpc_connection_opened (server, fd), rpc_connection_gone (server, fd): Once gone, nobody waits for what it asked any more.
 void rpc_connection_opened (struct rpc_server *server, int fd);
 void rpc_connection_gone (struct rpc_server *server, int fd);
+// rpc_connection_miss (server, fd): A reply to it was lost, should it still be there; fd may be -1.
+void rpc_connection_miss (struct rpc_server *server, int fd);
 // rpc_connection_see (server, sender): A message came. False: its connection is gone already.
 bool rpc_connection_see (struct rpc_server *server, const struct rpc_sender *sender)
     __attribute__ ((warn_unused_result));

@@ -200,13 +200,14 @@ rpc_receive_readable (void *context)
     void *socket = zsock_resolve (server->socket);
     if (!list_empty (&server->backlogs))
         rpc_backlogs_send (server);
-    for (size_t taken = 0; taken < RPC_BATCH;) {
-        size_t received = message_receive (server, socket);
-        if (received == 0)
-            return false;
-        taken += received;
+    size_t received = 1;
+    for (size_t taken = 0; received > 0 && taken < RPC_BATCH; taken += received)
+        received = message_receive (server, socket);
+    if (server->leaving) {
+        rpc_gathers_send (server);
+        rpc_answer_last (server); // whoever has spoken for the first time
     }
-    return true;
+    return received > 0;
 }
 
 void

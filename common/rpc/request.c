@@ -173,8 +173,10 @@ rpc_request_answer (struct request *request, const struct rpc_answer *answer)
         sent =
             rpc_answer_send (server, request->fd, request->routing, RPC_ROUTING_SIZE, &addressed);
     }
-    if (!sent) // the peer is gone, or was cut off because it takes nothing off its queue
+    if (!sent) { // the peer is gone, or was cut off because it takes nothing off its queue
         server->counters.lost++;
+        rpc_connection_miss (server, request->fd);
+    }
     rpc_request_settle (request, addressed.code);
 }
 

@@ -232,6 +232,24 @@ rpc_server_drain (struct rpc_server *server, void (*done) (void *context), void 
     alarm_by (server->alarm, 0);
 }
 
+void
+rpc_server_leave (struct rpc_server *server)
+{
+    assert (server->draining);
+    server->leaving = true;
+    rpc_gathers_send (server);
+    rpc_answer_last (server);
+}
+
+bool
+rpc_server_left (const struct rpc_server *server)
+{
+    for (size_t i = 0; i < server->nconnections; i++)
+        if (server->connections[i].open && server->connections[i].told)
+            return false;
+    return true;
+}
+
 // A stream would go on without another message of its peer.
 static void
 streams_review (struct rpc_server *server)

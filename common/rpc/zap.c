@@ -53,6 +53,8 @@ status_decide (struct rpc_server *server, zmq_msg_t frames[FRAMES], char key_r[4
     }
     rpc_monitor_drain (server->monitor);
     uint32_t limit = server->options.connection_limit;
+    if (server->leaving)
+        return "300";
     if (limit != 0 && admission->admitted >= limit) {
         server->counters.exhausted++;
         return "300";

@@ -24,8 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A change that was refused is tried again when a process that ends has had the time to: what reaches it while it closes its connections has no answer.
-enum { PAUSE_MS = 20, REFUSED_PAUSE_MS = 250, FRESHNESS_LIMIT_MS = 5000 };
+enum { PAUSE_MS = 20, FRESHNESS_LIMIT_MS = 5000 };
 
 enum step {
     CREATE,
@@ -115,7 +114,7 @@ actor_changed (void *context, const struct rpc_result *result)
     case JETON__V1__CODE__CODE_UNAVAILABLE:
     case JETON__V1__CODE__CODE_RESOURCE_EXHAUSTED:
         load->refused++;
-        actor_go (actor, actor->step, REFUSED_PAUSE_MS);
+        actor_go (actor, actor->step, PAUSE_MS);
         return;
     case JETON__V1__CODE__CODE_UNKNOWN:
     case JETON__V1__CODE__CODE_DEADLINE_EXCEEDED:

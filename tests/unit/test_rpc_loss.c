@@ -1,4 +1,4 @@
-// Servers that go away and come back, and others that take over. Second servers are processes of their own.
+// Servers that go away and come back, and others that take over: what is done of the calls on their way (R37). Second servers are processes of their own.
 // objects: tests/unit/rpc_fixture.o
 #include "common/rpc/internal.h"
 #include "tests/unit/rpc_fixture.h"
@@ -175,6 +175,83 @@ drained (void *context)
 }
 
 static bool
+is_true (void *flag)
+{
+    return *(bool *) flag;
+}
+
+static bool
+left (void *nothing)
+{
+    (void) nothing;
+    return rpc_server_left (fixture.server);
+}
+
+// What is on its way when a server leaves is refused by it, or was not begun: the client knows which.
+START_TEST (a_call_that_one_which_left_never_saw_goes_to_the_next)
+{
+    enum { ROUNDS = 30, CALLS = 3 };
+    size_t later = 0;
+    fixture_serve (&fixture);
+    struct rpc_client *client = fixture_client (&fixture, &fixture.caller_keys, NULL);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct outcome first, outcomes[CALLS];
+        bool over = false;
+        call_validate (client, &first, "x", "echo", NULL); // the server knows the connection
+        ck_assert (fixture_until (&fixture, outcome_done, &first));
+        rpc_server_drain (fixture.server, drained, &over);
+        ck_assert (fixture_until (&fixture, is_true, &over));
+        size_t calls = fixture.service.calls, done = 0;
+        if (i % 2)
+            rpc_server_leave (fixture.server);
+        for (int k = 0; k < CALLS; k++)
+            call_validate (client, &outcomes[k], "x", "echo", NULL);
+        if (!(i % 2))
+            rpc_server_leave (fixture.server);
+        ck_assert (fixture_until (&fixture, left, NULL));
+        rpc_server_destroy (&fixture.server);
+        fixture_serve (&fixture);
+        for (int k = 0; k < CALLS; k++) {
+            ck_assert (fixture_until (&fixture, outcome_done, &outcomes[k]));
+            ck_assert_msg (outcomes[k].code == JETON__V1__CODE__CODE_OK ||
+                               outcomes[k].code == JETON__V1__CODE__CODE_UNAVAILABLE,
+                           "%s", outcomes[k].message);
+            done += outcomes[k].code == JETON__V1__CODE__CODE_OK;
+        }
+        ck_assert_uint_eq (fixture.service.calls, calls + done); // each once
+        later += done;
+    }
+    ck_assert_uint_gt (later, 0);
+    rpc_client_destroy (&client);
+}
+END_TEST
+
+// One that was cut short in a change says nothing to who waits for it.
+START_TEST (what_one_that_ended_had_begun_is_unknown)
+{
+    struct outcome write;
+    size_t n = 1;
+    bool over = false;
+    fixture_serve (&fixture);
+    struct rpc_client *client = fixture_client (&fixture, &fixture.caller_keys, NULL);
+    call_validate (client, &write, "w", "hold", NULL);
+    ck_assert (fixture_until (&fixture, held, &n));
+    rpc_server_drain (fixture.server, drained, &over);
+    fixture_pass (&fixture, 100);
+    ck_assert (!over);
+    rpc_server_leave (fixture.server);
+    fixture_pass (&fixture, 100);
+    ck_assert (!write.done);
+    rpc_server_destroy (&fixture.server);
+    fixture_serve (&fixture);
+    ck_assert (fixture_until (&fixture, outcome_done, &write));
+    ck_assert_int_eq (write.code, JETON__V1__CODE__CODE_UNKNOWN);
+    ck_assert_uint_eq (fixture.service.nheld, 1);
+    rpc_client_destroy (&client);
+}
+END_TEST
+
+static bool
 one_done (void *two)
 {
     const struct outcome *outcomes = two;
@@ -347,6 +424,8 @@ main (void)
     tcase_add_test (losses, a_descriptor_is_used_again);
     tcase_add_test (losses, one_that_is_not_ready_is_passed_over);
     tcase_add_test (losses, one_that_ends_finishes_what_it_has_and_the_rest_goes_elsewhere);
+    tcase_add_test (losses, a_call_that_one_which_left_never_saw_goes_to_the_next);
+    tcase_add_test (losses, what_one_that_ended_had_begun_is_unknown);
     tcase_add_test (losses, a_key_has_a_home_until_that_is_gone);
     tcase_add_test (losses, a_stopped_server_is_noticed);
     tcase_add_test (losses, connections_are_limited);
