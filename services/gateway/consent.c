@@ -83,13 +83,13 @@ consent_page (struct exchange *exchange, const Jeton__V1__AuthorizeReply *reply)
     }
     sign_in_remember (exchange);
     page_begin (&page, exchange, "Allow access");
-    markup_add (
-        &page.content,
-        "<h1><bdi>%s</bdi> wants to act for you</h1>\n"
-        "<p>Allow the application <strong><bdi>%s</bdi></strong> (%s) to use the account %s in "
-        "your name, as <strong><bdi>%s</bdi></strong>?</p>\n",
-        reply->client_name, reply->client_name, authorization->client_id, reply->account,
-        authorization->username);
+    markup_add (&page.content,
+                "<h1><bdi>%s</bdi> wants to act for you</h1>\n"
+                "<p>Allow the application <strong><bdi>%s</bdi></strong> (%s) to use the account "
+                "<strong><bdi>%s</bdi></strong> (%s) in your name, as "
+                "<strong><bdi>%s</bdi></strong>?</p>\n",
+                reply->client_name, reply->client_name, authorization->client_id,
+                reply->account_name, reply->account, authorization->username);
     add_modules (&page, &words.modules);
     add_resources (&page, &words.resources);
     if (strcmp (authorization->environment, "test") == 0)

@@ -18,13 +18,14 @@ struct authorizing {
     const Jeton__V1__AuthorizeRequest *message;
     struct asking *asking;
     bool redirect; // the client and its redirect URI are right: what is wrong may be told there
+    const char *account_name;
     char code[RANDOM_TEXT_SIZE (CODE_PREFIX)];
 };
 
 static void authorize_begin (struct request *request);
 static void authorize_client (void *context, enum store_outcome outcome,
                               const struct store_client *client);
-static void authorize_redirect (void *context, enum store_outcome outcome, bool registered);
+static void authorize_redirect (void *context, enum store_outcome outcome, const char *account);
 static void authorize_resolved (struct asking *asking);
 static void authorize_added (void *context, enum store_outcome outcome);
 static void authorize_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal);
@@ -214,19 +215,24 @@ consents_few (struct asking *asking)
 }
 
 static void
-authorize_redirect (void *context, enum store_outcome outcome, bool registered)
+authorize_redirect (void *context, enum store_outcome outcome, const char *account)
 {
     struct authorizing *authorizing = context;
     struct asking *asking = authorizing->asking;
     const struct caller *caller = request_caller (asking->request);
+    if (outcome == STORE_NOT_FOUND) {
+        token_refuse (asking, TOKEN_INVALID_REQUEST,
+                      "redirect_uri is not one that the client has registered, exactly");
+        return;
+    }
     if (outcome != STORE_OK) {
         token_refuse (asking, TOKEN_UNAVAILABLE,
                       "the redirect URI could not be looked up: the database is not available");
         return;
     }
-    if (!registered) {
-        token_refuse (asking, TOKEN_INVALID_REQUEST,
-                      "redirect_uri is not one that the client has registered, exactly");
+    authorizing->account_name = arena_strdup (request_arena (asking->request), account);
+    if (!authorizing->account_name) {
+        token_no_memory (asking);
         return;
     }
     authorizing->redirect = true;
@@ -293,6 +299,8 @@ authorize_resolved (struct asking *asking)
     id_format ("ACC", asking->client.account, account);
     reply.client_name = (char *) asking->client.name;
     reply.account = account;
+    if (request_caller (asking->request))
+        reply.account_name = (char *) authorizing->account_name;
     reply.scope = (char *) asking->scope->text;
     request_reply (asking->request, &reply.base);
 }

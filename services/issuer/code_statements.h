@@ -11,7 +11,8 @@
 #define CODE_STATEMENTS \
     /* One row always: compared byte by byte (RFC 9700 section 2.1). */ \
     [CODE_REDIRECT] = {"code_redirect", \
-        "SELECT EXISTS (SELECT FROM clients WHERE number = $1::bigint AND status = 1 AND $2::text COLLATE \"C\" = ANY (redirect_uris))", false}, \
+        "SELECT a.name FROM clients c JOIN accounts a ON a.number = c.account" \
+        " WHERE c.number = $1::bigint AND c.status = 1 AND $2::text COLLATE \"C\" = ANY (c.redirect_uris)", false}, \
     /* All that was found true before is looked at again, in the statement that makes the code: the user, the login token ($8, $9) and the client may be good no longer. */ \
     [CODE_ADD] = {"code_add", \
         "WITH k AS (INSERT INTO authorization_codes (digest, account, client, owner, environment, scope, redirect_uri, challenge, generation, expires_at)" \

@@ -40,11 +40,14 @@ redirect_done (void *context, enum db_outcome outcome, PGresult *const *results,
                const struct db_error *error)
 {
     cleanup_free struct call *call = context;
-    bool registered = false;
+    const char *account = NULL;
+    enum store_outcome found = store_outcome_of (outcome);
     (void) error;
-    if (outcome == DB_OK && !db_get_bool (results[0], 0, 0, &registered))
-        outcome = DB_FAILED;
-    call->callback.redirect (call->context, store_outcome_of (outcome), registered);
+    if (found == STORE_OK && PQntuples (results[0]) == 0)
+        found = STORE_NOT_FOUND;
+    else if (found == STORE_OK && !db_get_text (results[0], 0, 0, &account))
+        found = STORE_FAILED;
+    call->callback.redirect (call->context, found, account);
 }
 
 void

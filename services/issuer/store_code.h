@@ -8,8 +8,9 @@
 enum { CODE_LIFE_S = 60, REDIRECT_URI_MAX = 2048 };
 
 typedef void store_code_redirect_callback (void *context, enum store_outcome outcome,
-                                           bool registered);
-// store_code_redirect (db, client, uri, callback, context): Is this, exactly, one of the client's redirect URIs?
+                                           const char *account);
+// store_code_redirect (db, client, uri, callback, context): Is this, exactly, one of the client's redirect URIs? STORE_OK: it is, and the name of the client's account is valid during the
+// callback. STORE_NOT_FOUND: it is not.
 void store_code_redirect (struct db *db, int64_t client, const char *uri,
                           store_code_redirect_callback *callback, void *context);
 

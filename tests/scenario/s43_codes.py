@@ -168,7 +168,8 @@ def promise(system):
     desk = system.clients["desk"]["client_id"]
     for token in (None, system.logins["ada"]):
         look = authorize(system, token, scope="module:orders:read")
-        expect_equal(look, issuer.AuthorizeReply(status=200, redirect=True, iss=ISS, scope="module:orders:read", client_name="desk", account=system.account))
+        expect_equal(look, issuer.AuthorizeReply(status=200, redirect=True, iss=ISS, scope="module:orders:read", client_name="desk", account=system.account,
+                                                 account_name="Acme" if token else ""))
     expect_equal(authorize(system).scope, " ".join(SCOPES), "all that the client may, where nothing is asked for")
     expect_equal(system.sql("select count(*) from authorization_codes"), "0")
     given = trail(system, "consent.given")

@@ -141,7 +141,7 @@ def shop():
     system.admin = a = Admin(system)
     for module in ("orders", "stock"):
         a.ok("CreateModule", name=module)
-    system.account = a.ok("CreateAccount", name="Acme", modules=["orders", "stock"]).account.id
+    system.account = a.ok("CreateAccount", name="Acme & Söhne", modules=["orders", "stock"]).account.id
     system.other = a.ok("CreateAccount", name="Other", modules=["orders"]).account.id
     system.market = a.ok("CreateMarket", account_id=system.account, code="eu", name="Europe").market
     system.clients = {}
@@ -160,11 +160,12 @@ def whole(system):
     browser = Browser(system, "gateway", "gateway2")
     browser.get(scope=f"market:{system.market.number} module:stock:read module:orders:write")
     expect("desk" in browser.page.text and not browser.page.alert, browser.page.text)
+    expect("Acme" not in browser.page.text, "the account's name is for its users only")
     expect_equal(list(browser.cookies), ["__Host-jeton-form"])
     response = browser.submit("sign-in", username="ADA", password=PASSWORD)
     expect(3500 < int(re.search("Max-Age=([0-9]+)", response.headers["Set-Cookie"]).group(1)) <= 3600, "as long as the login token is good")
     browser.follow(response)
-    for words in ("desk", system.clients["desk"]["client_id"], system.account, "ada", "orders", "read and change", f"Market {system.market.number}", "desk.example"):
+    for words in ("desk", system.clients["desk"]["client_id"], f"Acme & Söhne ({system.account})", "ada", "orders", "read and change", f"Market {system.market.number}", "desk.example"):
         expect(words in browser.page.text, f"{words!r} in {browser.page.text!r}")
     answer = told(browser.submit("allow"))
     expect_equal((sorted(answer), answer["state"], answer["iss"], answer["code"][:9]), (["code", "iss", "state"], "s t&a=te", "https://jeton.localhost", "jtn_code_"))

@@ -215,6 +215,7 @@ look (void)
     reply.iss = (char *) "https://jeton.example";
     reply.client_name = (char *) "desk";
     reply.account = (char *) "ACC-0000-0001";
+    reply.account_name = (char *) "Acme";
     reply.scope = (char *) "market:12 module:orders:write module:stock:read";
     return reply;
 }

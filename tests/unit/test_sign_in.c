@@ -352,7 +352,7 @@ START_TEST (hostile)
     for (int page = 0; page < 4; page++) {
         Jeton__V1__AuthorizeReply reply = look ();
         reply.client_name = (char *) attack;
-        reply.account = (char *) attack;
+        reply.account = reply.account_name = (char *) attack;
         reply.iss = (char *) attack;
         fixture_fresh ();
         static const char *const names[] = {
