@@ -190,7 +190,7 @@ left (void *nothing)
 // What is on its way when a server leaves is refused by it, or was not begun: the client knows which.
 START_TEST (a_call_that_one_which_left_never_saw_goes_to_the_next)
 {
-    enum { ROUNDS = 30, CALLS = 3 };
+    enum { ROUNDS = 10, CALLS = 3 };
     size_t later = 0;
     fixture_serve (&fixture);
     struct rpc_client *client = fixture_client (&fixture, &fixture.caller_keys, NULL);
