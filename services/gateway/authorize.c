@@ -183,6 +183,13 @@ refuse (struct exchange *exchange, const Jeton__V1__AuthorizeReply *reply)
         snprintf (seconds, sizeof seconds, "%u", reply->retry_after);
         exchange_set (exchange, "Retry-After", seconds);
     }
+    if (reply->status == 429) {
+        page_message (exchange, 429, "Too many requests",
+                      "Too many people ask for this from your network at the moment. Try again in "
+                      "a few seconds.",
+                      authorization->path);
+        return;
+    }
     const char *text = arena_printf (exchange_arena (exchange),
                                      "The application that sent you here made a mistake, or "
                                      "somebody else made this link. Nothing has been given away. "

@@ -82,6 +82,28 @@ authorize_refused (struct asking *asking, const Jeton__V1__TokenReply *refusal)
     request_reply (asking->request, &reply.base);
 }
 
+// Whoever asks has proved nothing, and each look costs the database: an address may ask so often, before anything is looked at. False: the request was answered.
+static bool
+looks_few (struct request *request)
+{
+    const struct issuer *issuer = request_owner (request);
+    struct asking asking = {.request = request};
+    char description[96];
+    token_address (&asking);
+    int64_t wait = throttle_take (issuer->authorizing, asking.place, zclock_mono ());
+    if (wait == 0)
+        return true;
+    Jeton__V1__AuthorizeReply reply = JETON__V1__AUTHORIZE_REPLY__INIT;
+    snprintf (description, sizeof description, "more than %lld requests a minute of this address",
+              (long long) issuer->settings.authorize_address_per_minute);
+    reply.status = 429;
+    reply.error = (char *) "temporarily_unavailable";
+    reply.error_description = description;
+    reply.retry_after = (uint32_t) ((wait + 999) / 1000);
+    request_reply (request, &reply.base);
+    return false;
+}
+
 // Who consents is never the gateway's to say: the user's login token is looked at here (common/caller).
 void
 issuer_authorize (struct request *request)
@@ -90,7 +112,7 @@ issuer_authorize (struct request *request)
     const Jeton__V1__AuthorizeRequest *message = request_message (request);
     if ((unsigned) message->environment > JETON__V1__ENVIRONMENT__ENVIRONMENT_TEST)
         request_fail_field (request, "environment", "environment is none of the known values");
-    else
+    else if (looks_few (request))
         caller_gate (request, &issuer->callers, authorize_begin);
 }
 

@@ -34,9 +34,10 @@ struct issuer_settings {
     int64_t login_user_per_minute, login_address_per_minute, login_throttle_entries;
     int64_t login_first_per_hour, login_others_per_hour;
     int64_t token_client_per_minute; // requests of a client and address (R20)
-    char *implicit_write_modules;    // in which tokens by implicit may write (R21)
-    char *customer_modules;          // that customers' tokens reach (R22)
-    int64_t refresh_replay_s;        // how long the use of a refresh token is answered again (R19)
+    int64_t authorize_address_per_minute;
+    char *implicit_write_modules; // in which tokens by implicit may write (R21)
+    char *customer_modules;       // that customers' tokens reach (R22)
+    int64_t refresh_replay_s;     // how long the use of a refresh token is answered again (R19)
     int64_t worker_threads, worker_queue;
     int64_t signing_threads; // that sign tokens
     struct feed_settings feed;
@@ -62,9 +63,10 @@ struct issuer {
     struct signing *signing;
     struct public_keys *keys; // of all tokens that are good
     struct feed *feed;
-    struct throttle *by_address; // of what failed
-    struct attempts *attempts;   // to sign in
-    struct throttle *by_client;  // of all that a client asks for from an address
+    struct throttle *by_address;  // of what failed
+    struct attempts *attempts;    // to sign in
+    struct throttle *by_client;   // of all that a client asks for from an address
+    struct throttle *authorizing; // of what comes to Authorize from an address
     struct worker_pool *workers;
     struct mint *mint;         // tokens that are being signed
     struct jwt_key *nobody[2]; // keys that nobody has: what proves nothing is verified with these

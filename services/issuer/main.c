@@ -55,6 +55,9 @@ static const struct config_row issuer_settings_table[] = {
      "addresses are counted (16 bytes a place)"},
     {"token_client_per_minute", CONFIG_NUMBER, FIELD (token_client_per_minute), "30", 1, 60000,
      false, "requests for tokens per minute of one client from one address"},
+    {"authorize_address_per_minute", CONFIG_NUMBER, FIELD (authorize_address_per_minute), "600", 1,
+     60000, false,
+     "looks and consents at the authorization endpoint per minute from one client address"},
     {"implicit_write_modules", CONFIG_TEXT, FIELD (implicit_write_modules), "", 0, 0, false,
      "the modules in which tokens by implicit may write, as far as their client does; elsewhere "
      "they read"},
@@ -211,6 +214,8 @@ main (int argc, char **argv)
                                   .entries = (size_t) settings->login_throttle_entries});
     issuer.by_client =
         throttle_new (settings->token_client_per_minute, (size_t) settings->login_throttle_entries);
+    issuer.authorizing = throttle_new (settings->authorize_address_per_minute,
+                                       (size_t) settings->login_throttle_entries);
     if (!assertion_start (&issuer, &error)) {
         log_error ("cannot start", "error", error.text, NULL);
         abort (); // nothing but memory can be missing
@@ -246,6 +251,7 @@ main (int argc, char **argv)
     keys_destroy (&issuer.keys);
     assertion_end (&issuer);
     throttle_destroy (&issuer.by_client);
+    throttle_destroy (&issuer.authorizing);
     attempts_destroy (&issuer.attempts);
     throttle_destroy (&issuer.by_address);
     seal_keys_destroy (&issuer.seal_keys);

@@ -69,11 +69,11 @@ def pkce():
 VERIFIER, CHALLENGE = pkce()
 
 
-def authorize_call(system, token=None, which=0, name=None, dealer=None, **fields):
+def authorize_call(system, token=None, which=0, name=None, dealer=None, address=None, **fields):
     wanted = {"response_type": "code", "client_id": system.clients[name or system.app]["client_id"], "redirect_uri": BACK, "code_challenge": CHALLENGE,
               "code_challenge_method": "S256", **fields}
     return (dealer or system.issuers[which]).call("jeton.v1.Issuer/Authorize", issuer.AuthorizeRequest(**wanted), timeout=25, timeout_ms=int(20000 * SLOW),
-                                                  pairs={"authorization": f"Bearer {token}"} if token is not None else {})
+                                                  pairs={**({"authorization": f"Bearer {token}"} if token is not None else {}), **({"client-address": address} if address else {})})
 
 
 def authorize(system, token=None, **fields):
@@ -519,15 +519,20 @@ def at_once(system):
 
 @test("who consents too often waits; nobody can tell without a database")
 def bounds(system):
-    system["issuer2"].settings["token_client_per_minute"] = "3"
+    system["issuer2"].settings.update({"token_client_per_minute": "3", "authorize_address_per_minute": "20"})
     system["issuer2"].restart()
     connect(system)
-    system["issuer2"].settings["token_client_per_minute"] = "60000"
+    system["issuer2"].settings.update({"token_client_per_minute": "60000", "authorize_address_per_minute": "60000"})
     replies = [authorize(system, system.logins["ada"], which=1, consent=True) for _ in range(5)]
     expect_equal([reply.status for reply in replies], [200, 200, 200, 429, 429])
     expect(replies[4].error == "temporarily_unavailable" and replies[4].redirect and 0 < replies[4].retry_after <= 60, f"{replies[4]}")
     expect_equal(authorize(system, system.logins["ada"], which=1).status, 200, "a look counts for nothing")
     expect_equal(authorize(system, system.logins["bert"], which=1, consent=True).status, 200, "another user")
+    # Who asks proves nothing: an address may ask so often for whichever client, and others still may.
+    replies = [authorize(system, name=name, which=1) for name in ("desk", "safe") * 10]
+    expect(replies[0].status == 200 and (replies[-1].status, replies[-1].error, replies[-1].redirect) == (429, "temporarily_unavailable", False)
+           and 0 < replies[-1].retry_after <= 3, f"{replies[-1]}")
+    expect_equal(authorize(system, which=1, address="192.0.2.1").status, 200, "another address")
     system["issuer2"].restart()
     connect(system)
     code = consent(system)

@@ -301,6 +301,15 @@ START_TEST (refusals)
     ck_assert_int_eq (it.status, 400);
     ck_assert (!fixture_get (it.set, HEADERS, "Location"));
     says ("invalid_scope: &lt;no&gt;");
+    wrong.status = 429;
+    wrong.retry_after = 3;
+    good_query ();
+    play (HTTP_GET);
+    answer (wrong);
+    ck_assert_int_eq (it.status, 429);
+    ck_assert_str_eq (fixture_get (it.set, HEADERS, "Retry-After"), "3");
+    says ("Too many requests");
+    wrong.status = 400;
     wrong.redirect = true;
     wrong.iss = (char *) "i";
     good_query ();
