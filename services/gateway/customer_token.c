@@ -50,15 +50,9 @@ oauth_customer_token (struct exchange *exchange)
         return;
     }
     message.store_token = (char *) token;
-    gateway_call (exchange,
-                  &(struct gateway_call){
-                      .upstream = UPSTREAM_ISSUER,
-                      .method = "CustomerToken",
-                      .message = &message.base,
-                      .home = oauth_home (exchange, store_client (exchange, token)),
-                      .write = true,
-                  },
-                  oauth_customer_token_done);
+    oauth_ask (exchange, "CustomerToken", &message.base,
+               oauth_home (exchange, store_client (exchange, token)), true,
+               oauth_customer_token_done);
 }
 
 static void

@@ -23,15 +23,7 @@ oauth_login (struct exchange *exchange)
     if (!oauth_read (exchange, parameters, &message))
         return;
     issuer_home_user (message.username, home);
-    gateway_call (exchange,
-                  &(struct gateway_call){
-                      .upstream = UPSTREAM_ISSUER,
-                      .method = "Login",
-                      .message = &message.base,
-                      .home = home,
-                      .write = true,
-                  },
-                  oauth_login_done);
+    oauth_ask (exchange, "Login", &message.base, home, true, oauth_login_done);
 }
 
 // As HTTP writes times (RFC 9110 section 5.6.7), in whatever locale.

@@ -68,6 +68,19 @@ oauth_home (struct exchange *exchange, const char *client)
     return kept ? kept : ""; // any issuer: it counts, too
 }
 
+void
+oauth_ask (struct exchange *exchange, const char *method, const ProtobufCMessage *message,
+           const char *home, bool write, rpc_callback *done)
+{
+    gateway_call (exchange,
+                  &(struct gateway_call){.upstream = UPSTREAM_ISSUER,
+                                         .method = method,
+                                         .message = message,
+                                         .home = home,
+                                         .write = write},
+                  done);
+}
+
 // ---- answers -------------------------------------------------------------------------------------------------------
 
 void

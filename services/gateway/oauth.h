@@ -13,6 +13,15 @@ struct oauth_parameter {
     bool environment; // "live" or "test"
 };
 
+#define OAUTH_PARAMETER(type, name)                                                                \
+    {                                                                                              \
+#name, offsetof(type, name), false                                                         \
+    }
+// By what a client proves that it is the one.
+#define OAUTH_CLIENT_PARAMETERS(type)                                                              \
+    OAUTH_PARAMETER (type, client_id), OAUTH_PARAMETER (type, client_secret),                      \
+        OAUTH_PARAMETER (type, client_assertion_type), OAUTH_PARAMETER (type, client_assertion)
+
 // oauth_read (exchange, parameters, values_r): Reads the body, application/x-www-form-urlencoded or application/json (one object of strings). What is not in the table is ignored (RFC 6749 section 3.2), what
 // is in the query is refused, as is what comes twice. values_r has been initialised. False: the exchange has been answered.
 bool oauth_read (struct exchange *exchange, const struct oauth_parameter *parameters,
@@ -22,6 +31,16 @@ bool oauth_read (struct exchange *exchange, const struct oauth_parameter *parame
 // believed. asserts: there is a client_assertion. Two ways at once are refused. False: the exchange has been answered.
 bool oauth_client (struct exchange *exchange, char **id, char **secret, bool asserts)
     __attribute__ ((warn_unused_result));
+
+// OAUTH_CLIENT (exchange, message): oauth_client, of a message that has the client's parameters.
+#define OAUTH_ASSERTS(message) (*(message)->client_assertion || *(message)->client_assertion_type)
+#define OAUTH_CLIENT(exchange, message)                                                            \
+    oauth_client (exchange, &(message)->client_id, &(message)->client_secret,                      \
+                  OAUTH_ASSERTS (message))
+
+// oauth_ask (exchange, method, message, home, write, done): Have the issuer do it that `home` chooses (oauth_home), or for a user issuer_home_user. write: it may not be sent twice.
+void oauth_ask (struct exchange *exchange, const char *method, const ProtobufCMessage *message,
+                const char *home, bool write, rpc_callback *done);
 
 // oauth_home (exchange, client): What the issuer is chosen by for what a client asks (R20), in the arena.
 const char *oauth_home (struct exchange *exchange, const char *client);

@@ -50,22 +50,13 @@ oauth_introspect (struct exchange *exchange)
         return;
     }
     exchange_context_set (exchange, self);
-    if (!oauth_read (exchange, parameters, self) ||
-        !oauth_client (exchange, &self->client.client_id, &self->client.client_secret,
-                       *self->client.client_assertion || *self->client.client_assertion_type))
+    if (!oauth_read (exchange, parameters, self) || !OAUTH_CLIENT (exchange, &self->client))
         return;
     if (!*self->token.token)
         oauth_invalid (exchange, "token is required");
     else
-        gateway_call (exchange,
-                      &(struct gateway_call){
-                          .upstream = UPSTREAM_ISSUER,
-                          .method = "AuthenticateClient",
-                          .message = &self->client.base,
-                          .home = oauth_home (exchange, self->client.client_id),
-                          .write = true,
-                      },
-                      oauth_introspect_proven);
+        oauth_ask (exchange, "AuthenticateClient", &self->client.base,
+                   oauth_home (exchange, self->client.client_id), true, oauth_introspect_proven);
 }
 
 static void

@@ -1,14 +1,10 @@
 // POST /oauth/revoke: a client gives back a token that it was given (RFC 7009, R25).
 #include "services/gateway/oauth.h"
 
-#define PARAMETER(name)                                                                            \
-    {                                                                                              \
-#name, offsetof(Jeton__V1__RevokeRequest, name), false                                     \
-    }
-
 static const struct oauth_parameter parameters[] = {
-    PARAMETER (token),         PARAMETER (token_type_hint),       PARAMETER (client_id),
-    PARAMETER (client_secret), PARAMETER (client_assertion_type), PARAMETER (client_assertion),
+    OAUTH_PARAMETER (Jeton__V1__RevokeRequest, token),
+    OAUTH_PARAMETER (Jeton__V1__RevokeRequest, token_type_hint),
+    OAUTH_CLIENT_PARAMETERS (Jeton__V1__RevokeRequest),
     {NULL, 0, false},
 };
 
@@ -18,21 +14,11 @@ void
 oauth_revoke (struct exchange *exchange)
 {
     Jeton__V1__RevokeRequest message = JETON__V1__REVOKE_REQUEST__INIT;
-    bool asserts;
-    if (!oauth_read (exchange, parameters, &message))
+    if (!oauth_read (exchange, parameters, &message) || !OAUTH_CLIENT (exchange, &message))
         return;
-    asserts = *message.client_assertion || *message.client_assertion_type;
-    if (!oauth_client (exchange, &message.client_id, &message.client_secret, asserts))
-        return;
-    gateway_call (exchange,
-                  &(struct gateway_call){
-                      .upstream = UPSTREAM_ISSUER,
-                      .method = "Revoke",
-                      .message = &message.base,
-                      .home = oauth_home (exchange, message.client_id),
-                      .write = asserts, // an assertion is good once; all else may be repeated
-                  },
-                  oauth_revoke_done);
+    // An assertion is good once; all else may be repeated.
+    oauth_ask (exchange, "Revoke", &message.base, oauth_home (exchange, message.client_id),
+               OAUTH_ASSERTS (&message), oauth_revoke_done);
 }
 
 static void

@@ -1,24 +1,16 @@
 // POST /oauth/token: the token endpoint of OAuth 2.0 (RFC 6749 section 3.2, R17).
 #include "services/gateway/oauth.h"
 
-#define PARAMETER(name)                                                                            \
-    {                                                                                              \
-#name, offsetof(Jeton__V1__TokenRequest, name), false                                      \
-    }
-
 static const struct oauth_parameter parameters[] = {
-    PARAMETER (grant_type),
-    PARAMETER (client_id),
-    PARAMETER (client_secret),
-    PARAMETER (client_assertion_type),
-    PARAMETER (client_assertion),
-    PARAMETER (scope),
-    PARAMETER (username),
-    PARAMETER (password),
-    PARAMETER (code),
-    PARAMETER (redirect_uri),
-    PARAMETER (code_verifier),
-    PARAMETER (refresh_token),
+    OAUTH_PARAMETER (Jeton__V1__TokenRequest, grant_type),
+    OAUTH_CLIENT_PARAMETERS (Jeton__V1__TokenRequest),
+    OAUTH_PARAMETER (Jeton__V1__TokenRequest, scope),
+    OAUTH_PARAMETER (Jeton__V1__TokenRequest, username),
+    OAUTH_PARAMETER (Jeton__V1__TokenRequest, password),
+    OAUTH_PARAMETER (Jeton__V1__TokenRequest, code),
+    OAUTH_PARAMETER (Jeton__V1__TokenRequest, redirect_uri),
+    OAUTH_PARAMETER (Jeton__V1__TokenRequest, code_verifier),
+    OAUTH_PARAMETER (Jeton__V1__TokenRequest, refresh_token),
     {"environment", offsetof (Jeton__V1__TokenRequest, environment), true},
     {NULL, 0, false},
 };
@@ -29,19 +21,10 @@ void
 oauth_token (struct exchange *exchange)
 {
     Jeton__V1__TokenRequest message = JETON__V1__TOKEN_REQUEST__INIT;
-    if (!oauth_read (exchange, parameters, &message) ||
-        !oauth_client (exchange, &message.client_id, &message.client_secret,
-                       *message.client_assertion || *message.client_assertion_type))
+    if (!oauth_read (exchange, parameters, &message) || !OAUTH_CLIENT (exchange, &message))
         return;
-    gateway_call (exchange,
-                  &(struct gateway_call){
-                      .upstream = UPSTREAM_ISSUER,
-                      .method = "Token",
-                      .message = &message.base,
-                      .home = oauth_home (exchange, message.client_id),
-                      .write = true,
-                  },
-                  oauth_token_done);
+    oauth_ask (exchange, "Token", &message.base, oauth_home (exchange, message.client_id), true,
+               oauth_token_done);
 }
 
 static void

@@ -1,17 +1,9 @@
 // POST /oauth/access_token: short tokens for stores (R21). Its path is its own because its answer is: /oauth/token has client_credentials too, and answers as RFC 6749 says.
 #include "services/gateway/oauth.h"
 
-#define PARAMETER(name)                                                                            \
-    {                                                                                              \
-#name, offsetof(Jeton__V1__StoreTokenRequest, name), false                                 \
-    }
-
 static const struct oauth_parameter parameters[] = {
-    PARAMETER (grant_type),
-    PARAMETER (client_id),
-    PARAMETER (client_secret),
-    PARAMETER (client_assertion_type),
-    PARAMETER (client_assertion),
+    OAUTH_PARAMETER (Jeton__V1__StoreTokenRequest, grant_type),
+    OAUTH_CLIENT_PARAMETERS (Jeton__V1__StoreTokenRequest),
     {"environment", offsetof (Jeton__V1__StoreTokenRequest, environment), true},
     {NULL, 0, false},
 };
@@ -22,19 +14,10 @@ void
 oauth_store_token (struct exchange *exchange)
 {
     Jeton__V1__StoreTokenRequest message = JETON__V1__STORE_TOKEN_REQUEST__INIT;
-    if (!oauth_read (exchange, parameters, &message) ||
-        !oauth_client (exchange, &message.client_id, &message.client_secret,
-                       *message.client_assertion || *message.client_assertion_type))
+    if (!oauth_read (exchange, parameters, &message) || !OAUTH_CLIENT (exchange, &message))
         return;
-    gateway_call (exchange,
-                  &(struct gateway_call){
-                      .upstream = UPSTREAM_ISSUER,
-                      .method = "StoreToken",
-                      .message = &message.base,
-                      .home = oauth_home (exchange, message.client_id),
-                      .write = true,
-                  },
-                  oauth_store_token_done);
+    oauth_ask (exchange, "StoreToken", &message.base, oauth_home (exchange, message.client_id),
+               true, oauth_store_token_done);
 }
 
 static void
