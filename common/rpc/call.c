@@ -55,7 +55,7 @@ rpc_call_detach (struct rpc_call *call)
 void
 rpc_call_free (struct rpc_call *call)
 {
-    free (call->frame);
+    rpc_frame_free (call);
     free (call);
 }
 
@@ -108,10 +108,8 @@ void
 rpc_call_sent (struct rpc_call *call)
 {
     list_append (&call->outlet->calls, &call->link);
-    if (call->tries_max == 1) {
-        free (call->frame);
-        call->frame = NULL;
-    }
+    if (call->tries_max == 1)
+        rpc_frame_free (call);
 }
 
 void

@@ -112,6 +112,7 @@ rpc_client_destroy (struct rpc_client **client_p)
     deadlines_free (&client->deadlines);
     arena_destroy (&client->arena);
     free (client->by_id);
+    free (client->spare);
     free (client->server_key);
     client->magic = 0;
     free (client);

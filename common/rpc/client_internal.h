@@ -20,6 +20,7 @@ enum {
     RPC_CLIENT_ARENA_LIMIT = 64 << 20,
     RPC_CLIENT_GATHER_MAX = 32,        // requests in one frame (proto/envelope.proto)
     RPC_CLIENT_GATHER_SIZE_MAX = 1024, // of each: what is longer goes by itself
+    RPC_CLIENT_SPARE_MAX = 64 << 10,   // bytes of a frame's memory that is kept for the next one
     RPC_CLIENT_TRIES = 2, // of a call that is lost; one that is refused goes on regardless
 };
 
@@ -88,6 +89,8 @@ struct rpc_client {
     struct arena *arena; // of the reply that is being delivered
     bool delivering;
     size_t rotation; // where to begin among equals
+    uint8_t *spare;  // a frame's memory, for the next; NULL: none
+    size_t spare_room;
     uint32_t last_number;
     struct rpc_client_stats stats;
 };
@@ -106,7 +109,7 @@ struct rpc_call {
     int64_t until_ms; // INT64_MAX: none
     int64_t began_us; // zclock_usecs
     uint8_t *frame;   // NULL: sent, and never to be sent again
-    size_t frame_size;
+    size_t frame_size, frame_room;
     size_t timeout_at; // where timeout_ms is in it
     uint8_t key_hash[8];
     bool by_home;
@@ -129,6 +132,8 @@ void rpc_frame_pack (struct rpc_call *call, const char *method, const ProtobufCM
 void rpc_frame_wrap (struct rpc_call *call, const char *method, const uint8_t *body, size_t size,
                      const struct rpc_call_options *options, uint32_t timeout_ms);
 void rpc_frame_timeout (struct rpc_call *call, uint32_t timeout_ms);
+// rpc_frame_free (call): It will not be sent again. Wiped: there may be tokens in it.
+void rpc_frame_free (struct rpc_call *call);
 
 // call.c
 struct rpc_call *rpc_call_find (struct rpc_client *client, uint64_t id);

@@ -2,6 +2,7 @@
 #include "common/rpc/wire.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -34,6 +35,38 @@ metadata_fill (const char *const *pairs, Jeton__V1__Metadata *metadata, Jeton__V
     return n;
 }
 
+// Frames are large, and most are gone as soon as they are sent: to allocate each would have malloc put its free pieces together each time.
+static void
+frame_new (struct rpc_call *call)
+{
+    struct rpc_client *client = call->client;
+    if (client->spare_room < call->frame_size) {
+        free (client->spare);
+        client->spare = xcalloc (1, call->frame_size);
+        client->spare_room = call->frame_size;
+    }
+    call->frame = client->spare;
+    call->frame_room = client->spare_room;
+    client->spare = NULL;
+    client->spare_room = 0;
+}
+
+void
+rpc_frame_free (struct rpc_call *call)
+{
+    struct rpc_client *client = call->client;
+    if (call->frame == NULL)
+        return;
+    explicit_bzero (call->frame, call->frame_size);
+    if (call->frame_room > client->spare_room && call->frame_room <= RPC_CLIENT_SPARE_MAX) {
+        free (client->spare);
+        client->spare = call->frame;
+        client->spare_room = call->frame_room;
+    } else
+        free (call->frame);
+    call->frame = NULL;
+}
+
 // Packs the envelope, with room for a body of that size: where that belongs.
 static uint8_t *
 envelope_pack (struct rpc_call *call, const char *method, size_t body,
@@ -51,7 +84,7 @@ envelope_pack (struct rpc_call *call, const char *method, size_t body,
     size_t size = jeton__v1__request__get_packed_size (&request) + 1 + TIMEOUT_SIZE;
     size += body > 0 ? 1 + wire_varint_size (body) + body : 0;
     call->frame_size = 1 + wire_varint_size (size) + size;
-    call->frame = xcalloc (1, call->frame_size);
+    frame_new (call);
 
     uint8_t *at = call->frame;
     *at++ = CLIENT_MESSAGE_REQUEST_TAG;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { FACTS = 9 }; // headers that say something of a token
+
 // ---- what is known -------------------------------------------------------------------------------------------------
 
 // Fit for a header. What is not comes from no validator of ours.
@@ -142,33 +144,51 @@ kind_name (Jeton__V1__TokenKind kind)
     return (size_t) kind < sizeof names / sizeof *names ? names[kind] : "";
 }
 
+// Envoy leaves what the client sent of a header that is not in the answer, unless it is told.
+static void
+removed_write (const struct header_pair *headers, size_t n, char *text_r, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++)
+        if (*headers[i].value == '\0')
+            used += (size_t) snprintf (text_r + used, size - used, "%s,", headers[i].name);
+    snprintf (text_r + used, size - used, "X-Jeton-Customer-Token");
+}
+
 void
 auth_allow (struct auth *auth, const struct auth_facts *facts)
 {
-    char expires[24] = "", removed[256];
-    size_t used = 0;
+    char expires[24] = "", removed[256] = "", limit[24] = "", remaining[24] = "", reset[24] = "";
     if (facts->expires_at != 0)
         snprintf (expires, sizeof expires, "%" PRId64, facts->expires_at);
-    bool write = facts->access == JETON__V1__ACCESS__ACCESS_WRITE;
-    const char *const headers[][2] = {
-        {"X-Jeton-Token", facts->token},       {"X-Jeton-Account", facts->account},
-        {"X-Jeton-User", facts->user},         {"X-Jeton-Client", facts->client},
-        {"X-Jeton-Customer", facts->customer}, {"X-Jeton-Kind", kind_name (facts->kind)},
-        {"X-Jeton-Scope", facts->scope},       {"X-Jeton-Access", write ? "write" : "read"},
-        {"X-Jeton-Expires", expires}};
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
-        if (*headers[i][1] != '\0')
-            exchange_set (auth->exchange, headers[i][0], headers[i][1]);
-        else
-            used += (size_t) snprintf (removed + used, sizeof removed - used, "%s,", headers[i][0]);
-    // Envoy leaves what the client sent of a header that is not in the answer, unless it is told.
-    if (auth->envoy) {
-        snprintf (removed + used, sizeof removed - used, "X-Jeton-Customer-Token");
-        exchange_set (auth->exchange, "X-Envoy-Auth-Headers-To-Remove", removed);
+    if (facts->limited) {
+        snprintf (limit, sizeof limit, "%" PRIu32, facts->limit);
+        snprintf (remaining, sizeof remaining, "%" PRIu32, facts->remaining);
+        snprintf (reset, sizeof reset, "%" PRIu32, facts->reset_s);
     }
-    if (facts->limited)
-        limit_set (auth->exchange, facts->limit, facts->remaining, facts->reset_s);
-    exchange_end (auth->exchange, 200, NULL, NULL, 0);
+    bool write = facts->access == JETON__V1__ACCESS__ACCESS_WRITE;
+    struct header_pair headers[] = {
+        {"X-Jeton-Token", facts->token},
+        {"X-Jeton-Account", facts->account},
+        {"X-Jeton-User", facts->user},
+        {"X-Jeton-Client", facts->client},
+        {"X-Jeton-Customer", facts->customer},
+        {"X-Jeton-Kind", kind_name (facts->kind)},
+        {"X-Jeton-Scope", facts->scope},
+        {"X-Jeton-Access", write ? "write" : "read"},
+        {"X-Jeton-Expires", expires},
+        {"X-Envoy-Auth-Headers-To-Remove", removed},
+        {"RateLimit-Limit", limit},
+        {"RateLimit-Remaining", remaining},
+        {"RateLimit-Reset", reset},
+    };
+    size_t n = 0;
+    if (auth->envoy)
+        removed_write (headers, FACTS, removed, sizeof removed);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        if (*headers[i].value != '\0')
+            headers[n++] = headers[i];
+    exchange_end_again (auth->exchange, 200, headers, n);
 }
 
 void

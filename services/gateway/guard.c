@@ -137,9 +137,19 @@ on_method (struct guard *guard, char c)
     return true;
 }
 
+// As many headers as there may be in as long a head: what parameters of the query take is taken from them.
+static bool
+elements_fit (const struct guard *guard)
+{
+    return guard->head + ((uint64_t) guard->fields + guard->parameters) * GUARD_ELEMENT <=
+           guard->limit + GUARD_FIELDS * GUARD_ELEMENT;
+}
+
 static bool
 version_begins (struct guard *guard)
 {
+    if (!elements_fit (guard))
+        return refuse (guard, 414, "the target of the request has too many parameters");
     guard->name_size = 0;
     return go (guard, VERSION);
 }
@@ -158,6 +168,7 @@ on_target (struct guard *guard, char c)
     if (guard->state != TARGET_FIRST && c == ' ' && guard->escape == 0)
         return version_begins (guard);
     // What a query means is its reader's matter; behind a proxy that asks about it, it may be anything that clients send.
+    guard->parameters += c == '&' || c == '?';
     if (guard->state == TARGET_QUERY)
         return is_query (c) ||
                refuse (guard, 400, "the query has a character that must be percent-encoded");
@@ -204,7 +215,7 @@ on_field_first (struct guard *guard, char c)
         return refuse (guard, 400, "a header goes on in the next line");
     if (!is (c, TOKEN))
         return refuse (guard, 400, "a header does not begin with a name");
-    if (++guard->fields > GUARD_FIELDS)
+    if (++guard->fields > GUARD_FIELDS || !elements_fit (guard))
         return refuse (guard, 431, "the request has too many headers");
     guard->name[0] = c;
     guard->name_size = 1;
@@ -246,6 +257,16 @@ field_begins (struct guard *guard)
     return go (guard, FIELD_SPACE);
 }
 
+// As much of it as is looked at.
+static void
+name_add (struct guard *guard, const char *text, size_t size)
+{
+    size_t room = (size_t) (GUARD_NAME - guard->name_size);
+    size = size < room ? size : room;
+    memcpy (guard->name + guard->name_size, text, size);
+    guard->name_size += (uint8_t) size;
+}
+
 static bool
 on_field_name (struct guard *guard, char c)
 {
@@ -255,8 +276,7 @@ on_field_name (struct guard *guard, char c)
         return refuse (guard, 400,
                        "the name of a header has a character that it may not have, or a space "
                        "before its colon");
-    if (guard->name_size < GUARD_NAME)
-        guard->name[guard->name_size++] = c;
+    name_add (guard, &c, 1);
     return true;
 }
 
@@ -338,16 +358,32 @@ head_step (struct guard *guard, char c)
     return false;
 }
 
-// How many bytes from here are of a value that nobody looks at more closely: most are. At least one more of the head may come.
+static size_t
+run (const char *data, size_t size, int class)
+{
+    size_t n = 0;
+    while (n < size && is (data[n], class))
+        n++;
+    return n;
+}
+
+// How many bytes from here are in the middle of something, where nobody looks at them more closely: most are. At least one more of the head may come.
 static size_t
 plain_run (struct guard *guard, const char *data, size_t size)
 {
-    int class = guard->state == FIELD_VALUE && guard->field == FIELD_OTHER ? VALUE
-                : guard->state == TARGET && guard->escape == 0             ? PATH
-                                                                           : 0;
     size_t n = 0, room = guard->limit - guard->head;
-    while (n < size && n < room && is (data[n], class))
-        n++;
+    size = size < room ? size : room;
+    if (guard->state == FIELD_VALUE && guard->field == FIELD_OTHER)
+        n = run (data, size, VALUE);
+    else if (guard->state == TARGET && guard->escape == 0)
+        n = run (data, size, PATH);
+    else if (guard->state == TARGET_QUERY)
+        for (; n < size && is_query (data[n]); n++)
+            guard->parameters += data[n] == '&';
+    else if (guard->state == FIELD_NAME) {
+        n = run (data, size, TOKEN);
+        name_add (guard, data, n);
+    }
     guard->head += (uint32_t) n;
     return n;
 }

@@ -17,7 +17,12 @@ enum guard_phase {
     GUARD_BODY,
 };
 
-enum { GUARD_FIELDS = 128, GUARD_NAME = 20 };
+enum {
+    GUARD_FIELDS = 128,
+    GUARD_ELEMENT =
+        64, // bytes that libmicrohttpd takes for each header and each parameter of the query, besides their text; without them, it lets a request hang
+    GUARD_NAME = 20
+};
 
 struct guard {
     enum guard_phase phase;
@@ -29,6 +34,7 @@ struct guard {
     uint8_t name_size;
     char name[GUARD_NAME]; // of a header, in lower case, or the version
     uint16_t fields;
+    uint32_t parameters;  // of the query
     uint32_t head, limit; // bytes of this head, and at most
     uint64_t body;        // bytes that are still to come
     bool filled;          // the header has a value

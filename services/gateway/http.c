@@ -133,7 +133,6 @@ on_connection (void *context, struct MHD_Connection *mhd, void **connection_p,
 static bool
 server_start (struct http *http, struct server *server, bool tls, struct error *error_r)
 {
-    size_t pool = 2 * (size_t) http->settings->header_limit + 8192;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t) on_mhd_log, http},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t) exchange_begin, http},
@@ -141,7 +140,7 @@ server_start (struct http *http, struct server *server, bool tls, struct error *
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t) on_connection, http},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t) unescape_not, http},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t) http->connection_limit + 1, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t) pool, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t) http->pool_size, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, // our own are stricter
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, (void *) http_tls_priorities},
@@ -293,6 +292,7 @@ http_new (struct loop *loop, const struct http_settings *settings, struct error 
     struct http *http = xcalloc (1, sizeof *http);
     http->loop = loop;
     http->settings = settings;
+    http->pool_size = (size_t) settings->header_limit + POOL_REST;
     node_init (&http->connections);
     node_init (&http->waiting);
     node_init (&http->spare);
@@ -301,6 +301,8 @@ http_new (struct loop *loop, const struct http_settings *settings, struct error 
     limits_begin (http);
     for (size_t i = 0; i < LISTENERS; i++)
         http->listeners[i] = (struct listener){.http = http, .fd = -1};
+    headers_begin (http);
+    http->kept = kept_new ((size_t) settings->kept_answers);
     randombytes_buf (http->correlation, sizeof http->correlation);
     http_serve (http, false, "the gateway is starting");
     if (!http_start (http, error_r))
@@ -396,6 +398,7 @@ http_destroy (struct http **http_p)
     limits_end (http);
     guard_socket_end ();
     http_tls_destroy (&http->certificate);
+    kept_destroy (&http->kept);
     while (!list_empty (&http->spare)) {
         struct exchange *exchange = NODE_OWNER (http->spare.next, struct exchange, link);
         node_remove (&exchange->link);

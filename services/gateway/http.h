@@ -118,13 +118,21 @@ void exchange_over (struct exchange *exchange, void (*over) (void *context), voi
 void exchange_gone (struct exchange *exchange, void (*gone) (void *context), void *context);
 
 // ---- the response ---------------------------------------------------------------------------------------------------
-// Every response has Cache-Control: no-store and X-Request-Id, with a body X-Content-Type-Options: nosniff, on TLS Strict-Transport-Security as well, unless a header of the same name is set.
+// Every response has Cache-Control: no-store and X-Request-Id (but exchange_end_again's), with a body X-Content-Type-Options: nosniff, on TLS Strict-Transport-Security as well, unless a header of
+// the same name is set.
 
 // exchange_set (exchange, name, value): A header of the response; before it is ended. Copied. One with a control character in it is a bug, and aborts: clean what comes from outside.
 void exchange_set (struct exchange *exchange, const char *name, const char *value);
 // exchange_end (exchange, status, content_type, body, size): Answer. The body is copied. content_type NULL: no body.
 void exchange_end (struct exchange *exchange, int status, const char *content_type,
                    const void *body, size_t size);
+// exchange_end_again (exchange, status, headers, n): Answer without a body, with these headers, which are copied, and none by exchange_set; and without X-Request-Id, which would make each answer another.
+// For what is answered again and again: the same answer is not made anew each time (http_kept.h), as far as the setting kept_answers goes.
+struct header_pair {
+    const char *name, *value;
+};
+void exchange_end_again (struct exchange *exchange, int status, const struct header_pair *headers,
+                         size_t n);
 // exchange_end_json (exchange, status, value): Takes the value.
 void exchange_end_json (struct exchange *exchange, int status, json_t *value);
 
@@ -163,7 +171,7 @@ struct http_settings {
     char *certificate, *certificate_key; // PEM files; read again on SIGHUP
     char *trusted_proxies;               // networks in CIDR notation, separated by commas or spaces
     int64_t http_connections, http_connections_per_address, header_limit, header_timeout_ms,
-        body_memory, body_timeout_ms, idle_timeout_ms, stream_limit, http_backlog;
+        body_memory, body_timeout_ms, idle_timeout_ms, stream_limit, http_backlog, kept_answers;
 };
 // HTTP_SETTINGS: rows of a table of settings, of a struct http_settings at an offset (http_settings.h).
 
@@ -181,7 +189,7 @@ void http_destroy (struct http **http);
 
 // Counters, for Stats/Get and /metrics.
 struct http_stats {
-    uint64_t connections, connections_refused, requests, malformed, timeouts,
+    uint64_t connections, connections_refused, requests, malformed, timeouts, answers_kept,
         responses[6]; // [2]: 2xx, …
     uint64_t open;    // connections now
 };

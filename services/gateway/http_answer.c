@@ -8,7 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { STREAM_BLOCK = 16384 };
+enum {
+    STREAM_BLOCK = 16384,
+    AGAIN_TEXT = 2048, // bytes of an answer that is kept
+    ALL_SIZE = 512,    // of the status line, and of what all responses have
+};
 
 static bool
 clean (const char *text)
@@ -28,6 +32,14 @@ is_set (const struct exchange *exchange, const char *name)
     return false;
 }
 
+// For its own headers: what the request has left of the connection's memory. MHD would close the connection without a word.
+static size_t
+set_room (const struct exchange *exchange)
+{
+    size_t size = exchange->http->pool_size, used = exchange->pool_used + ALL_SIZE;
+    return used < size ? size - used : 0;
+}
+
 void
 exchange_set (struct exchange *exchange, const char *name, const char *value)
 {
@@ -35,7 +47,8 @@ exchange_set (struct exchange *exchange, const char *name, const char *value)
     assert (clean (name) && clean (value) && exchange->nset < SET_MAX);
     const char *copy = arena_strdup (exchange->arena, value);
     const char *name_copy = arena_strdup (exchange->arena, name);
-    exchange->starved |= !copy || !name_copy;
+    exchange->set_size += strlen (name) + strlen (value) + strlen (": \r\n");
+    exchange->starved |= !copy || !name_copy || exchange->set_size > set_room (exchange);
     if (!exchange->starved)
         exchange->set[exchange->nset++] = (struct header_pair){name_copy, copy};
 }
@@ -48,6 +61,17 @@ header_add (struct MHD_Response *response, const struct exchange *exchange, cons
         MHD_add_response_header (response, name, value);
 }
 
+// What all have.
+static void
+all_add (struct MHD_Response *response, const struct exchange *exchange)
+{
+    header_add (response, exchange, "Cache-Control", "no-store");
+    if (exchange->listener == HTTP_TLS)
+        header_add (response, exchange, "Strict-Transport-Security", "max-age=31536000");
+    if (exchange->close || exchange->http->draining)
+        MHD_add_response_header (response, "Connection", "close");
+}
+
 static void
 headers_add (struct MHD_Response *response, const struct exchange *exchange,
              const char *content_type)
@@ -56,14 +80,10 @@ headers_add (struct MHD_Response *response, const struct exchange *exchange,
         MHD_add_response_header (response, "Content-Type", content_type);
     for (size_t i = 0; i < exchange->nset; i++)
         MHD_add_response_header (response, exchange->set[i].name, exchange->set[i].value);
-    header_add (response, exchange, "Cache-Control", "no-store");
     if (content_type)
         header_add (response, exchange, "X-Content-Type-Options", "nosniff");
     header_add (response, exchange, "X-Request-Id", exchange->correlation);
-    if (exchange->listener == HTTP_TLS)
-        header_add (response, exchange, "Strict-Transport-Security", "max-age=31536000");
-    if (exchange->close || exchange->http->draining)
-        MHD_add_response_header (response, "Connection", "close");
+    all_add (response, exchange);
 }
 
 void
@@ -80,12 +100,21 @@ exchange_resume (struct exchange *exchange)
 }
 
 void
+response_drop (struct exchange *exchange)
+{
+    if (exchange->kept)
+        kept_give (&exchange->kept);
+    else if (exchange->response)
+        MHD_destroy_response (exchange->response);
+    exchange->response = NULL;
+}
+
+void
 response_tell (struct exchange *exchange)
 {
     // Fails when MHD has given the connection up: it sees to the rest.
     MHD_queue_response (exchange->mhd, (unsigned) exchange->status, exchange->response);
-    MHD_destroy_response (exchange->response);
-    exchange->response = NULL;
+    response_drop (exchange);
     exchange->sending = true;
     exchange->connection->server->sending++;
     exchange->connection->server->again = true;
@@ -131,6 +160,66 @@ exchange_end (struct exchange *exchange, int status, const char *content_type, c
     struct MHD_Response *response = MHD_create_response_from_buffer (
         content_type ? size : 0, (void *) body, MHD_RESPMEM_MUST_COPY);
     headers_add (response, exchange, content_type);
+    exchange_over_now (exchange);
+    response_queue (exchange, status, response);
+}
+
+// What such an answer consists of, as text. 0: it is made as any other, being too long, or the connection's last.
+static size_t
+again_text (const struct exchange *exchange, int status, const struct header_pair *headers,
+            size_t n, char text_r[AGAIN_TEXT])
+{
+    size_t size = 0;
+    text_r[size++] = (char) (status / 100);
+    text_r[size++] = (char) (status % 100);
+    text_r[size++] = exchange->listener == HTTP_TLS;
+    for (size_t i = 0; i < 2 * n; i++) {
+        const char *part = i % 2 == 0 ? headers[i / 2].name : headers[i / 2].value;
+        size_t length = strlen (part) + 1;
+        if (length > AGAIN_TEXT - size)
+            return 0;
+        memcpy (text_r + size, part, length);
+        size += length;
+    }
+    bool last = exchange->close || exchange->http->draining;
+    return last || size + 2 * n > set_room (exchange) ? 0 : size;
+}
+
+static struct MHD_Response *
+again_response (const struct exchange *exchange, const struct header_pair *headers, size_t n)
+{
+    static char empty[] = "";
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer (0, empty, MHD_RESPMEM_PERSISTENT);
+    for (size_t i = 0; i < n; i++) {
+        assert (clean (headers[i].name) && clean (headers[i].value));
+        MHD_add_response_header (response, headers[i].name, headers[i].value);
+    }
+    all_add (response, exchange);
+    return response;
+}
+
+void
+exchange_end_again (struct exchange *exchange, int status, const struct header_pair *headers,
+                    size_t n)
+{
+    assert (exchange->magic == EXCHANGE_MAGIC && exchange->nset == 0);
+    struct http *http = exchange->http;
+    char text[AGAIN_TEXT];
+    bool keep;
+    size_t size = again_text (exchange, status, headers, n, text);
+    if (size == 0) {
+        for (size_t i = 0; i < n; i++)
+            exchange_set (exchange, headers[i].name, headers[i].value);
+        exchange_end (exchange, status, NULL, NULL, 0);
+        return;
+    }
+    exchange->kept = kept_find (http->kept, text, size, &keep);
+    http->stats.answers_kept += exchange->kept != NULL;
+    struct MHD_Response *response =
+        exchange->kept ? exchange->kept->response : again_response (exchange, headers, n);
+    if (keep)
+        exchange->kept = kept_put (http->kept, text, size, response);
     exchange_over_now (exchange);
     response_queue (exchange, status, response);
 }

@@ -150,8 +150,7 @@ exchange_completed (void *context, struct MHD_Connection *mhd, void **exchange_p
     connection->exchange = NULL;
     connection->server->held -= exchange->held;
     connection->server->sending -= exchange->sending;
-    if (exchange->response)
-        MHD_destroy_response (exchange->response);
+    response_drop (exchange);
     connection_wait (connection,
                      phase == GUARD_IDLE   ? WAIT_IDLE
                      : phase == GUARD_HEAD ? WAIT_HEAD
@@ -193,6 +192,9 @@ head_refused (struct exchange *exchange)
     const struct http *http = exchange->http;
     if (exchange->target == NULL)
         return refused (exchange, 414, "too-long", "the target of the request is too long");
+    if (exchange->pool_used > http->pool_size - RESPONSE_ROOM)
+        return refused (exchange, 431, "headers-too-large",
+                        "the request has too many cookies for their size");
     if (exchange->repeated)
         return refused (exchange, 400, "header-repeated",
                         arena_printf (exchange->arena, "the header \"%s\" came more than once",

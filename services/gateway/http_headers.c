@@ -5,55 +5,69 @@
 #include <string.h>
 #include <strings.h>
 
-// In the order of their names. A list may come several times, and means the same as once, joined by commas (RFC 9110 section 5.3). Anything else that came twice was
+// In the order of their lengths. A list may come several times, and means the same as once, joined by commas (RFC 9110 section 5.3). Anything else that came twice was
 // meant to be read once by one, and once by another: it is refused.
 static const struct known {
     const char *name;
     bool list;
 } known[] = {
+    {"host", false},
     {"accept", true},
-    {"accept-language", true},
-    {"authorization", false},
-    {"content-length", false},
-    {"content-type", false},
     {"cookie", false},
     {"expect", false},
-    {"host", false},
-    {"idempotency-key", false},
-    {"if-match", false},
-    {"if-none-match", false},
-    {"last-event-id", false},
     {"origin", false},
     {"referer", false},
-    {"sec-fetch-site", false},
-    {"traceparent", false},
-    {"user-agent", false},
-    {"x-envoy-original-path", false},
-    {"x-forwarded-for", true},
-    {"x-forwarded-host", false},
-    {"x-forwarded-method", false},
-    {"x-forwarded-proto", false},
-    {"x-forwarded-uri", false},
-    {"x-jeton-access", false},
-    {"x-jeton-customer-token", false},
-    {"x-jeton-environment", false},
-    {"x-jeton-module", false},
-    {"x-jeton-scope", false},
-    {"x-original-host", false},
-    {"x-original-method", false},
-    {"x-original-uri", false},
+    {"if-match", false},
     {"x-real-ip", false},
+    {"user-agent", false},
+    {"traceparent", false},
+    {"content-type", false},
+    {"authorization", false},
+    {"if-none-match", false},
+    {"last-event-id", false},
+    {"x-jeton-scope", false},
+    {"content-length", false},
+    {"sec-fetch-site", false},
+    {"x-jeton-access", false},
+    {"x-jeton-module", false},
+    {"x-original-uri", false},
+    {"accept-language", true},
+    {"idempotency-key", false},
+    {"x-forwarded-for", true},
+    {"x-forwarded-uri", false},
+    {"x-original-host", false},
+    {"x-forwarded-host", false},
+    {"x-forwarded-proto", false},
+    {"x-original-method", false},
+    {"x-forwarded-method", false},
+    {"x-jeton-environment", false},
+    {"x-envoy-original-path", false},
+    {"x-jeton-customer-token", false},
 };
 enum { KNOWN = sizeof known / sizeof *known };
 _Static_assert((int) KNOWN <= (int) HEADERS, "each has its place in an exchange");
 
+void
+headers_begin (struct http *http)
+{
+    for (int i = 1; i < KNOWN; i++)
+        assert (strlen (known[i - 1].name) <= strlen (known[i].name));
+    assert (strlen (known[KNOWN - 1].name) == HEADER_NAME_MAX);
+    for (size_t size = 0, i = 0; size < sizeof http->headers_of; size++) {
+        while (i < KNOWN && strlen (known[i].name) < size)
+            i++;
+        http->headers_of[size] = (uint8_t) i;
+    }
+}
+
 // Its number, or -1. Case does not matter.
 static int
-header_number (const char *name, size_t size)
+header_number (const struct http *http, const char *name, size_t size)
 {
-    for (int i = 0; i < KNOWN; i++)
-        if (known[i].name[0] == (name[0] | 0x20) && strncasecmp (known[i].name, name, size) == 0 &&
-            known[i].name[size] == '\0')
+    if (size > HEADER_NAME_MAX)
+        return -1;
+    for (int i = http->headers_of[size]; i < http->headers_of[size + 1]; i++)
+        if (strncasecmp (known[i].name, name, size) == 0)
             return i;
     return -1;
 }
@@ -62,12 +76,15 @@ static enum MHD_Result
 header_take (void *context, enum MHD_ValueKind kind, const char *name, size_t name_size,
              const char *value, size_t value_size)
 {
-    (void) kind;
-    (void) value_size;
     struct exchange *exchange = context;
-    int number = header_number (name, name_size);
+    exchange->pool_used += GUARD_ELEMENT;
+    if (kind != MHD_HEADER_KIND)
+        return MHD_YES;
+    int number = header_number (exchange->http, name, name_size);
     if (number < 0)
         return MHD_YES;
+    if (strcmp (known[number].name, "cookie") == 0)
+        exchange->pool_used += value_size; // MHD has taken a copy of it apart
     const char **place = &exchange->headers[number];
     if (*place == NULL) {
         *place = value ? value : "";
@@ -85,13 +102,18 @@ header_take (void *context, enum MHD_ValueKind kind, const char *name, size_t na
 void
 headers_read (struct exchange *exchange)
 {
-    MHD_get_connection_values_n (exchange->mhd, MHD_HEADER_KIND, header_take, exchange);
+    exchange->pool_used =
+        MHD_get_connection_info (exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+            ->header_size;
+    MHD_get_connection_values_n (exchange->mhd,
+                                 MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND | MHD_COOKIE_KIND,
+                                 header_take, exchange);
 }
 
 const char *
 exchange_header (const struct exchange *exchange, const char *name)
 {
-    int number = header_number (name, strlen (name));
+    int number = header_number (exchange->http, name, strlen (name));
     assert (number >= 0); // add it to the table
     return exchange->headers[number];
 }

@@ -10,6 +10,7 @@
 #include "common/net/cidr.h"
 #include "services/gateway/guard_socket.h"
 #include "services/gateway/http.h"
+#include "services/gateway/http_kept.h"
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
@@ -26,12 +27,16 @@ enum {
     HELD_MAX = 128,        // exchanges that wait for their answer without being suspended
     HELD_MS = 4,           // and so long at most
     ARENA_LIMIT = 8 << 20, // of an exchange
+    // Of a connection's memory in MHD, which it clears after each request, whatever was in it: bytes at least for the headers of the response; all but header_limit, so that as much fits as the guard lets
+    // through.
+    RESPONSE_ROOM = 2048,
+    POOL_REST = GUARD_FIELDS * GUARD_ELEMENT + RESPONSE_ROOM,
     DISCARD_MAX =
         65536, // of a body that nobody wants: it is read, so that the connection can go on
 };
 
 // The headers of a request that are looked at; http_headers.c.
-enum { HEADERS = 40 };
+enum { HEADERS = 40, HEADER_NAME_MAX = 22 };
 
 struct http_table {
     const struct http_route *routes;
@@ -103,10 +108,6 @@ enum exchange_state {
     EXCHANGE_ENDED,    // its response is with MHD
 };
 
-struct header_pair {
-    const char *name, *value;
-};
-
 enum { EXCHANGE_MAGIC = 0x45584348 };
 
 struct stream {
@@ -128,6 +129,7 @@ struct exchange {
     bool sending;                  // MHD has its response
     int64_t since;                 // when it began to
     struct MHD_Response *response; // for MHD, when it asks
+    struct kept_answer *kept;      // whose it is; NULL: its own
     int status;
     enum http_listener listener;
     enum http_method method;
@@ -138,6 +140,7 @@ struct exchange {
     size_t nparameters;
     const char *headers[HEADERS];
     const char *repeated; // a header that came twice, and may not
+    size_t pool_used;     // bytes of the connection's memory that the request takes
     const struct http_route *route;
     void *owner;
     const char *segments[SEGMENTS_MAX];
@@ -155,11 +158,11 @@ struct exchange {
     void (*over) (void *context);
     void *over_context;
     struct header_pair set[SET_MAX];
-    size_t nset;
-    bool chunked; // HTTP/1.1
-    bool close;   // after the response
-    bool starved; // no memory was left for a header: the response must not go without it
-    int refused;  // status; 0: not
+    size_t nset, set_size; // bytes, as they are sent
+    bool chunked;          // HTTP/1.1
+    bool close;            // after the response
+    bool starved;          // no memory was left for a header: the response must not go without it
+    int refused;           // status; 0: not
     const char *refused_type, *refused_detail;
     struct stream *stream;
 };
@@ -181,7 +184,12 @@ struct http {
     struct connection *accepting; // the one that MHD is being told of
     size_t bodies;                // bytes of all
     uint64_t correlation[2];
+    uint8_t headers_of
+        [HEADER_NAME_MAX +
+         2]; // by the length of a name: the first header of that, or more, in the table of http_headers.c
+    struct kept *kept;
     size_t connection_limit;
+    size_t pool_size;         // of a connection's memory in MHD
     struct node waits[WAITS]; // connections, the one that must be ready first at the front
     struct alarm *deadlines, *look;
     bool looking;
@@ -243,7 +251,8 @@ void begins_look (struct server *server);
 void begins_end (struct http *http);
 
 // ---- http_headers.c
-// headers_read (exchange): Fill exchange->headers, and ->repeated.
+// headers_begin (http): Before the first request. headers_read (exchange): Fill exchange->headers, ->repeated and ->pool_used.
+void headers_begin (struct http *http);
 void headers_read (struct exchange *exchange);
 
 // ---- http_route.c
@@ -255,6 +264,8 @@ bool route_find (struct exchange *exchange);
 void exchange_resume (struct exchange *exchange);
 // response_tell (exchange): MHD gets its response. Only MHD's call for one may do that.
 void response_tell (struct exchange *exchange);
+// response_drop (exchange): It is not told of, or has been.
+void response_drop (struct exchange *exchange);
 void stream_break (struct exchange *exchange);
 void stream_free (struct exchange *exchange);
 

@@ -135,6 +135,15 @@
          1LL << 30,                                                                                \
          true,                                                                                     \
          "bytes of a stream of events that may wait for its client; with more it ends"},           \
+        {"kept_answers",                                                                           \
+         CONFIG_NUMBER,                                                                            \
+         HTTP_FIELD (base, kept_answers),                                                          \
+         "1024",                                                                                   \
+         0,                                                                                        \
+         65536,                                                                                    \
+         false,                                                                                    \
+         "answers of forward-auth that allow, as they are written, kept for those that are the "   \
+         "same; each is decided by a validator all the same; 0: none"},                            \
     {                                                                                              \
         "http_backlog", CONFIG_NUMBER, HTTP_FIELD (base, http_backlog), "1024", 1, 65535, false,   \
             "connections that may wait to be accepted, for each listener"                          \

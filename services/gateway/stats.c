@@ -9,6 +9,7 @@ static const struct stat_row http_rows[] = {
     ROW (COUNTER, requests, "Requests that came"),
     ROW (COUNTER, malformed, "Requests that were not well formed"),
     ROW (COUNTER, timeouts, "Requests that took too long to come"),
+    ROW (COUNTER, answers_kept, "Responses that were sent as they had been made before"),
     STAT_END,
 };
 #undef ROW

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL = 2 * 16384 + 8192, CONNECTIONS = 1024, FILE_MAX = 65536 };
+enum { POOL = 16384 + POOL_REST, CONNECTIONS = 1024, FILE_MAX = 65536 };
 
 static enum MHD_Result
 answer (void *context, struct MHD_Connection *mhd, const char *url, const char *method,

@@ -139,6 +139,9 @@ MALFORMED = [
     (head(": a"), 400),
     (head("without a colon"), 400),
     (head(first="GET /" + "a" * 20000 + " HTTP/1.1"), 414),
+    (head(first=f"GET /nothing?{'a&' * 390} HTTP/1.1"), 414),
+    (head(first=f"GET /nothing?{'a&' * 5000} HTTP/1.1"), 414),
+    (head(*[f"X-{i}: a" for i in range(100)], first=f"GET /nothing?{'a&' * 300} HTTP/1.1"), 431),
     (head("X: " + "a" * 20000), 431),
     (head(*[f"X-{i}: a" for i in range(200)]), 431),
 ]

@@ -246,6 +246,48 @@ def limited(system):
     expect(0 < int(last.headers["retry-after"]) <= 30 and 60 < int(last.headers["ratelimit-reset"]) <= 90, f"{last.headers}")
 
 
+@test("an answer that is kept is no decision: what a token may, and whether it is good, is asked each time, and each answer says it (R4, R7, R9, R28, R46)")
+def kept(system):
+    made = system.token("--module", "orders:write", "--expires", "90d")
+    reused = lambda: next(int(row["value"]) for row in system.cli("stats", "gateway", "--endpoint", system["gateway"].endpoint) if row["name"] == "http.answers_kept")
+    ask = lambda listener="proxy", access="read": system.auth("GET", f"/auth?module=orders&access={access}", bearer(made["value"]), listener)
+    def same(what, **asked):
+        """What is answered from now on, and kept: nothing in it is of one request alone, but the time."""
+        before, answers = reused(), [ask(**asked) for _ in range(5)]
+        told = [{name: value for name, value in answer.headers.items() if name != "date"} for answer in answers]
+        expect_equal([answer.status for answer in answers], [200] * 5, what)
+        expect(all(one == told[0] for one in told) and "x-request-id" not in told[0], f"{what}: {told}")
+        expect_equal((told[0]["x-jeton-token"], told[0]["cache-control"]), (made["id"], "no-store"), what)
+        expect(reused() >= before + 3, f"{what}: it was kept")
+        return told[0]
+    first = same("over the proxies' listener")
+    expect("strict-transport-security" not in first, "that is of TLS")
+    expect_equal(same("over TLS", listener="tls"), {**first, "strict-transport-security": "max-age=31536000"})
+    expect_equal(same("to write", access="write"), first, "what the token may does not depend on what is asked")
+    system.cli("token", "edit", made["id"], "--expires", "80d", "--module", "orders:read")
+    wait_within(lambda: ask().headers["x-jeton-expires"] != first["x-jeton-expires"], 5, "the edit")
+    edited = same("edited")
+    expect_equal((edited["x-jeton-access"], int(first["x-jeton-expires"]) - int(edited["x-jeton-expires"]) in range(10 * 86400 - 60, 10 * 86400 + 1)), ("read", True))
+    refused(ask(access="write"), 403, forbidden("The access token may only read in this module"))
+    same("still to read")
+    system.cli("token", "edit", made["id"], "--rate-limit", "60:50")
+    wait_within(lambda: "ratelimit-limit" in ask().headers, 5, "the limit")
+    left = [int(ask().headers["ratelimit-remaining"]) for _ in range(5)]
+    expect(left == sorted(left, reverse=True) and left[0] > left[-1], f"what is left is counted for each: {left}")
+    system.cli("token", "edit", made["id"], "--rate-limit", "none")
+    wait_within(lambda: "ratelimit-limit" not in ask().headers, 5, "the end of the limit")
+    same("without a limit")
+    system.cli("token", "disable", made["id"])
+    refused(ask(), 401, INVALID.replace("not valid", "disabled"))
+    refused(ask("tls"), 401, INVALID.replace("not valid", "disabled"))
+    system.cli("token", "enable", made["id"])
+    wait_within(lambda: ask().status == 200, 5, "the token being good again")
+    same("enabled")
+    system.cli("token", "delete", made["id"])
+    answer = refused(ask(), 401, INVALID)
+    expect("x-request-id" in answer.headers, "a refusal can be asked about")
+
+
 HOSTILE = ("/v1/public/../orders", "/v1/public/%2e%2e/orders", "/v1/public/..%2forders", "/v1//orders", "/v1/%6frders", "/v1/orders;x=1", "/v1/public/..;/orders",
            "/v1/%252e%252e/orders", "/v1/orders%3fx", "/v1/orders%23", "/v1\\orders", "/V1/orders", "/v1/Orders/7", "/v1/%c0%ae%c0%ae/orders")
 

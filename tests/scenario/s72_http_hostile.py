@@ -136,6 +136,13 @@ def named(system):
         # As much as a head may have.
         for _ in range(3):
             expect_equal(line.send(head(*[f"X-{i:03}: {'a' * 110}" for i in range(127)], first=f"GET /{'a' * 1000} HTTP/1.1")).response()[0], 404)
+    # Cookies take memory besides their bytes, which a head's limit does not tell of.
+    for listener in LISTENERS:
+        with Line(gateway, listener) as line:
+            status, _, body = line.send(head(f"Cookie: {'a=b; ' * 350}")).response()
+            expect_equal((status, "urn:jeton:problem:headers-too-large" in body), (431, True), body)
+            expect_equal(line.send(GOOD).response()[0], 404, "the connection goes on")
+            expect_equal(line.send(head(f"Cookie: {'a=b; ' * 200}", first=f"GET /nothing?{'a&' * 100} HTTP/1.1")).response()[0], 404)
 
 
 @test("who is slow is answered with 408, and closed; who is idle is only closed")

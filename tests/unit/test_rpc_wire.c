@@ -195,8 +195,9 @@ START_TEST (frames)
     char text[300];
     memset (text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
+    struct rpc_client client = {.spare = NULL};
     for (int i = 0; i < 2; i++) {
-        struct rpc_call call = {.id = UINT64_C (1) << (40 * i), .credit = 64};
+        struct rpc_call call = {.client = &client, .id = UINT64_C (1) << (40 * i), .credit = 64};
         struct rpc_call_options options = {.metadata = i == 1 ? metadata : NULL};
         body.token = i == 1 ? text : (char *) "";
         rpc_frame_pack (&call, "jeton.v1.Validator/Validate", &body.base, &options, 0);
@@ -217,8 +218,16 @@ START_TEST (frames)
         ck_assert_str_eq (inner->token, body.token);
         jeton__v1__validate_request__free_unpacked (inner, NULL);
         jeton__v1__client_message__free_unpacked (message, NULL);
-        free (call.frame);
+        // What was in it does not stay, and the next is written in its place.
+        const uint8_t *frame = call.frame;
+        size_t size = call.frame_size;
+        rpc_frame_free (&call);
+        ck_assert_ptr_null (call.frame);
+        ck_assert_ptr_eq (client.spare, frame);
+        for (size_t at = 0; at < size; at++)
+            ck_assert_uint_eq (frame[at], 0);
     }
+    free (client.spare);
 }
 END_TEST
 
