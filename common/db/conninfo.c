@@ -174,11 +174,15 @@ db_conninfo_connect (const struct conninfo *info, const struct address_list *add
     // A copy keeps the order of what its statement puts together, and to one process.
     const char *alone = copy ? "-c max_parallel_workers_per_gather=0 " : "";
     // Compiling a statement that reads a few rows of a large table would take a hundred times as long as running it.
-    cleanup_free char *session =
-        xasprintf ("%s%s%s-c client_min_messages=error -c bytea_output=hex -c jit=off -c "
-                   "plan_cache_mode=%s -c statement_timeout=%lld",
-                   given ? given : "", given ? " " : "", alone,
-                   options->planned_once ? "force_generic_plan" : "auto", (long long) statement_ms);
+    // The server, too, must notice that nobody is there any more: a session whose machine or network is gone would keep its locks, the advisory
+    // one of the only writer as well, for the two hours of the kernel's own keepalives. Who reads a copy may take its time.
+    int64_t unread_ms = (copy ? DB_COPY_PATIENCE : 1) * options->timeout_ms;
+    cleanup_free char *session = xasprintf (
+        "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+        " -c tcp_user_timeout=%lld %s%s%s-c client_min_messages=error -c bytea_output=hex"
+        " -c jit=off -c plan_cache_mode=%s -c statement_timeout=%lld",
+        (long long) unread_ms, given ? given : "", given ? " " : "", alone,
+        options->planned_once ? "force_generic_plan" : "auto", (long long) statement_ms);
     cleanup_free char *user_timeout = xasprintf ("%lld", (long long) options->timeout_ms);
 
     struct pairs pairs = {0};

@@ -117,7 +117,8 @@ struct db_options {
 struct db;
 
 // db_new (loop, resolver, options): Begins to connect and returns at once. `options` and its texts are copied, the statements
-// are not. Lost connections are made anew with backoff (50 ms doubling to 1 s, with jitter), for ever.
+// are not. Lost connections are made anew with backoff (50 ms doubling to 1 s, with jitter), for ever. Where this process, its machine or the network is gone without
+// a word, the server ends the session, and with it its transaction and locks, after 19 s of silence, or timeout_ms after what it sent; the URL may say otherwise.
 struct db *db_new (struct loop *loop, struct resolver *resolver, const struct db_options *options)
     __attribute__ ((returns_nonnull));
 

@@ -41,6 +41,10 @@ static const struct db_statement statements[] = {
     // Fails unless plans are made in this way.
     [PLANNED] = {"planned", "SELECT 1 / (current_setting ('plan_cache_mode') = $1::text)::int",
                  false},
+    // How many settings of the session have been given this value; of those of TCP, a session on a Unix socket shows no other.
+    [SESSION_HAS] = {"session_has",
+                     "SELECT count (*), '' FROM pg_settings WHERE name = $1 AND reset_val = $2",
+                     false},
     {NULL, NULL, false},
 };
 

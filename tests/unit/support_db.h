@@ -24,7 +24,8 @@ enum statement {
     ADD_MANY,
     FIND_MANY,
     FIND_EACH,
-    PLANNED
+    PLANNED,
+    SESSION_HAS,
 };
 
 // Made anew for each test, but for the server.

@@ -1,5 +1,6 @@
 // common/db while connections are lost, come back, or cannot be had.
 // objects: tests/unit/support_db.o tests/unit/support_postgres.o
+#include "common/memory/memory.h"
 #include "tests/unit/support_db.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -312,6 +313,39 @@ START_TEST (sessions_are_set_up)
 }
 END_TEST
 
+static void
+session_has (const char *setting, const char *value)
+{
+    struct db_params params = {0};
+    struct answer answer = {0};
+    db_param_text (&params, setting);
+    db_param_text (&params, value);
+    db_call (db, SESSION_HAS, &params, on_answer, &answer);
+    wait_idle ();
+    is (&answer, DB_OK);
+    ck_assert_msg (answer.value == 1, "%s is not %s", setting, value);
+}
+
+// Whose machine or network is gone says nothing: the server has to ask, or the session's locks would stay for hours, the advisory one of the trail's writer
+// too (R40). A URL may say otherwise.
+START_TEST (the_server_looks_after_its_clients)
+{
+    struct db_options options = options_new (1);
+    options.timeout_ms = 7000;
+    open_with (&options);
+    session_has ("tcp_keepalives_idle", "10");
+    session_has ("tcp_keepalives_interval", "3");
+    session_has ("tcp_keepalives_count", "3");
+    session_has ("tcp_user_timeout", "7000");
+    db_destroy (&db);
+    cleanup_free char *url = xasprintf ("%s options='-c tcp_keepalives_idle=77'", options.url);
+    options.url = url;
+    open_with (&options);
+    session_has ("tcp_keepalives_idle", "77");
+    session_has ("tcp_keepalives_count", "3");
+}
+END_TEST
+
 int
 main (void)
 {
@@ -327,5 +361,6 @@ main (void)
     tcase_add_test (tcase, reasons_are_told);
     tcase_add_test (tcase, passwords_and_hosts);
     tcase_add_test (tcase, sessions_are_set_up);
+    tcase_add_test (tcase, the_server_looks_after_its_clients);
     return run_suite ("db_loss", tcase);
 }
