@@ -186,6 +186,14 @@ checkpoint_check (const struct chain_walk *walk, const Jeton__V1__Checkpoint *ch
     return true;
 }
 
+// A checkpoint holds for where the walk is.
+static void
+cover (struct chain_walk *walk)
+{
+    walk->covered = walk->sequence;
+    memcpy (walk->covered_digest, walk->digest, sizeof walk->covered_digest);
+}
+
 bool
 chain_walk_checkpoint (struct chain_walk *walk, const Jeton__V1__Checkpoint *checkpoint,
                        struct error *error_r)
@@ -204,7 +212,7 @@ chain_walk_checkpoint (struct chain_walk *walk, const Jeton__V1__Checkpoint *che
     if (!checkpoint_check (walk, checkpoint, walk->digest, error_r))
         return false;
     if (walk->key)
-        walk->covered = sequence;
+        cover (walk);
     walk->checkpoints++;
     return true;
 }
@@ -252,7 +260,8 @@ chain_walk_drop (struct chain_walk *walk, const Jeton__V1__TrailDrop *drop, stru
     walk->told_of = false;
     walk->sequence = walk->dropped = drop->last;
     memcpy (walk->digest, checkpoint->digest.data, CHAIN_DIGEST_SIZE);
-    walk->covered = walk->key ? drop->last : 0;
+    if (walk->key)
+        cover (walk);
     return true;
 }
 

@@ -31,11 +31,12 @@ struct chain_walk {
     uint8_t digest[CHAIN_DIGEST_SIZE]; // its digest
     int64_t checkpoints;               // that held
     int64_t covered;                   // the last sequence number that a checkpoint holds for
-    int64_t entries;                   // that were taken
-    int64_t dropped;                   // the last sequence number that was dropped; 0: none was
-    int64_t told;                      // the record that has to tell of the last drop
-    uint8_t drop[CHAIN_DIGEST_SIZE];   // SHA-256 of that drop, packed
-    bool told_of;                      // it did
+    uint8_t covered_digest[CHAIN_DIGEST_SIZE]; // and the digest of that
+    int64_t entries;                           // that were taken
+    int64_t dropped;                 // the last sequence number that was dropped; 0: none was
+    int64_t told;                    // the record that has to tell of the last drop
+    uint8_t drop[CHAIN_DIGEST_SIZE]; // SHA-256 of that drop, packed
+    bool told_of;                    // it did
 };
 
 // chain_walk_start (walk, key): From the beginning.

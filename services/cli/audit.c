@@ -208,8 +208,9 @@ static const struct option_row verify_options[] = {
      .value = "FILE",
      .help = "the public key of the checkpoints (the setting checkpoint_key)"},
     {.name = "reaches",
-     .value = "N",
-     .help = "fail unless checkpoints cover record N (a number or AUD-…)"},
+     .value = "N[:DIGEST]",
+     .help = "fail unless checkpoints cover record N (a number or AUD-…), and its digest is this "
+             "one"},
     {.name = NULL},
 };
 static const struct option_row export_options[] = {
@@ -238,7 +239,11 @@ const struct command audit_commands[] = {
      "by \"jeton audit\n"
      "export\". Records after the last checkpoint are chained, but somebody who can write to the "
      "database could\n"
-     "have removed the last ones: --reaches tells up to where you know that it went.\n"
+     "have removed the last ones, and one that was set back to an earlier state has lost some: "
+     "--reaches tells up to\n"
+     "where you know that it went, and by its digest how. The last line says what to keep "
+     "elsewhere for "
+     "the next time.\n"
      "Where old records were dropped (retention), the checkpoint of the last of them stands for "
      "them, and a record of\n"
      "the trail must tell of it; what is kept is verified from there on.\n"
@@ -246,7 +251,8 @@ const struct command audit_commands[] = {
      "are errors.",
      "jeton audit verify\n"
      "jeton audit verify trail.jsonl --key checkpoint.pub\n"
-     "jeton audit verify --json | jq .covered\n"},
+     "jeton audit verify --json | jq -r '\"\\(.covered):\\(.digest)\"' > reached\n"
+     "jeton audit verify --reaches \"$(cat reached)\"\n"},
     {"audit", "export", "", 0, 0, export_options, trail_export,
      "The whole trail as JSON Lines, for \"audit verify\"",
      "A record a line: sequence, record (base64 of the stored bytes), digest, columns, decoded; "

@@ -6,6 +6,7 @@
 #include "services/cli/trail.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +21,10 @@ struct verification {
     bool failed;
     struct error error; // what does not hold
     bool progress;      // was some shown?
+    int64_t wanted;     // up to where a checkpoint has to go at least; 0: anywhere
+    bool pinned;        // the digest of that record is known
+    uint8_t digest[CHAIN_DIGEST_SIZE];
+    bool met; // it was compared
 };
 
 static void
@@ -32,12 +37,36 @@ show_progress (struct verification *verification)
     }
 }
 
+// The record that is known from before has to be the same still: what is in its place may hold together as well.
+static void
+check_pinned (struct verification *verification)
+{
+    const struct chain_walk *walk = &verification->walk;
+    char id[ID_AUDIT_SIZE];
+
+    if (!verification->pinned || verification->met || walk->sequence != verification->wanted) {
+        return;
+    }
+    verification->met = true;
+    verification->failed = memcmp (walk->digest, verification->digest, sizeof walk->digest) != 0;
+    if (verification->failed) {
+        id_audit_format (walk->sequence, id);
+        error_set (&verification->error,
+                   "%s: its digest is not the one that --reaches gives: the trail, up to there, is "
+                   "another one than it was",
+                   id);
+    }
+}
+
 static bool
 check_item (void *context, const Jeton__V1__ExportTrailReply *item)
 {
     struct verification *verification = context;
 
     verification->failed = !chain_walk_item (&verification->walk, item, &verification->error);
+    if (!verification->failed) {
+        check_pinned (verification);
+    }
     show_progress (verification);
     return !verification->failed;
 }
@@ -149,37 +178,77 @@ verify_file (struct verification *verification, const char *path)
 
 // Was the trail once known to be longer? Only somebody outside of the database can tell.
 static bool
-check_reach (struct verification *verification)
+load_reach (struct verification *verification)
 {
-    const char *text = option_text (verification->cli, "reaches");
-    int64_t wanted = 0;
-    char id[ID_AUDIT_SIZE];
+    const char *text = option_text (verification->cli, "reaches"),
+               *colon = text != NULL ? strchr (text, ':') : NULL;
+    cleanup_free char *number = NULL;
+    char *end;
+    bool good;
 
-    if (text != NULL && !id_audit_parse (text, &wanted) &&
-        !option_number (verification->cli, "reaches", 1, ID_AUDIT_MAX, &wanted)) {
+    if (text == NULL) {
+        return true;
+    }
+    number =
+        xasprintf ("%.*s", (int) (colon != NULL ? colon - text : (ptrdiff_t) strlen (text)), text);
+    good = id_audit_parse (number, &verification->wanted);
+    if (!good) {
+        errno = 0;
+        verification->wanted = strtoll (number, &end, 10);
+        good = errno == 0 && end != number && *end == '\0' && verification->wanted >= 1 &&
+               verification->wanted <= ID_AUDIT_MAX;
+    }
+    verification->pinned = colon != NULL;
+    if (!good || (colon != NULL &&
+                  !crypto_hex (colon + 1, verification->digest, sizeof verification->digest))) {
+        print_usage (verification->cli,
+                     "--reaches: \"%s\" is neither a record (a number or AUD-…) nor one with its "
+                     "digest (AUD-…:64 hexadecimal digits)",
+                     text);
         return false;
     }
-    if (!verification->failed && verification->walk.covered < wanted) {
-        id_audit_format (wanted, id);
+    return true;
+}
+
+// EX_OK: it is known whether it goes that far.
+static int
+check_reach (struct verification *verification)
+{
+    const struct chain_walk *walk = &verification->walk;
+    char id[ID_AUDIT_SIZE];
+
+    if (verification->failed || verification->wanted == 0) {
+        return EX_OK;
+    }
+    id_audit_format (verification->wanted, id);
+    if (walk->covered < verification->wanted) {
         verification->failed = true;
         error_set (&verification->error,
-                   "%s: no checkpoint covers it; they reach to number %" PRId64, id,
-                   verification->walk.covered);
+                   "%s: no checkpoint covers it; they reach to number %" PRId64, id, walk->covered);
+    } else if (verification->pinned && !verification->met) {
+        return print_fail (verification->cli, EXIT_UNDECIDED, "OUT_OF_RANGE",
+                           "%s was dropped: nothing is left to compare its digest with; give one "
+                           "from number %" PRId64 " on",
+                           id, walk->dropped);
     }
-    return true;
+    return EX_OK;
 }
 
 static int
 print_outcome (struct verification *verification)
 {
     const struct chain_walk *walk = &verification->walk;
-    char id[ID_AUDIT_SIZE] = "";
+    char id[ID_AUDIT_SIZE] = "", digest[2 * CHAIN_DIGEST_SIZE + 1] = "";
 
+    if (walk->covered > 0) {
+        sodium_bin2hex (digest, sizeof digest, walk->covered_digest, sizeof walk->covered_digest);
+    }
     if (verification->cli->json) {
         json_t *outcome = json_pack (
-            "{s:b,s:I,s:I,s:I,s:I,s:o}", "ok", !verification->failed, "records",
+            "{s:b,s:I,s:I,s:I,s:I,s:s,s:o}", "ok", !verification->failed, "records",
             (json_int_t) walk->entries, "dropped", (json_int_t) walk->dropped, "checkpoints",
-            (json_int_t) walk->checkpoints, "covered", (json_int_t) walk->covered, "problem",
+            (json_int_t) walk->checkpoints, "covered", (json_int_t) walk->covered, "digest", digest,
+            "problem",
             verification->failed ? json_string (verification->error.text) : json_null ());
         print_json (stdout, outcome, JSON_INDENT (2));
         json_decref (outcome);
@@ -202,6 +271,7 @@ print_outcome (struct verification *verification)
         id_audit_format (walk->covered, id);
         printf ("Signed up to %s; %" PRId64 " records after it are chained, not signed yet.\n", id,
                 walk->sequence - walk->covered);
+        printf ("Keep this elsewhere, for the next time: --reaches %s:%s\n", id, digest);
     } else if (walk->sequence > 0) {
         printf ("No checkpoint covers it yet: it could have been written anew as a whole.\n");
     }
@@ -214,6 +284,9 @@ trail_verify (struct cli *cli)
     struct verification verification = {.cli = cli};
     int status;
 
+    if (!load_reach (&verification)) {
+        return EX_USAGE;
+    }
     if (!load_key (&verification)) {
         return EX_CONFIG;
     }
@@ -229,5 +302,6 @@ trail_verify (struct cli *cli)
     if (!verification.failed) {
         verification.failed = !chain_walk_end (&verification.walk, &verification.error);
     }
-    return check_reach (&verification) ? print_outcome (&verification) : EX_USAGE;
+    status = check_reach (&verification);
+    return status == EX_OK ? print_outcome (&verification) : status;
 }

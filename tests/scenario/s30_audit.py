@@ -303,6 +303,8 @@ def changed_byte(system):
 @test("a trail that was cut is told of by the writer, and appending to it hides nothing")
 def cut(system):
     end = covered(system)
+    known = system.cli("audit", "verify")
+    expect_equal(known["covered"], end)
     undo = "begin; delete from trail; insert into trail select * from kept; delete from checkpoints; insert into checkpoints select * from kept_checkpoints; commit"
     for auditor in system.of_kind("auditor"):
         auditor.stop()
@@ -313,6 +315,17 @@ def cut(system):
     put(system, *(record("test.cut", f"C-{i}") for i in range(5)))
     taken(system)
     verify(system, holds=False, names=audit_id(end))
+    # A database that was set back to an earlier state has no checkpoint either that would tell; what was kept outside does.
+    for auditor in system.of_kind("auditor"):
+        auditor.stop()
+    system.sql(undo)
+    system.sql(f"delete from trail where sequence > {end - 3}; delete from checkpoints where sequence > {end - 3}")
+    for auditor in system.of_kind("auditor"):
+        auditor.start()
+    put(system, *(record("test.set-back", f"B-{i}") for i in range(5)))
+    covered(system)
+    verify(system, "--reaches", str(end))
+    verify(system, "--reaches", f"{end}:{known['digest']}", holds=False, names=audit_id(end))
     for auditor in system.of_kind("auditor"):
         auditor.stop()
     system.sql(undo)

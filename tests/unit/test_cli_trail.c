@@ -206,7 +206,53 @@ START_TEST (whole_trail)
     ck_assert_int_eq (verify (text, "AUD-0000-0000-0000-0006", &said), EXIT_DENY);
     json_decref (said);
     ck_assert_int_eq (verify ("", NULL, &said), EX_OK);
+    ck_assert_str_eq (json_string_value (json_object_get (said, "digest")), "");
     json_decref (said);
+}
+END_TEST
+
+static void
+expect_reach (const char *reaches, int status, const char *problem)
+{
+    cleanup_free char *text = trail_of ("1236457");
+    json_t *said;
+
+    ck_assert_msg (verify (text, reaches, &said) == status, "%s", reaches);
+    if (problem != NULL) {
+        const char *told = json_string_value (json_object_get (said, "problem"));
+        ck_assert_msg (told != NULL && strstr (told, problem) != NULL, "%s: %s", reaches, told);
+    }
+    json_decref (said);
+}
+
+// A trail may hold together and be long enough, and yet be another one than it was: the digest tells.
+START_TEST (another_trail)
+{
+    cleanup_free char *text = trail_of ("12364"), *longer = NULL, *first = NULL, *other = NULL;
+    const char *digest;
+    json_t *said;
+
+    ck_assert_int_eq (verify (text, NULL, &said), EX_OK);
+    ck_assert_int_eq (json_integer_value (json_object_get (said, "covered")), 3);
+    digest = json_string_value (json_object_get (said, "digest"));
+    ck_assert_uint_eq (strlen (digest), 64);
+    longer = xasprintf ("3:%s", digest);
+    first = xasprintf ("AUD-0000-0000-0000-0002:%s", digest);
+    other = xasprintf ("AUD-0000-0000-0000-0003:%s", digest);
+    expect_reach (longer, EX_OK, NULL);
+    expect_reach (other, EX_OK, NULL);
+    expect_reach (first, EXIT_DENY, "AUD-0000-0000-0000-0002: its digest is not the one");
+    longer[strlen (longer) - 1] ^= 1;
+    expect_reach (longer, EXIT_DENY, "AUD-0000-0000-0000-0003: its digest is not the one");
+    longer[strlen (longer) - 1] = '\0';
+    longer[0] = '9';
+    expect_reach (longer, EX_USAGE, NULL);
+    json_decref (said);
+    static const char *const wrong[] = {"",   "0", "-1", "x",
+                                        "3:", ":", "3 ", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        expect_reach (wrong[i], EX_USAGE, NULL);
+    }
 }
 END_TEST
 
@@ -333,6 +379,7 @@ main (void)
     tcase_add_checked_fixture (trail, set_up, tear_down);
     tcase_set_timeout (trail, 60);
     tcase_add_test (trail, whole_trail);
+    tcase_add_test (trail, another_trail);
     tcase_add_test (trail, damaged_trail);
     tcase_add_test (trail, changed_trail);
     tcase_add_test (trail, any_byte);
