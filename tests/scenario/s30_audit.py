@@ -121,6 +121,54 @@ def stopped(system):
     verify(system)
 
 
+WAITING = "select query from pg_stat_activity where application_name = 'jeton-auditor-writer' and wait_event_type = 'Lock'"
+
+
+def at_step(system, lock, waits, event, deed):
+    """Do it while the writer's statement that begins with `waits` is running, and cannot end before the lock is given up."""
+    writing, _ = wait_for(lambda: writer(system), what="a writer")
+    others = [auditor for auditor in system.of_kind("auditor") if auditor is not writing]
+    end = taken(system)
+    print(f"# {deed} while it waits to {waits.lower()}")
+    writing.pause()  # so that it finds what is put there under the lock
+    put(system, *(record(event, f"P-{i}") for i in range(3)))
+    with subprocess.Popen(["psql", "-XAtq", system.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        holder.stdin.write(f"begin; {lock}; select 'held';\n")
+        holder.stdin.flush()
+        while holder.stdout.readline().strip() != "held":
+            pass
+        writing.resume()
+        wait_for(lambda: system.sql(WAITING).strip().startswith(waits), 5, f"the writer waiting to {waits}")
+        if deed == "kill -9 of the auditor":
+            writing.kill()
+        elif deed == "the connection ends":
+            system.sql("select pg_terminate_backend (pid) from pg_stat_activity where application_name = 'jeton-auditor-writer' and wait_event_type = 'Lock'")
+        else:
+            system.postgres.restart("immediate")
+        holder.stdin.close()
+    wait_for(lambda: taken(system) == end + 3, 10, "the records")
+    # The statement of the one that was killed has ended as it would have: whoever takes over begins behind it.
+    expect_equal(system.sql(f"select string_agg (object_id, ' ' order by sequence) from trail where sequence > {end}").strip(), "P-0 P-1 P-2")
+    if not writing.running():
+        expect(wait_for(lambda: writer(system), what="the next writer")[0] in others, "nobody else took over")
+        writing.start()
+
+
+@test("the writer ends at each step of a batch, or its connection, or the database: the records are there once, in order, and signed")
+def steps(system):
+    for auditor in system.of_kind("auditor"):
+        auditor.stop()
+        auditor.start()
+    kill, end, crash = "kill -9 of the auditor", "the connection ends", "a crash of PostgreSQL"
+    for step, (lock, waits, deeds) in enumerate((("lock table trail in share mode", "INSERT INTO trail", (kill,)),
+                                                 ("select from outbox for update", "DELETE FROM outbox", (kill, end, crash)),
+                                                 ("lock table checkpoints in share mode", "INSERT INTO checkpoints", (kill, crash)))):
+        for deed in deeds:
+            at_step(system, lock, waits, f"test.step-{step}", deed)
+    covered(system)
+    verify(system)
+
+
 @test("kill -9 of the auditors in the middle of 500 changes, again and again: none lost, none twice, order kept")
 def killed(system):
     before = taken(system)
