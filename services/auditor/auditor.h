@@ -119,7 +119,7 @@ enum { ENTRY_TEXT_MAX = 512 };
 
 // entry_make (sequence, previous, data, size, trust, entry_r):
 // Make the entry that follows `previous` (a digest) from a row of the outbox: number the record, pack it, chain it. A row that is no
-// well-formed record, or whose texts do not fit, becomes a record of the event ENTRY_UNREADABLE that holds its bytes in `after`: it
+// well-formed record, or whose texts do not fit, or that says what only the auditor tells (CHAIN_DROPPED), becomes a record of the event ENTRY_UNREADABLE that holds its bytes in `after`: it
 // must neither be lost nor stop those behind it. Without `trust`, any row is taken so. False when that happened; entry_r is
 // complete all the same; the caller frees it with entry_clear.
 #define ENTRY_UNREADABLE "platform.audit.record.unreadable"

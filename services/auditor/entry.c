@@ -45,6 +45,14 @@ columns_fit (const Jeton__V1__AuditRecord *record)
            record->visibility <= JETON__V1__VISIBILITY__VISIBILITY_PRIVATE;
 }
 
+// What the auditor alone may tell: whoever verifies goes by it.
+static bool
+is_ours (const Jeton__V1__AuditRecord *record)
+{
+    return strcmp (record->event, CHAIN_DROPPED) == 0 ||
+           strcmp (record->event, ENTRY_UNREADABLE) == 0;
+}
+
 static void
 unreadable_init (Jeton__V1__AuditRecord *record_r, Jeton__V1__Actor *actor_r, const uint8_t *data,
                  size_t size)
@@ -92,7 +100,7 @@ entry_make (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE], const u
 {
     struct arena *arena = arena_new (UNPACKED_FACTOR * size + UNPACKED_BASE);
     Jeton__V1__AuditRecord *record = trust ? unpack (arena, data, size) : NULL;
-    bool good = record != NULL && columns_fit (record);
+    bool good = record != NULL && columns_fit (record) && !is_ours (record);
     if (good) {
         entry_fill (sequence, previous, record, entry_r);
     } else {
@@ -128,7 +136,9 @@ entry_dropped (int64_t sequence, const uint8_t previous[CHAIN_DIGEST_SIZE],
     };
     const uint8_t *data = audit_pack_service (arena, "auditor", &change, &size);
     assert (data != NULL); // a few hundred bytes
-    (void) entry_make (sequence, previous, data, size, true, entry_r);
+    Jeton__V1__AuditRecord *record = unpack (arena, data, size);
+    assert (record != NULL);
+    entry_fill (sequence, previous, record, entry_r);
     arena_destroy (&arena);
 }
 

@@ -266,6 +266,9 @@ print_outcome (struct verification *verification)
                 " were dropped; the checkpoint of %s stands for them. Verified from number %" PRId64
                 " on.\n",
                 walk->dropped, id, walk->dropped + 1);
+        if (walk->told > walk->covered) {
+            printf ("The record that tells of it is chained, not signed yet.\n");
+        }
     }
     if (walk->covered > 0) {
         id_audit_format (walk->covered, id);

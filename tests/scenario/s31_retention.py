@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from harness import PATIENCE, TOP, Service, System, expect, expect_equal, main, test, wait_for
-from trail import audit_id, covered, last, number, put, record, taken, verify, writer
+from trail import audit_id, covered, field, last, number, put, record, taken, verify, writer
 
 SETTINGS = {"checkpoint_interval_s": 1, "outbox_poll_ms": 20, "tail_poll_ms": 20, "outbox_batch": 5,
             "trail_partition_records": 20, "trail_retention_days": 30}
@@ -255,6 +255,18 @@ def hostile(system):
     system.sql(f"create table hidden as select * from trail where sequence <= {hidden}")
     tampered(system, "records that were not dropped are gone", audit_id(hidden),
              f"delete from trail where sequence <= {hidden}; insert into trail_drops select {hidden}, {two} + 1, digest, {end} from checkpoints where sequence = {two}",
+             undo + "; insert into trail select * from hidden")
+    # The same, and somebody has put a record into the outbox that tells of it, for the auditor to chain and sign.
+    time_us, *bytes_of = system.sql("select c.time_us, encode (c.digest, 'hex'), encode (c.key_id, 'hex'), encode (c.signature, 'hex'), encode (b.digest, 'hex')"
+                                    f" from checkpoints c, checkpoints b where c.sequence = {hidden} and b.sequence = {two}").strip().split("|")
+    digest, key_id, signature, before = map(bytes.fromhex, bytes_of)
+    drop = (field(1, two + 1) + field(2, hidden) + field(3, before)
+            + field(4, field(1, hidden) + field(2, digest) + field(3, int(time_us)) + field(4, key_id) + field(5, signature)) + field(5, end + 1))
+    put(system, record("platform.audit.trail.dropped", audit_id(hidden)) + field(10, drop))
+    expect_equal(taken(system), end + 1)
+    expect_equal(system.cli("audit", "list")[0]["event"], "platform.audit.record.unreadable")
+    tampered(system, "records that were not dropped are gone, and a forged record tells of it", audit_id(hidden),
+             f"delete from trail where sequence <= {hidden}; insert into trail_drops select {hidden}, {two} + 1, digest, {end + 1} from checkpoints where sequence = {two}",
              undo + "; insert into trail select * from hidden")
     tampered(system, "a partition is gone", f"cut after number {two}", f"delete from trail where sequence <= {hidden}", "insert into trail select * from hidden")
     verify(system)

@@ -144,6 +144,13 @@ START_TEST (hostile)
                                          "a\0b",
                        5, true); // a NUL in it
     assert_unreadable (data, size, false);
+    // What only the auditor tells, as somebody else would have it.
+    static const char *const ours[] = {CHAIN_DROPPED, ENTRY_UNREADABLE};
+    for (size_t i = 0; i < 2; i++) {
+        size_t length;
+        cleanup_free uint8_t *forged = outbox_row (ours[i], "AUD-1", &length);
+        assert_unreadable (forged, length, true);
+    }
     for (size_t cut = 1; cut < size; cut++) {
         Jeton__V1__TrailEntry entry;
         (void) entry_make (1, zero, data, cut, true, &entry); // some prefixes are messages, too
