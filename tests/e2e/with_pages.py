@@ -2,6 +2,7 @@
 """the pages, in Chromium: the tests are in pages.js."""
 from shop import node, shop
 
+import lan
 from harness import main, test
 
 
@@ -10,4 +11,5 @@ def play(system):
     node(system, "pages.js")
 
 
+lan.enter()  # Chromium breaks off what it loads when an interface comes or goes, whose ever it is (net::ERR_NETWORK_CHANGED)
 main(shop)
