@@ -15,11 +15,9 @@ timeouts, for builds that are slow; PATIENCE has it too), JETON_KEEP (leave the 
 """
 
 import functools
-import glob
 import http.client
 import json
 import os
-import pwd
 import random
 import re
 import shlex
@@ -30,15 +28,12 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(TOP, os.environ.get("JETON_BUILD", "build"))
+from expectations import BUILD, PATIENCE, SLOW, TOP, Failed, Skip, expect, expect_equal, wait_for, wait_within  # noqa: F401
+from postgres import Postgres, pg_program  # noqa: F401
+
 WRAP = shlex.split(os.environ.get("JETON_WRAP", ""))
-SLOW = float(os.environ.get("JETON_SLOW", "1"))
-# How many times as long as on an idle machine a wait may take: it ends when what it waits for is there, so this costs only what has failed.
-PATIENCE = 4 * SLOW
 SERVICES = ("issuer", "validator", "admin", "auditor")
 # Those that a system has only when `processes` says so.
 OTHERS = ("gateway",)
@@ -48,48 +43,6 @@ DEFECTS = re.compile(r"ERROR: AddressSanitizer|LeakSanitizer|runtime error:|Asse
                       r"|Use of uninit|Syscall param|ERROR SUMMARY: [1-9])|==\d+==.*definitely lost")
 # What must never be in a log: values of tokens, JWTs, passwords in connection strings, private keys of certificates.
 SECRETS = re.compile(r"jtn_(live|test)_[A-Za-z0-9_-]{44}|jtn_(client|refresh|code)_[A-Za-z0-9_-]{43}|eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+|password=(?!\*)\S|secret-key")
-
-
-class Failed(Exception):
-    """An expectation that did not hold."""
-
-
-class Skip(Exception):
-    """A test that cannot run here, and why."""
-
-
-def expect(condition, why):
-    if not condition:
-        raise Failed(why)
-
-
-def expect_equal(actual, expected, what=""):
-    if actual != expected:
-        raise Failed(f"{what + ': ' if what else ''}{actual!r} instead of {expected!r}")
-
-
-def wait_for(condition, timeout=5.0, what="the condition", patience=PATIENCE, every=0.02):
-    """Poll until condition() is true, and return what it gave. An exception in it counts as false, and is told in the end. timeout: seconds that are ample
-    on an idle machine. What is promised within a time is waited for by wait_within. every: seconds between two looks, where one costs much."""
-    deadline = time.monotonic() + timeout * patience
-    last = None
-    while True:
-        try:
-            value = condition()
-            if value:
-                return value
-            last = value
-        except (Failed, OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError) as error:
-            last = error
-        if time.monotonic() > deadline:
-            raise Failed(f"{what} did not come within {timeout * patience:g} s; last: {last!r}")
-        time.sleep(every)
-
-
-def wait_within(condition, seconds, what):
-    """As wait_for, for what must be so within that many seconds; more only for builds that are slow."""
-    return wait_for(condition, seconds, what, SLOW)
-
 
 RESERVED = []
 
@@ -112,83 +65,6 @@ def free_port(n=1):
             continue
         RESERVED.extend(taken)
         return port
-
-
-def pg_program(name):
-    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), key=lambda p: int(re.sub(r"\D", "", p.split("/")[4]) or 0))
-    return found[-1] if found else shutil.which(name) or name
-
-
-class Postgres:
-    """A cluster of its own on a Unix socket. As root it runs as the user postgres, because it refuses root."""
-
-    # What is committed need not survive the machine; the bench wants it to.
-    SETTINGS = {"fsync": "off", "max_connections": "200", "shared_buffers": "32MB", "log_min_messages": "fatal"}
-
-    def __init__(self, directory, settings=None):
-        """settings: of postgresql.conf, instead of those above or besides them."""
-        self.directory = directory
-        self.settings = {**self.SETTINGS, **(settings or {})}
-        self.data = os.path.join(directory, "data")
-        self.log = os.path.join(directory, "log")
-        self.process = None
-        os.mkdir(directory, 0o755)
-        self.user = {}
-        if os.getuid() == 0:
-            entry = pwd.getpwnam("postgres")
-            self.user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-            os.chown(directory, entry.pw_uid, entry.pw_gid)
-        self.url = f"host={directory} dbname=jeton user=jeton"
-        self.environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-        subprocess.run([pg_program("initdb"), "-D", self.data, "--username=jeton", "--encoding=UTF8", "--locale=C.UTF-8",
-                         "--auth-local=peer", "--auth-host=reject", "--no-sync"], check=True, stdout=subprocess.DEVNULL,
-                        env=self.environment, cwd="/", **self.user)
-        # The owner is known by the socket's peer, the roles by their passwords, as in the local run.
-        self._write("pg_hba.conf", "local all jeton peer map=owner\nlocal all all scram-sha-256\n")
-        self._write("pg_ident.conf", f"owner {pwd.getpwuid(os.getuid()).pw_name} jeton\n")
-        self.start()
-        self.sql("create database jeton", database="postgres")
-
-    def _write(self, name, text):
-        with open(os.path.join(self.data, name), "w", encoding="utf-8") as f:
-            f.write(text)
-
-    def start(self):
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [pg_program("postgres"), "-D", self.data, "-c", "listen_addresses=", "-c", f"unix_socket_directories={self.directory}",
-                 *(f"--{name}={value}" for name, value in self.settings.items())],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, cwd="/", **self.user)
-        wait_for(lambda: self.sql("select 1", database="postgres") == "1", 30, "PostgreSQL")
-
-    def stop(self, how="fast"):
-        """how: "fast" ends connections and shuts down in order; "immediate" is as if it had crashed."""
-        self.process.send_signal({"fast": signal.SIGINT, "immediate": signal.SIGQUIT}[how])
-        self.process.wait(30 * PATIENCE)
-
-    def restart(self, how="fast"):
-        self.stop(how)
-        self.start()
-
-    def sql(self, statement, database="jeton", role=None, password=None, check=True):
-        """Runs SQL as the owner, or as a role; returns the rows, unaligned. With check=False: (exit status, output, error)."""
-        command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, f"host={self.directory} dbname={database} user={role or 'jeton'}"]
-        run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60 * PATIENCE, check=False,
-                              env={**os.environ, "PGPASSWORD": password or "", "PGCONNECT_TIMEOUT": "60"})
-        if not check:
-            return run.returncode, run.stdout.strip(), run.stderr.strip()
-        if run.returncode != 0:
-            raise Failed(f"psql: {run.stderr.strip()}")
-        return run.stdout.rstrip("\n")
-
-    def destroy(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGQUIT)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
 
 
 class Service:
