@@ -158,7 +158,7 @@ rpc_answer_last (struct rpc_server *server)
     for (size_t i = 0; i < server->nconnections; i++) {
         struct rpc_connection *connection = &server->connections[i];
         zmq_msg_t frame;
-        if (!connection->open || !connection->known || connection->told || connection->missed ||
+        if (!connection->open || !connection->greeted || connection->told || connection->missed ||
             connection->in_flight > 0 || connection->backlog != NULL ||
             !frame_pack (&answer, &frame))
             continue;

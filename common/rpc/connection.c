@@ -204,13 +204,13 @@ rpc_outlet_unwilling (struct rpc_outlet *outlet)
     alarm_by (outlet->client->alarm, outlet->unwilling_until_ms);
 }
 
-// So that it can be told of the server's end, which needs somebody who has spoken: credit for no call.
+// Who has said so is told of the server's end.
 static void
 outlet_greet (struct rpc_outlet *outlet)
 {
     static const uint8_t nothing[] = {2 << 3 | 2, 0};
     if (!rpc_outlet_send (outlet, nothing, sizeof nothing))
-        return; // it will have spoken with its first call
+        return; // it is about to be found lost
 }
 
 // One that ends still answers what it had begun.

@@ -208,7 +208,7 @@ rpc_connection_gone (struct rpc_server *server, int fd)
     rpc_gather_drop (server, connection);
     rpc_backlog_drop (server, connection);
     connection->open = connection->known = connection->gathers = false;
-    connection->missed = connection->told = false;
+    connection->greeted = connection->missed = connection->told = false;
     if (connection->in_flight == 0)
         return;
     connection->in_flight = 0;

@@ -55,6 +55,7 @@ struct rpc_connection {
     bool known; // has sent a message: `routing` is set
     uint8_t routing[RPC_ROUTING_SIZE];
     bool gathers; // takes several replies in a frame
+    bool greeted; // knows Reply.last
     bool missed;  // a reply to it was lost
     bool told;    // that there will be no more
     unsigned in_flight;
@@ -194,7 +195,7 @@ bool rpc_frame_send (struct rpc_server *server, const uint8_t *routing, size_t r
 void rpc_answer_refuse (struct rpc_server *server, const struct rpc_sender *sender, uint64_t id,
                         int code, const char *field, const char *format, ...)
     __attribute__ ((format (printf, 6, 7)));
-// rpc_answer_last (server): Each connection that has got all its answers, and has not been told yet, is told that there will be no more (Reply.last).
+// rpc_answer_last (server): Each connection that knows of it, has got all its answers, and has not been told yet, is told that there will be no more (Reply.last).
 void rpc_answer_last (struct rpc_server *server);
 
 // gather.c. rpc_gather_add (server, fd, routing, size, frame, failure): Take over a reply that goes at the end of the turn, with others to the same connection in one frame. False:

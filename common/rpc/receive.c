@@ -22,6 +22,10 @@ static void
 credit_give (struct rpc_server *server, const struct rpc_sender *sender,
              const Jeton__V1__Credit *credit)
 {
+    if (credit->id == 0) {
+        server->connections[sender->fd].greeted = true;
+        return;
+    }
     struct request *request = rpc_request_find (server, sender->fd, credit->id);
     if (request == NULL || credit->n == 0)
         return; // the stream may have ended while the credit was on its way
@@ -205,7 +209,7 @@ rpc_receive_readable (void *context)
         received = message_receive (server, socket);
     if (server->leaving) {
         rpc_gathers_send (server);
-        rpc_answer_last (server); // whoever has spoken for the first time
+        rpc_answer_last (server); // whoever has just come
     }
     return received > 0;
 }

@@ -102,7 +102,7 @@ const Jeton__V1__GetStatsReply *rpc_server_stats_reply (const struct rpc_server 
 // last request has been answered (at once, but not before this returns, if there is none).
 void rpc_server_drain (struct rpc_server *server, void (*done) (void *context), void *context);
 
-// rpc_server_leave (server): After that, when it is about to be destroyed: peers are told that what they have no answer to was not begun (Reply.last), and nobody
+// rpc_server_leave (server): After that, when it is about to be destroyed: peers that know Reply.last are told that what they have no answer to was not begun, and nobody
 // new is admitted. They close their connections then, so that no answer is lost with one that is closed here, and every call's outcome is known.
 // rpc_server_left (server): All who were told have. Some may never: wait for a moment only.
 void rpc_server_leave (struct rpc_server *server);
