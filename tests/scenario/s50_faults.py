@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 
+import wire
 from harness import BUILD, PATIENCE, SLOW, System, expect, expect_equal, main, test, wait_for, wait_within
 
 EVENTS = {"create": "created", "disable": "disabled", "enable": "enabled", "delete": "deleted"}
@@ -206,8 +207,15 @@ def kill_all(system):
 def drain(system):
     load = Load(system)
     load.wait_progress()
+    # Somebody who knows that it is to go, and does not, is told and not waited for for long.
+    with_us = wire.Dealer(system, system["admin"])
+    with_us.socket.send(wire.envelope.ClientMessage(credit=wire.envelope.Credit()).SerializeToString())
+    expect(with_us.call("jeton.v1.Health/Check", b"").code == wire.envelope.CODE_OK, "health")
     for name in ("admin", "validator", "auditor"):
         system[name].restart()
+    last = with_us.receive()
+    expect(last and (last.id, last.last, last.code) == (0, True, wire.envelope.CODE_UNAVAILABLE), f"{last}")
+    with_us.close()
     load.wait_again("the restart")
     lines, summary = load.finish()
     expect_equal(summary["uncertain"], 0, "uncertain changes")
