@@ -297,7 +297,7 @@ def begun(system):
         wait_for(lambda: stat(system, "http.open") >= 1000, 20, "all of them")
         begun_s = request_s()
         print(f"# {alone * 1e6:.0f} us of the gateway for a request, {begun_s * 1e6:.0f} us beside a thousand that have begun")
-        expect(begun_s < 5 * alone, f"a request took {begun_s * 1e6:.0f} us of the gateway, {alone * 1e6:.0f} us without them")
+        expect(begun_s < 10 * alone, f"a request took {begun_s * 1e6:.0f} us of the gateway, {alone * 1e6:.0f} us without them")
         ran, began = gateway.ran_s(), time.monotonic()
         wait_for(lambda: time.monotonic() > began + 1, 5, "a second")
         ran = gateway.ran_s() - ran
