@@ -66,6 +66,13 @@ chain_walk_start (struct chain_walk *walk, const struct sign_key *key)
     *walk = (struct chain_walk){.key = key};
 }
 
+void
+chain_walk_former (struct chain_walk *walk, const struct sign_key *keys, size_t n)
+{
+    walk->former = keys;
+    walk->nformer = n;
+}
+
 // "AUD-…: " before the text. A number that no record can have is shown as it is.
 static bool __attribute__ ((format (printf, 3, 4)))
 refuse (struct error *error_r, int64_t sequence, const char *format, ...)
@@ -168,30 +175,51 @@ chain_walk_entry (struct chain_walk *walk, const Jeton__V1__TrailEntry *entry,
 
 // ---- checkpoints ----------------------------------------------------------------------------------------------------
 
-// Made with the walk's key, for that digest? Without a key, any is taken.
 static bool
-checkpoint_check (const struct chain_walk *walk, const Jeton__V1__Checkpoint *checkpoint,
-                  const uint8_t digest[CHAIN_DIGEST_SIZE], struct error *error_r)
+is_of (const Jeton__V1__Checkpoint *checkpoint, const struct sign_key *key)
 {
-    uint8_t id[CHAIN_KEY_ID_SIZE], statement[STATEMENT_SIZE];
-    if (!walk->key)
-        return true;
-    chain_key_id (walk->key->public_key, id);
-    if (checkpoint->key_id.len != sizeof id || memcmp (checkpoint->key_id.data, id, sizeof id) != 0)
-        return refuse (error_r, checkpoint->sequence, "its checkpoint was signed with another key");
-    checkpoint_statement (checkpoint->sequence, digest, checkpoint->time_us, statement);
-    if (checkpoint->signature.len != CRYPTO_SIGNATURE_SIZE ||
-        !sign_check (walk->key, statement, sizeof statement, checkpoint->signature.data))
-        return refuse (error_r, checkpoint->sequence, "the signature of its checkpoint is wrong");
-    return true;
+    uint8_t id[CHAIN_KEY_ID_SIZE];
+    chain_key_id (key->public_key, id);
+    return checkpoint->key_id.len == sizeof id &&
+           memcmp (checkpoint->key_id.data, id, sizeof id) == 0;
 }
 
-// A checkpoint holds for where the walk is.
-static void
-cover (struct chain_walk *walk)
+// The one that it says it was made with; NULL: none that is known.
+static const struct sign_key *
+key_of (const struct chain_walk *walk, const Jeton__V1__Checkpoint *checkpoint)
 {
-    walk->covered = walk->sequence;
-    memcpy (walk->covered_digest, walk->digest, sizeof walk->covered_digest);
+    if (is_of (checkpoint, walk->key))
+        return walk->key;
+    for (size_t i = 0; i < walk->nformer; i++)
+        if (is_of (checkpoint, &walk->former[i]))
+            return &walk->former[i];
+    return NULL;
+}
+
+// Made for where the walk is, with its key, or one of those before. Without a key, any is taken.
+static bool
+checkpoint_check (struct chain_walk *walk, const Jeton__V1__Checkpoint *checkpoint,
+                  const uint8_t digest[CHAIN_DIGEST_SIZE], struct error *error_r)
+{
+    uint8_t statement[STATEMENT_SIZE];
+    if (!walk->key)
+        return true;
+    const struct sign_key *key = key_of (walk, checkpoint);
+    if (!key)
+        return refuse (error_r, checkpoint->sequence, "its checkpoint was signed with another key");
+    // Whoever has a key that was replaced must not go on with it.
+    if (key != walk->key && walk->covered > 0)
+        return refuse (error_r, checkpoint->sequence,
+                       "its checkpoint was signed with a key that had been replaced");
+    checkpoint_statement (checkpoint->sequence, digest, checkpoint->time_us, statement);
+    if (checkpoint->signature.len != CRYPTO_SIGNATURE_SIZE ||
+        !sign_check (key, statement, sizeof statement, checkpoint->signature.data))
+        return refuse (error_r, checkpoint->sequence, "the signature of its checkpoint is wrong");
+    if (key == walk->key) {
+        walk->covered = checkpoint->sequence;
+        memcpy (walk->covered_digest, digest, sizeof walk->covered_digest);
+    }
+    return true;
 }
 
 bool
@@ -211,8 +239,6 @@ chain_walk_checkpoint (struct chain_walk *walk, const Jeton__V1__Checkpoint *che
         return refuse (error_r, sequence, "digest is not the one that its checkpoint was made for");
     if (!checkpoint_check (walk, checkpoint, walk->digest, error_r))
         return false;
-    if (walk->key)
-        cover (walk);
     walk->checkpoints++;
     return true;
 }
@@ -260,8 +286,6 @@ chain_walk_drop (struct chain_walk *walk, const Jeton__V1__TrailDrop *drop, stru
     walk->told_of = false;
     walk->sequence = walk->dropped = drop->last;
     memcpy (walk->digest, checkpoint->digest.data, CHAIN_DIGEST_SIZE);
-    if (walk->key)
-        cover (walk);
     return true;
 }
 

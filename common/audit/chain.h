@@ -26,7 +26,9 @@ void chain_key_id (const uint8_t public_key[CRYPTO_PUBLIC_SIZE], uint8_t id_r[CH
 
 // A walk along the chain, entry by entry.
 struct chain_walk {
-    const struct sign_key *key;        // NULL: checkpoints are counted, not checked
+    const struct sign_key *key;    // NULL: checkpoints are counted, not checked
+    const struct sign_key *former; // that were replaced by it
+    size_t nformer;
     int64_t sequence;                  // of the last entry that was taken
     uint8_t digest[CHAIN_DIGEST_SIZE]; // its digest
     int64_t checkpoints;               // that held
@@ -39,8 +41,10 @@ struct chain_walk {
     bool told_of;                    // it did
 };
 
-// chain_walk_start (walk, key): From the beginning.
+// chain_walk_start (walk, key): From the beginning. chain_walk_former (walk, keys, n): What these keys signed holds as well, but covers nothing: a checkpoint of
+// `key` that comes later does, and after the first one of those they sign no more. They are borrowed.
 void chain_walk_start (struct chain_walk *walk, const struct sign_key *key);
+void chain_walk_former (struct chain_walk *walk, const struct sign_key *keys, size_t n);
 
 // chain_walk_entry (walk, entry, error_r): The next entry: its sequence number follows, its digest is right, its record unpacks, and each
 // column equals what the record says. False: error_r names the record (AUD-…) and what is wrong; the walk is over.

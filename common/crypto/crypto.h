@@ -53,6 +53,10 @@ bool sign_key_load (const char *path, struct sign_key *key_r, struct error *erro
     __attribute__ ((warn_unused_result));
 bool sign_public_load (const char *path, struct sign_key *key_r, struct error *error_r)
     __attribute__ ((warn_unused_result));
+// sign_publics_load (path, keys_r, n_r, error_r): The public key in the first line, and in further ones those that it has replaced.
+enum { CRYPTO_PUBLICS_MAX = 16 };
+bool sign_publics_load (const char *path, struct sign_key keys_r[CRYPTO_PUBLICS_MAX], size_t *n_r,
+                        struct error *error_r) __attribute__ ((warn_unused_result));
 void sign_make (const struct sign_key *key, const void *data, size_t size,
                 uint8_t signature_r[CRYPTO_SIGNATURE_SIZE]);
 bool sign_check (const struct sign_key *key, const void *data, size_t size,

@@ -46,6 +46,31 @@ sign_public_load (const char *path, struct sign_key *key_r, struct error *error_
     return load (path, false, key_r->public_key, error_r);
 }
 
+bool
+sign_publics_load (const char *path, struct sign_key keys_r[CRYPTO_PUBLICS_MAX], size_t *n_r,
+                   struct error *error_r)
+{
+    char text[4096];
+    size_t length;
+    if (!crypto_file_read (path, false, (uint8_t *) text, sizeof text - 1, &length, error_r))
+        return false;
+    text[length] = 0;
+    char *cursor = text;
+    int number = 0;
+    bool good = true;
+    const char *line;
+    *n_r = 0;
+    while (good && (line = crypto_file_line (&cursor, &number))) {
+        good = *n_r < CRYPTO_PUBLICS_MAX &&
+               crypto_hex (line, keys_r[*n_r].public_key, CRYPTO_PUBLIC_SIZE);
+        ++*n_r;
+    }
+    if (!good || *n_r == 0)
+        error_set (error_r, "%s: not a key of 64 hexadecimal digits in each of %d lines at most",
+                   path, CRYPTO_PUBLICS_MAX);
+    return good && *n_r > 0;
+}
+
 void
 sign_make (const struct sign_key *key, const void *data, size_t size,
            uint8_t signature_r[CRYPTO_SIGNATURE_SIZE])

@@ -206,7 +206,8 @@ static const struct option_row tail_options[] = {
 static const struct option_row verify_options[] = {
     {.name = "key",
      .value = "FILE",
-     .help = "the public key of the checkpoints (the setting checkpoint_key)"},
+     .help = "the public key of the checkpoints, with those that it has replaced in the lines "
+             "below (the setting checkpoint_key)"},
     {.name = "reaches",
      .value = "N[:DIGEST]",
      .help = "fail unless checkpoints cover record N (a number or AUD-…), and its digest is this "

@@ -66,7 +66,8 @@ make_checkpoint_key (struct keyring *keyring)
     cleanup_free char *secret = xasprintf ("%s/checkpoint.key", keyring->directory);
     cleanup_free char *public = xasprintf ("%s/checkpoint.pub", keyring->directory);
     char hex[2 * CRYPTO_PUBLIC_SIZE + 1], text[sizeof hex + 1];
-    struct sign_key key, known;
+    struct sign_key key, known[CRYPTO_PUBLICS_MAX];
+    size_t n;
     bool good;
 
     if (!make_random_hex (keyring, "checkpoint.key", "", CRYPTO_SEED_SIZE) ||
@@ -76,8 +77,8 @@ make_checkpoint_key (struct keyring *keyring)
     sodium_bin2hex (hex, sizeof hex, key.public_key, sizeof key.public_key);
     snprintf (text, sizeof text, "%s\n", hex);
     good = keyring_make (keyring, "checkpoint.pub", PUBLIC_MODE, text) &&
-           sign_public_load (public, &known, &keyring->error);
-    if (good && memcmp (known.public_key, key.public_key, sizeof key.public_key) != 0) {
+           sign_publics_load (public, known, &n, &keyring->error);
+    if (good && memcmp (known[0].public_key, key.public_key, sizeof key.public_key) != 0) {
         error_set (&keyring->error, "%s is not the public part of %s", public, secret);
         good = false;
     }

@@ -12,7 +12,8 @@ const struct reference reference_settings[] = {
     {"peers", "the peers file, for the public keys of the processes"},
     {"key", "your CURVE key; its secret part is in the file of the same name with _secret behind "
             "it"},
-    {"checkpoint_key", "the public key that the audit trail's checkpoints are signed with"},
+    {"checkpoint_key", "the public key that the audit trail's checkpoints are signed with; in "
+                       "further lines those that it has replaced"},
     {NULL, NULL},
 };
 

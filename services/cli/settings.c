@@ -24,7 +24,9 @@ static const struct config_row rows[] = {
     TEXT (gateway, CONFIG_TEXT, "endpoints of the gateways' RPC: health and counters"),
     TEXT (peers, CONFIG_PATH, "the peers file: names and public keys"),
     TEXT (key, CONFIG_PATH, "the CURVE key; its secret part is in <key>_secret"),
-    TEXT (checkpoint_key, CONFIG_PATH, "the public key of the audit trail's checkpoints"),
+    TEXT (
+        checkpoint_key, CONFIG_PATH,
+        "the public key of the audit trail's checkpoints, and below it those that it has replaced"),
     {.key = NULL},
 };
 static const struct config_row *const tables[] = {rows, NULL};

@@ -17,7 +17,8 @@ enum { LINE_MAX_SIZE = 8 << 20, PROGRESS_EVERY = 5000 };
 struct verification {
     struct cli *cli;
     struct chain_walk walk;
-    struct sign_key key;
+    struct sign_key keys[CRYPTO_PUBLICS_MAX]; // the present one, then those that it has replaced
+    size_t nkeys;
     bool failed;
     struct error error; // what does not hold
     bool progress;      // was some shown?
@@ -90,7 +91,8 @@ load_key (struct verification *verification)
             "no key to check the checkpoints with: give --key, or the setting checkpoint_key");
         return false;
     }
-    if (!crypto_start (&error) || !sign_public_load (path, &verification->key, &error)) {
+    if (!crypto_start (&error) ||
+        !sign_publics_load (path, verification->keys, &verification->nkeys, &error)) {
         print_fail (verification->cli, EX_CONFIG, "SETTINGS", "%s", error.text);
         return false;
     }
@@ -276,7 +278,8 @@ print_outcome (struct verification *verification)
                 walk->sequence - walk->covered);
         printf ("Keep this elsewhere, for the next time: --reaches %s:%s\n", id, digest);
     } else if (walk->sequence > 0) {
-        printf ("No checkpoint covers it yet: it could have been written anew as a whole.\n");
+        printf ("No checkpoint %scovers it yet: it could have been written anew as a whole.\n",
+                walk->checkpoints > 0 ? "of the present key " : "");
     }
     return EX_OK;
 }
@@ -293,7 +296,8 @@ trail_verify (struct cli *cli)
     if (!load_key (&verification)) {
         return EX_CONFIG;
     }
-    chain_walk_start (&verification.walk, &verification.key);
+    chain_walk_start (&verification.walk, verification.keys);
+    chain_walk_former (&verification.walk, verification.keys + 1, verification.nkeys - 1);
     status = cli->narguments > 0 ? verify_file (&verification, cli->arguments[0])
                                  : trail_read (cli, check_item, &verification);
     if (verification.progress) {

@@ -410,4 +410,27 @@ def graceful(system):
     verify(system, "--reaches", str(end + 1))
 
 
+@test("the checkpoints' key is replaced: with the old one behind the new, verification goes on; alone, neither knows all")
+def replaced(system):
+    old, new = f"{system.keys}/checkpoint.pub", f"{system.path('new-keys')}/checkpoint.pub"
+    end = covered(system)
+    system.jeton("keys", "init", os.path.dirname(new), check=0)
+    with open(old, encoding="ascii") as f, open(new, "a", encoding="ascii") as g:
+        g.write(f.read())
+    system.jeton("keys", "init", os.path.dirname(new), check=0)  # it knows its own still
+    told = system.cli("audit", "verify", "--key", new)
+    expect_equal((told["ok"], told["covered"]), (True, 0))
+    for auditor in system.of_kind("auditor"):
+        auditor.stop()
+        auditor.settings["checkpoint_key"] = f"{os.path.dirname(new)}/checkpoint.key"
+        auditor.start()
+    put(system, record("test.replaced", "R-1"))
+    expect_equal(covered(system), end + 1)
+    verify(system, "--key", new, "--reaches", str(end + 1))
+    verify(system, holds=False, names=f"{audit_id(end + 1)}: its checkpoint was signed with another key")
+    with open(new, encoding="ascii") as f, open(system.path("alone.pub"), "w", encoding="ascii") as g:
+        g.write(f.readline())
+    verify(system, "--key", system.path("alone.pub"), holds=False, names="signed with another key")
+
+
 main(two_auditors)

@@ -193,6 +193,49 @@ START_TEST (test_bad_checkpoints)
 }
 END_TEST
 
+// A key that was replaced: what it signed has to be right, covers nothing, and ends where its successor begins.
+START_TEST (test_replaced_key)
+{
+    struct trail trail;
+    struct chain_walk walk;
+    struct error error = {0};
+    struct signed_checkpoint old, made;
+    const struct sign_key former = key;
+    uint8_t seed[CRYPTO_SEED_SIZE] = {9};
+    make_trail (&trail);
+    make_checkpoint (&old, 2, trail.rows[1].digest);
+    crypto_sign_seed_keypair (key.public_key, key.secret_key, seed);
+    make_checkpoint (&made, 4, trail.rows[3].digest);
+    chain_walk_start (&walk, &key);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert (chain_walk_entry (&walk, &trail.rows[i].entry, &error));
+    ck_assert (!chain_walk_checkpoint (&walk, &old.checkpoint, &error));
+    assert_begins (error.text, "AUD-0000-0000-0000-0002: its checkpoint was signed with another");
+    chain_walk_former (&walk, &former, 1);
+    old.signature[3] ^= 1;
+    ck_assert (!chain_walk_checkpoint (&walk, &old.checkpoint, &error));
+    assert_begins (error.text, "AUD-0000-0000-0000-0002: the signature");
+    old.signature[3] ^= 1;
+    ck_assert (chain_walk_checkpoint (&walk, &old.checkpoint, &error));
+    ck_assert_int_eq (walk.covered, 0);
+    for (size_t i = 2; i < 4; i++)
+        ck_assert (chain_walk_entry (&walk, &trail.rows[i].entry, &error));
+    ck_assert (chain_walk_checkpoint (&walk, &made.checkpoint, &error));
+    ck_assert_int_eq (walk.covered, 4);
+    ck_assert_mem_eq (walk.covered_digest, trail.rows[3].digest, CHAIN_DIGEST_SIZE);
+    ck_assert (chain_walk_entry (&walk, &trail.rows[4].entry, &error));
+    key = former;
+    make_checkpoint (&old, 5, trail.rows[4].digest);
+    struct sign_key present;
+    crypto_sign_seed_keypair (present.public_key, present.secret_key, seed);
+    walk.key = &present;
+    ck_assert (!chain_walk_checkpoint (&walk, &old.checkpoint, &error));
+    assert_begins (error.text,
+                   "AUD-0000-0000-0000-0005: its checkpoint was signed with a key that");
+    ck_assert_int_eq (walk.covered, 4);
+}
+END_TEST
+
 // What is signed is as proto/audit.proto says, so that anybody can check it.
 START_TEST (test_statement)
 {
@@ -226,6 +269,7 @@ main (void)
     tcase_add_test (tcase, test_not_a_record);
     tcase_add_test (tcase, test_checkpoint);
     tcase_add_test (tcase, test_bad_checkpoints);
+    tcase_add_test (tcase, test_replaced_key);
     tcase_add_test (tcase, test_statement);
     suite_add_tcase (suite, tcase);
     SRunner *runner = srunner_create (suite);

@@ -1,4 +1,5 @@
 #include "common/crypto/crypto.h"
+#include "common/memory/memory.h"
 #include <check.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -215,6 +216,25 @@ START_TEST (test_sign_files)
         ck_assert (!sign_key_load (path, &key, &error));
         ck_assert (!sign_public_load (path, &key, &error));
         ck_assert_ptr_nonnull (strstr (error.text, "64 hexadecimal digits"));
+        unlink (path);
+    }
+    // With those that it has replaced.
+    struct sign_key keys[CRYPTO_PUBLICS_MAX];
+    struct error error;
+    size_t n;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_file (bad[i], 0600);
+        ck_assert (sign_publics_load (path, keys, &n, &error) == (i == 3));
+        unlink (path);
+    }
+    for (int lines = CRYPTO_PUBLICS_MAX; lines <= CRYPTO_PUBLICS_MAX + 1; lines++) {
+        cleanup_free char *text = xstrdup ("");
+        for (int i = 0; i < lines; i++) {
+            cleanup_free char *before = text;
+            text = xasprintf ("%s%s\n", before, KEY_1);
+        }
+        write_file (text, 0600);
+        ck_assert (sign_publics_load (path, keys, &n, &error) == (lines == CRYPTO_PUBLICS_MAX));
         unlink (path);
     }
 }
