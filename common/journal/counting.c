@@ -116,5 +116,5 @@ counting_text (char *to, size_t size, const char *text)
 {
     size_t length = strnlen (text, size);
     for (size_t i = 0; i < length; i++)
-        to[i] = (char) (text[i] > 0 ? text[i] : '?');
+        to[i] = (char) ((unsigned char) text[i] < 0x80 ? text[i] : '?'); // char has no sign on Arm
 }
