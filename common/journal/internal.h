@@ -113,6 +113,8 @@ const char *spool_spare (struct spool *spool, char name_r[SEGMENT_NAME_SIZE]);
 void spool_spares_drop (struct spool *spool);
 void spool_set_aside (struct spool *spool, const char *name, uint64_t size, const char *ending,
                       const char *why);
+// spool_look_aside (spool): How much of that is there still? Reads the directory.
+void spool_look_aside (struct spool *spool);
 // spool_first (spool): NULL: none waits.
 const struct spooled *spool_first (const struct spool *spool);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // When a segment is packed for the way (proto/audit.proto), a row takes 80 bytes at most, and all its texts no more than their rows: below the 1 MiB of a body.
@@ -69,10 +70,16 @@ journal_seal (struct journal *journal)
         (void) unlinkat (journal->spool.directory, name, 0);
         return;
     }
-    // Cut to what is in it. Where that fails, it is as large as before: rows that are not there have no count.
+    // Cut to what is in it. Where that fails, it is as large as before: rows that are not there have no count. A small one takes more of the disk than it
+    // holds.
+    struct stat file;
     int fd = openat (journal->spool.directory, name, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || ftruncate (fd, (off_t) size) != 0)
+    if (fd < 0 || ftruncate (fd, (off_t) size) != 0 || fstat (fd, &file) != 0)
         size = SEGMENT_SIZE;
+    else if ((uint64_t) file.st_blocks * 512 > size)
+        size = (uint64_t) file.st_blocks * 512;
+    if (size > SEGMENT_SIZE)
+        size = SEGMENT_SIZE; // as it was counted while it was open
     if (fd >= 0)
         close (fd);
     journal->spool.bytes += size;
@@ -96,11 +103,17 @@ segment_open (struct journal *journal)
     char spare[SEGMENT_NAME_SIZE];
     if (journal->full)
         return false;
+    // It may be gone by now, as the log has asked for.
+    if (journal->spool.other > 0 &&
+        journal->spool.bytes + journal->spool.other + SEGMENT_SIZE > journal->limit &&
+        journal->spool.bytes + SEGMENT_SIZE <= journal->limit)
+        spool_look_aside (&journal->spool);
     uint64_t used = journal->spool.bytes + journal->spool.other;
     if (used + SEGMENT_SIZE > journal->limit)
         error_set (&why,
                    "the spool of use has reached its limit (journal_limit): see that the auditor "
-                   "takes it");
+                   "takes it%s",
+                   journal->spool.other > 0 ? ", and remove what was set aside" : "");
     else {
         memcpy (head.source, journal->source, sizeof head.source);
         randombytes_buf (&head.key, sizeof head.key);

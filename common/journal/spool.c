@@ -155,6 +155,36 @@ ends_with (const char *name, const char *ending)
     return length > wanted && strcmp (name + length - wanted, ending) == 0;
 }
 
+static bool
+is_aside (const char *name)
+{
+    return ends_with (name, ".damaged") || ends_with (name, ".refused");
+}
+
+static uint64_t
+size_of (const struct stat *file)
+{
+    return S_ISREG (file->st_mode) ? (uint64_t) file->st_blocks * 512 : 0;
+}
+
+void
+spool_look_aside (struct spool *spool)
+{
+    struct dirent **list;
+    struct stat file;
+    int n = scandirat (spool->directory, ".", &list, NULL, NULL);
+    if (n < 0)
+        return;
+    spool->other = 0;
+    for (int i = 0; i < n; i++) {
+        if (is_aside (list[i]->d_name) &&
+            fstatat (spool->directory, list[i]->d_name, &file, AT_SYMLINK_NOFOLLOW) == 0)
+            spool->other += size_of (&file);
+        free (list[i]);
+    }
+    free (list);
+}
+
 // found (spool, name, stats): One entry of the directory.
 static void
 found (struct spool *spool, const char *name, struct journal_stats *stats)
@@ -165,8 +195,8 @@ found (struct spool *spool, const char *name, struct journal_stats *stats)
     uint64_t damaged, size;
     if (fstatat (spool->directory, name, &file, AT_SYMLINK_NOFOLLOW) != 0)
         return;
-    size = S_ISREG (file.st_mode) ? (uint64_t) file.st_blocks * 512 : 0;
-    if (ends_with (name, ".damaged") || ends_with (name, ".refused")) {
+    size = size_of (&file);
+    if (is_aside (name)) {
         spool->other += size;
         return;
     }

@@ -220,6 +220,56 @@ START_TEST (refuses_when_full)
 }
 END_TEST
 
+// Small segments take a block each: the limit is of what the directory takes of the disk, as it is counted after a restart too.
+START_TEST (blocks_count)
+{
+    struct journal *journal = open_it ();
+    uint64_t taken = 0, counted[KINDS];
+    struct dirent **list;
+    for (int64_t i = 0; i < 5; i++) {
+        count_it (journal, 1, i);
+        journal_seal (journal);
+    }
+    int all = scandir (directory, &list, NULL, alphasort);
+    for (int i = 0; i < all; i++) {
+        struct stat found;
+        cleanup_free char *name = xasprintf ("%s/%s", directory, list[i]->d_name);
+        if (strstr (name, ".use") != NULL && stat (name, &found) == 0)
+            taken += (uint64_t) found.st_blocks * 512;
+        free (list[i]);
+    }
+    free (list);
+    ck_assert_uint_gt (taken, 0);
+    ck_assert_uint_eq (journal_stats (journal)->bytes, taken);
+    journal_close (&journal);
+    journal = open_it ();
+    ck_assert_uint_eq (journal_stats (journal)->bytes, taken);
+    ck_assert_uint_eq (take (journal, counted), 5);
+    ck_assert_uint_eq (journal_stats (journal)->bytes, 0);
+    journal_close (&journal);
+}
+END_TEST
+
+// Who removes what was set aside, as the log asks for, need not start the process again.
+START_TEST (room_is_made)
+{
+    static const char bytes[100000];
+    struct journal_use use = use_of (1, 1);
+    struct error reason = {""};
+    put ("a.damaged", bytes, sizeof bytes);
+    put ("b.refused", bytes, sizeof bytes);
+    struct journal *journal = open_as (SEGMENT_SIZE + 150000, false);
+    ck_assert (!journal_count (journal, &use));
+    ck_assert (!journal_good (journal, &reason));
+    ck_assert_ptr_nonnull (strstr (reason.text, "set aside"));
+    ck_assert_int_eq (unlink (file (".refused")), 0);
+    journal_tick (journal, 1);
+    ck_assert (journal_good (journal, &reason));
+    ck_assert (journal_count (journal, &use));
+    journal_close (&journal);
+}
+END_TEST
+
 START_TEST (drops_when_full)
 {
     struct journal *journal = open_as (SEGMENT_SIZE, true);
@@ -489,10 +539,12 @@ int
 main (void)
 {
     struct error error;
-    const TTest *const tests[] = {
-        counts,          seals,          restart, killed,        one_process, refuses_when_full,
-        drops_when_full, permissions,    garbage, no_descriptor, damaged,     written_again,
-        too_long,        spares_give_way};
+    const TTest *const tests[] = {counts,          seals,           restart,
+                                  killed,          one_process,     refuses_when_full,
+                                  drops_when_full, permissions,     garbage,
+                                  no_descriptor,   damaged,         written_again,
+                                  too_long,        spares_give_way, blocks_count,
+                                  room_is_made};
     if (!crypto_start (&error))
         return EXIT_FAILURE;
     Suite *suite = suite_create ("journal");
