@@ -157,9 +157,11 @@ void batch_make (struct batch *batch, const struct store_head *head, const struc
 void batch_clear (struct batch *batch);
 
 // batch_limit (batch, usual): How many rows the next one may have. batch_taken (batch): It was appended. batch_suspect (batch, error): It was refused; false: for
-// rights, space or the like, and no row is at fault. True: the next batches find out which one is.
+// rights, space or the like, and no row is at fault. True: the next batches find out which one is. batch_slow (batch, error): It was not appended; if for taking
+// too long, its rows come one by one.
 size_t batch_limit (const struct batch *batch, size_t usual);
 void batch_taken (struct batch *batch);
+void batch_slow (struct batch *batch, const struct db_error *error);
 bool batch_suspect (struct batch *batch, const struct db_error *error)
     __attribute__ ((warn_unused_result));
 

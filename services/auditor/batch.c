@@ -61,6 +61,13 @@ batch_taken (struct batch *batch)
     batch->distrust = false;
 }
 
+void
+batch_slow (struct batch *batch, const struct db_error *error)
+{
+    if (error != NULL && strcmp (error->sqlstate, "57014") == 0 && batch->n > 1)
+        batch->careful = batch->n;
+}
+
 bool
 batch_suspect (struct batch *batch, const struct db_error *error)
 {

@@ -189,6 +189,7 @@ append_done (void *context, enum db_outcome outcome, const struct db_error *erro
             break;
         case DB_UNCERTAIN:
         case DB_UNAVAILABLE:
+            batch_slow (&writer->batch, error);
             refused (writer, "append", outcome);
             phase_set (writer, WRITER_ELECTED);
             break;

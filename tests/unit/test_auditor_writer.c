@@ -119,6 +119,25 @@ START_TEST (unavailable)
 }
 END_TEST
 
+// What the database does not manage in its time, it would not manage the next time either: the rows come one by one, until they are through.
+START_TEST (slow)
+{
+    elect ();
+    answer_outbox (1, 3, 0);
+    answer_append (DB_UNAVAILABLE, "57014");
+    turn (1000);
+    answer_head ();
+    for (int64_t id = 1; id <= 3; id++) {
+        answer_outbox (id, 1, 0);
+        ck_assert_uint_eq (store.limit, 1);
+        answer_append (DB_OK, "");
+    }
+    expect (OUTBOX);
+    ck_assert_uint_eq (store.limit, 4);
+    ck_assert_int_eq (walk.sequence, 3);
+}
+END_TEST
+
 // The database refuses a value in a batch: its rows come one by one, and the one at fault unread.
 START_TEST (poisoned)
 {
@@ -310,6 +329,7 @@ main (void)
                                   lost,
                                   answers_of_a_lost_connection,
                                   unavailable,
+                                  slow,
                                   poisoned,
                                   refused,
                                   checkpoints,
