@@ -4,16 +4,29 @@
 #include "services/issuer/claims.h"
 #include "services/issuer/signing.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 
 void
+access_jti_next (struct access_random *random, size_t wanted, char jti_r[ACCESS_JTI_SIZE])
+{
+    assert (wanted > 0);
+    if (random->n == 0) {
+        random->n = wanted < ACCESS_RANDOM_N ? wanted : ACCESS_RANDOM_N;
+        randombytes_buf (random->bytes, random->n * sizeof random->bytes[0]);
+    }
+    random->n--;
+    sodium_bin2base64 (jti_r, ACCESS_JTI_SIZE, random->bytes[random->n], sizeof random->bytes[0],
+                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+void
 access_jti (char jti_r[ACCESS_JTI_SIZE])
 {
-    uint8_t random[16];
-    randombytes_buf (random, sizeof random);
-    sodium_bin2base64 (jti_r, ACCESS_JTI_SIZE, random, sizeof random,
-                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    struct access_random random;
+    random.n = 0; // the bytes are written before they are read
+    access_jti_next (&random, 1, jti_r);
 }
 
 bool
@@ -28,7 +41,7 @@ access_start (struct issuer *issuer, struct error *error_r)
 }
 
 bool
-access_write (const struct issuer *issuer, const struct access *access, char jti_r[ACCESS_JTI_SIZE],
+access_write (const struct issuer *issuer, const struct access *access, const char *jti,
               struct jwt_text *text_r, struct error *error_r)
 {
     const struct jwt_key *key = signing_active (issuer->signing);
@@ -37,8 +50,7 @@ access_write (const struct issuer *issuer, const struct access *access, char jti
         error_set (error_r, "there is no signing key");
         return false;
     }
-    access_jti (jti_r);
-    size_t size = claims_write (issuer->claims_begin, access, jti_r, claims);
+    size_t size = claims_write (issuer->claims_begin, access, jti, claims);
     if (size > 0)
         return jwt_write (key, "at+jwt", claims, size, text_r, error_r);
     error_set (error_r, "the claims are too long for a token");
@@ -50,6 +62,7 @@ access_sign (const struct issuer *issuer, const struct access *access, char jti_
              struct jwt_text *text_r, struct error *error_r)
 {
     const struct jwt_key *key = signing_active (issuer->signing);
+    access_jti (jti_r);
     if (!access_write (issuer, access, jti_r, text_r, error_r) ||
         !jwt_finish (key, text_r->text, text_r->length, error_r))
         return false;

@@ -165,10 +165,14 @@ static void
 waiting_write (struct mint *mint, const struct jwt_key *key)
 {
     struct mintings written = {0};
+    struct access_random random;
     struct minting *minting;
-    while ((minting = pop (&mint->waiting)))
+    random.n = 0; // the bytes are written before they are read
+    while ((minting = pop (&mint->waiting))) {
+        access_jti_next (&random, 1 + mint->waiting.n, minting->jti);
         if (minting_write (mint, key, minting))
             add (&written, minting);
+    }
     if (written.n == 0)
         return;
     pthread_mutex_lock (&mint->mutex);

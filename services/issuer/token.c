@@ -342,8 +342,11 @@ bool
 token_limited (struct asking *asking)
 {
     struct issuer *issuer = request_owner (asking->request);
-    char name[TEXT_MAX + 320];
-    snprintf (name, sizeof name, "%s %s", asking->message->client_id, asking->place);
+    char name[TEXT_MAX + 1 + CIDR_PLACE_SIZE];
+    size_t size = strnlen (asking->message->client_id, TEXT_MAX); // as it has been checked
+    memcpy (name, asking->message->client_id, size);
+    name[size++] = ' ';
+    memcpy (name + size, asking->place, strlen (asking->place) + 1);
     int64_t wait = throttle_take (issuer->by_client, name, zclock_mono ());
     if (wait == 0)
         return false;
