@@ -32,7 +32,4 @@ enum {
     CODE_END,
 };
 
-// store_outcome_of (outcome): As this store's callers know it.
-enum store_outcome store_outcome_of (enum db_outcome outcome);
-
 #endif

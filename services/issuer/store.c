@@ -4,11 +4,10 @@
 #include "common/caller/revoked.h"
 #include "common/log/log.h"
 #include "common/memory/memory.h"
-#include "common/token/id.h"
 #include "issuer.pb-c.h"
 #include "services/issuer/code_statements.h"
 #include "services/issuer/opaque_statements.h"
-#include "services/issuer/statements.h"
+#include "services/issuer/store_call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,58 +98,13 @@ CODE_STATEMENTS
 {NULL, NULL, false}};
 // clang-format on
 
-enum store_outcome
-store_outcome_of (enum db_outcome outcome)
-{
-    switch (outcome) {
-    case DB_OK:
-        return STORE_OK;
-    case DB_CONFLICT:
-        return STORE_CONFLICT;
-    case DB_UNAVAILABLE:
-        return STORE_UNAVAILABLE;
-    case DB_UNCERTAIN:
-        return STORE_UNCERTAIN;
-    case DB_FAILED:
-        return STORE_FAILED;
-    }
-    return STORE_FAILED;
-}
-
-// What a statement's answer goes back to.
-struct call {
-    union {
-        store_user_callback *user;
-        store_client_callback *client;
-        store_customer_callback *customer;
-        store_scope_callback *scope;
-        store_signing_keys_callback *keys;
-        store_done_callback *done;
-    } callback;
-    void *context;
-};
-
-static struct call *
-call_new (void *context)
-{
-    struct call *call = xcalloc (1, sizeof *call);
-    call->context = context;
-    return call;
-}
-
 // ---- users ---------------------------------------------------------------------------------------------------------
-
-// A number that has a display id.
-static bool
-get_number (const PGresult *result, int column, int64_t *number_r)
-{
-    return db_get_int (result, 0, column, number_r) && *number_r >= 1 && *number_r <= ID_NUMBER_MAX;
-}
 
 static bool
 user_from_row (const PGresult *result, struct store_user *user_r)
 {
-    return get_number (result, 0, &user_r->number) && get_number (result, 1, &user_r->account) &&
+    return store_get_number (result, 0, &user_r->number) &&
+           store_get_number (result, 1, &user_r->account) &&
            db_get_text (result, 0, 2, &user_r->username) &&
            db_get_text (result, 0, 3, &user_r->name) &&
            (PQgetisnull (result, 0, 4) || db_get_text (result, 0, 4, &user_r->password_hash)) &&
@@ -164,7 +118,7 @@ static void
 store_user_done (void *context, enum db_outcome outcome, PGresult *const *results,
                  const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     struct store_user user = {0};
     (void) error;
     if (outcome != DB_OK) {
@@ -187,7 +141,7 @@ store_user_by_name (struct db *db, const char *username, store_user_callback *ca
 {
     struct db_params params = {0};
     db_param_text (&params, username);
-    struct call *call = call_new (context);
+    struct store_call *call = store_call_new (context);
     call->callback.user = callback;
     db_call (db, USER_BY_NAME, &params, store_user_done, call);
 }
@@ -207,8 +161,8 @@ get_digest (const PGresult *result, int column, bool *has_r, uint8_t digest_r[TO
 static bool
 client_from_row (const PGresult *result, struct store_client *client_r)
 {
-    return get_number (result, 1, &client_r->number) &&
-           get_number (result, 2, &client_r->account) &&
+    return store_get_number (result, 1, &client_r->number) &&
+           store_get_number (result, 2, &client_r->account) &&
            db_get_text (result, 0, 3, &client_r->name) &&
            db_get_int (result, 0, 4, &client_r->kind) && client_r->kind >= 1 &&
            client_r->kind <= 3 && db_get_int (result, 0, 5, &client_r->market) &&
@@ -227,7 +181,7 @@ static void
 store_client_done (void *context, enum db_outcome outcome, PGresult *const *results,
                    const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     struct store_client client = {0};
     (void) error;
     if (outcome != DB_OK) {
@@ -249,7 +203,7 @@ store_client (struct db *db, int64_t number, store_client_callback *callback, vo
 {
     struct db_params params = {0};
     db_param_int (&params, number);
-    struct call *call = call_new (context);
+    struct store_call *call = store_call_new (context);
     call->callback.client = callback;
     db_call (db, CLIENT_BY_NUMBER, &params, store_client_done, call);
 }
@@ -257,7 +211,7 @@ store_client (struct db *db, int64_t number, store_client_callback *callback, vo
 static bool
 customer_from_row (const PGresult *result, struct store_customer *customer_r)
 {
-    return get_number (result, 0, &customer_r->number) &&
+    return store_get_number (result, 0, &customer_r->number) &&
            db_get_int (result, 0, 1, &customer_r->group) &&
            db_get_text (result, 0, 2, &customer_r->email) &&
            (PQgetisnull (result, 0, 3) || db_get_text (result, 0, 3, &customer_r->password_hash)) &&
@@ -270,7 +224,7 @@ static void
 store_customer_done (void *context, enum db_outcome outcome, PGresult *const *results,
                      const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     struct store_customer customer = {0};
     (void) error;
     if (outcome != DB_OK) {
@@ -293,7 +247,7 @@ store_customer (struct db *db, int64_t account, const char *email,
     struct db_params params = {0};
     db_param_int (&params, account);
     db_param_text (&params, email);
-    struct call *call = call_new (context);
+    struct store_call *call = store_call_new (context);
     call->callback.customer = callback;
     db_call (db, CUSTOMER_BY_EMAIL, &params, store_customer_done, call);
 }
@@ -302,7 +256,7 @@ static void
 store_scope_done (void *context, enum db_outcome outcome, PGresult *const *results,
                   const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     (void) error;
     call->callback.scope (call->context, store_outcome_of (outcome),
                           outcome == DB_OK ? results[0] : NULL);
@@ -315,7 +269,7 @@ store_scope (struct db *db, int64_t account, const struct scope *scope,
     struct db_params params = {0};
     struct scope_lists lists;
     scope_params (scope, account, &lists, &params);
-    struct call *call = call_new (context);
+    struct store_call *call = store_call_new (context);
     call->callback.scope = callback;
     db_call (db, SCOPE_FIND, &params, store_scope_done, call);
 }
@@ -345,7 +299,7 @@ static void
 store_signing_keys_done (void *context, enum db_outcome outcome, PGresult *const *results,
                          const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     (void) error;
     if (outcome != DB_OK) {
         call->callback.keys (call->context, store_outcome_of (outcome), NULL, 0);
@@ -367,22 +321,12 @@ store_signing_keys_done (void *context, enum db_outcome outcome, PGresult *const
 void
 store_signing_keys (struct db *db, store_signing_keys_callback *callback, void *context)
 {
-    struct call *call = call_new (context);
+    struct store_call *call = store_call_new (context);
     call->callback.keys = callback;
     db_call (db, SIGNING_KEYS, NULL, store_signing_keys_done, call);
 }
 
 // ---- changes -------------------------------------------------------------------------------------------------------
-
-static void
-store_done (void *context, enum db_outcome outcome, PGresult *const *results,
-            const struct db_error *error)
-{
-    cleanup_free struct call *call = context;
-    (void) results;
-    (void) error;
-    call->callback.done (call->context, store_outcome_of (outcome));
-}
 
 void
 store_signing_key_add (struct db *db, const struct store_signing_key *key, const uint8_t *record,
@@ -395,19 +339,7 @@ store_signing_key_add (struct db *db, const struct store_signing_key *key, const
     db_param_bytes (&params, key->sealed_key, key->sealed_size);
     db_param_bytes (&params, record, size);
     db_param_text (&params, jwt_algorithm_name (key->algorithm));
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    db_call (db, SIGNING_KEY_ADD, &params, store_done, call);
-}
-
-static void
-store_signing_key_rotate_done (void *context, enum db_outcome outcome, PGresult *const *results,
-                               const struct db_error *error)
-{
-    int64_t made = 0;
-    if (outcome == DB_OK && (!db_get_int (results[0], 0, 0, &made) || made == 0))
-        outcome = DB_CONFLICT;
-    store_done (context, outcome, results, error);
+    db_call (db, SIGNING_KEY_ADD, &params, store_call_done, store_call_change (callback, context));
 }
 
 void
@@ -425,9 +357,8 @@ store_signing_key_rotate (struct db *db, const char *active, const char *pending
     db_param_int (&params, revoke ? JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_REVOKED
                                   : JETON__V1__SIGNING_KEY_STATE__SIGNING_KEY_STATE_RETIRED);
     db_param_text (&params, jwt_algorithm_name (next->algorithm));
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    db_call (db, SIGNING_KEY_ROTATE, &params, store_signing_key_rotate_done, call);
+    db_call (db, SIGNING_KEY_ROTATE, &params, store_call_changed,
+             store_call_change (callback, context));
 }
 
 void
@@ -438,9 +369,7 @@ store_assertion_add (struct db *db, int64_t client, const uint8_t digest[TOKEN_D
     db_param_int (&params, client);
     db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
     db_param_int (&params, expires_at);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    db_call (db, ASSERTION_ADD, &params, store_done, call);
+    db_call (db, ASSERTION_ADD, &params, store_call_done, store_call_change (callback, context));
 }
 
 void
@@ -449,9 +378,7 @@ store_record_add (struct db *db, const uint8_t *record, size_t size, store_done_
 {
     struct db_params params = {0};
     db_param_bytes (&params, record, size);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    db_call (db, RECORD_ADD, &params, store_done, call);
+    db_call (db, RECORD_ADD, &params, store_call_done, store_call_change (callback, context));
 }
 
 void
@@ -464,7 +391,5 @@ store_jwt_revoke (struct db *db, const struct store_jwt *jwt, const uint8_t *rec
     db_param_int (&params, jwt->expires_at);
     db_param_int (&params, jwt_number (jwt->jti));
     db_param_bytes (&params, record, size);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    db_call (db, JWT_REVOKE, &params, store_done, call);
+    db_call (db, JWT_REVOKE, &params, store_call_done, store_call_change (callback, context));
 }

@@ -2,29 +2,10 @@
 
 #include "common/log/log.h"
 #include "common/memory/memory.h"
-#include "common/token/id.h"
-#include "services/issuer/statements.h"
+#include "services/issuer/store_call.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-// What a statement's answer goes back to.
-struct call {
-    union {
-        store_code_redirect_callback *redirect;
-        store_code_callback *found;
-        store_done_callback *done;
-    } callback;
-    void *context;
-};
-
-static struct call *
-call_new (void *context)
-{
-    struct call *call = xcalloc (1, sizeof *call);
-    call->context = context;
-    return call;
-}
 
 // What changes a code is sent in one order by all issuers, so that none of two that change the same codes waits for the other for ever.
 static int64_t
@@ -39,7 +20,7 @@ static void
 redirect_done (void *context, enum db_outcome outcome, PGresult *const *results,
                const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     const char *account = NULL;
     enum store_outcome found = store_outcome_of (outcome);
     (void) error;
@@ -57,22 +38,9 @@ store_code_redirect (struct db *db, int64_t client, const char *uri,
     struct db_params params = {0};
     db_param_int (&params, client);
     db_param_text (&params, uri);
-    struct call *call = call_new (context);
+    struct store_call *call = store_call_new (context);
     call->callback.redirect = callback;
     db_call (db, CODE_REDIRECT, &params, redirect_done, call);
-}
-
-// Of a statement that tells how many it concerned: none, and nothing was done.
-static void
-changed_done (void *context, enum db_outcome outcome, PGresult *const *results,
-              const struct db_error *error)
-{
-    cleanup_free struct call *call = context;
-    int64_t n = 0;
-    (void) error;
-    if (outcome == DB_OK && (!db_get_int (results[0], 0, 0, &n) || n == 0))
-        outcome = DB_CONFLICT;
-    call->callback.done (call->context, store_outcome_of (outcome));
 }
 
 void
@@ -90,23 +58,16 @@ store_code_add (struct db *db, const struct store_code_new *code, const uint8_t 
     db_param_text (&params, code->login);
     db_param_int (&params, code->login_generation);
     db_param_bytes (&params, record, size);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    db_call (db, CODE_ADD, &params, changed_done, call);
-}
-
-// A number that has a display id.
-static bool
-get_number (const PGresult *result, int column, int64_t *number_r)
-{
-    return db_get_int (result, 0, column, number_r) && *number_r >= 1 && *number_r <= ID_NUMBER_MAX;
+    db_call (db, CODE_ADD, &params, store_call_changed, store_call_change (callback, context));
 }
 
 static bool
 code_from_row (const PGresult *result, struct store_code *code_r)
 {
-    return get_number (result, 0, &code_r->client) && db_get_int (result, 0, 1, &code_r->family) &&
-           get_number (result, 2, &code_r->user) && db_get_text (result, 0, 3, &code_r->username) &&
+    return store_get_number (result, 0, &code_r->client) &&
+           db_get_int (result, 0, 1, &code_r->family) &&
+           store_get_number (result, 2, &code_r->user) &&
+           db_get_text (result, 0, 3, &code_r->username) &&
            db_get_int (result, 0, 4, &code_r->revision) &&
            db_get_bool (result, 0, 5, &code_r->active) &&
            db_get_int (result, 0, 6, &code_r->environment) && code_r->environment >= 1 &&
@@ -121,19 +82,19 @@ static void
 code_found (void *context, enum db_outcome outcome, PGresult *const *results,
             const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     struct store_code code = {0};
     (void) error;
     if (outcome != DB_OK) {
-        call->callback.found (call->context, store_outcome_of (outcome), NULL);
+        call->callback.code (call->context, store_outcome_of (outcome), NULL);
     } else if (PQgetisnull (results[0], 0, 0)) {
-        call->callback.found (call->context, STORE_NOT_FOUND, NULL);
+        call->callback.code (call->context, STORE_NOT_FOUND, NULL);
     } else if (!code_from_row (results[0], &code)) {
         log_error ("an authorization code's row makes no sense", "client",
                    PQgetvalue (results[0], 0, 0), NULL);
-        call->callback.found (call->context, STORE_FAILED, NULL);
+        call->callback.code (call->context, STORE_FAILED, NULL);
     } else {
-        call->callback.found (call->context, STORE_OK, &code);
+        call->callback.code (call->context, STORE_OK, &code);
     }
 }
 
@@ -143,8 +104,8 @@ store_code_find (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE],
 {
     struct db_params params = {0};
     db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
-    struct call *call = call_new (context);
-    call->callback.found = callback;
+    struct store_call *call = store_call_new (context);
+    call->callback.code = callback;
     db_call (db, CODE_FIND, &params, code_found, call);
 }
 
@@ -158,9 +119,8 @@ store_code_use (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE], const ch
     db_param_bytes (&params, pair->digest, sizeof pair->digest);
     db_param_text (&params, pair->jti);
     db_param_int (&params, pair->access_expires_at);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    store_refresh_pair_call (db, CODE_USE, &params, pair, changed_done, call);
+    store_refresh_pair_call (db, CODE_USE, &params, pair, store_call_changed,
+                             store_call_change (callback, context));
 }
 
 void
@@ -170,7 +130,5 @@ store_code_end (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE], const ui
     struct db_params params = {.lock_order = lock_order (digest)};
     db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
     db_param_bytes (&params, record, size);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    db_call (db, CODE_END, &params, changed_done, call);
+    db_call (db, CODE_END, &params, store_call_changed, store_call_change (callback, context));
 }

@@ -1,9 +1,6 @@
 #include "services/issuer/store_opaque.h"
 
-#include "common/memory/memory.h"
-#include "services/issuer/statements.h"
-
-#include <stdlib.h>
+#include "services/issuer/store_call.h"
 
 enum { DAY_S = 86400 };
 
@@ -14,32 +11,6 @@ store_opaque_day (int64_t expires_at, int64_t life_s)
     int64_t step = life_s <= 2 * DAY_S ? 1 : life_s <= 14 * DAY_S ? 7 : 28;
     int64_t day = (expires_at + DAY_S - 1) / DAY_S;
     return (uint32_t) ((day + step - 1) / step * step);
-}
-
-// What a statement's answer goes back to.
-struct call {
-    store_done_callback *done;
-    void *context;
-};
-
-static void
-call_done (void *context, enum db_outcome outcome, PGresult *const *results,
-           const struct db_error *error)
-{
-    cleanup_free struct call *call = context;
-    (void) results;
-    (void) error;
-    call->done (call->context, store_outcome_of (outcome));
-}
-
-static void
-call_start (struct db *db, int statement, const struct db_params *params,
-            store_done_callback *callback, void *context)
-{
-    struct call *call = xcalloc (1, sizeof *call);
-    call->done = callback;
-    call->context = context;
-    db_call (db, statement, params, call_done, call);
 }
 
 static void
@@ -64,7 +35,7 @@ store_opaque_add (struct db *db, const struct store_opaque *token, store_done_ca
 {
     struct db_params params;
     row_params (token, &params);
-    call_start (db, OPAQUE_ADD, &params, callback, context);
+    db_call (db, OPAQUE_ADD, &params, store_call_done, store_call_change (callback, context));
 }
 
 struct db_step
@@ -89,5 +60,5 @@ store_opaque_revoke (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE], uin
     db_param_text (&params, jwt->jti);
     db_param_int (&params, jwt_number (jwt->jti));
     db_param_bytes (&params, record, size);
-    call_start (db, OPAQUE_REVOKE, &params, callback, context);
+    db_call (db, OPAQUE_REVOKE, &params, store_call_done, store_call_change (callback, context));
 }

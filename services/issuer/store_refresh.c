@@ -2,38 +2,9 @@
 
 #include "common/log/log.h"
 #include "common/memory/memory.h"
-#include "common/token/id.h"
-#include "services/issuer/statements.h"
+#include "services/issuer/store_call.h"
 
 #include <stdlib.h>
-
-// What a statement's answer goes back to.
-struct call {
-    union {
-        store_refresh_callback *found;
-        store_done_callback *done;
-        store_refresh_erase_callback *erased;
-    } callback;
-    void *context;
-};
-
-static struct call *
-call_new (void *context)
-{
-    struct call *call = xcalloc (1, sizeof *call);
-    call->context = context;
-    return call;
-}
-
-static void
-call_done (void *context, enum db_outcome outcome, PGresult *const *results,
-           const struct db_error *error)
-{
-    cleanup_free struct call *call = context;
-    (void) results;
-    (void) error;
-    call->callback.done (call->context, store_outcome_of (outcome));
-}
 
 void
 store_refresh_pair_call (struct db *db, int statement, const struct db_params *params,
@@ -64,16 +35,8 @@ store_refresh_begin (struct db *db, const struct store_client *client,
     db_param_text (&params, pair->jti);
     db_param_int (&params, pair->access_expires_at);
     db_param_int (&params, family->generation);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    store_refresh_pair_call (db, REFRESH_BEGIN, &params, pair, call_done, call);
-}
-
-// A number that has a display id.
-static bool
-get_number (const PGresult *result, int column, int64_t *number_r)
-{
-    return db_get_int (result, 0, column, number_r) && *number_r >= 1 && *number_r <= ID_NUMBER_MAX;
+    store_refresh_pair_call (db, REFRESH_BEGIN, &params, pair, store_call_done,
+                             store_call_change (callback, context));
 }
 
 static bool
@@ -81,10 +44,10 @@ refresh_from_row (const PGresult *result, struct store_refresh *refresh_r)
 {
     int64_t subject; // somebody who has a display id
     return db_get_int (result, 0, 0, &refresh_r->family) &&
-           get_number (result, 1, &refresh_r->client) &&
+           store_get_number (result, 1, &refresh_r->client) &&
            db_get_int (result, 0, 2, &refresh_r->customer) &&
            db_get_int (result, 0, 3, &refresh_r->user) &&
-           get_number (result, refresh_r->customer ? 2 : 3, &subject) &&
+           store_get_number (result, refresh_r->customer ? 2 : 3, &subject) &&
            (refresh_r->customer == 0 || refresh_r->user == 0) &&
            db_get_int (result, 0, 4, &refresh_r->customer_group) &&
            db_get_text (result, 0, 5, &refresh_r->name) &&
@@ -104,19 +67,19 @@ static void
 refresh_found (void *context, enum db_outcome outcome, PGresult *const *results,
                const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     cleanup_free struct store_refresh *refresh = xcalloc (1, sizeof *refresh);
     (void) error;
     if (outcome != DB_OK) {
-        call->callback.found (call->context, store_outcome_of (outcome), NULL);
+        call->callback.refresh (call->context, store_outcome_of (outcome), NULL);
     } else if (PQgetisnull (results[0], 0, 0)) {
-        call->callback.found (call->context, STORE_NOT_FOUND, NULL);
+        call->callback.refresh (call->context, STORE_NOT_FOUND, NULL);
     } else if (!refresh_from_row (results[0], refresh)) {
         log_error ("a refresh token's row makes no sense", "family", PQgetvalue (results[0], 0, 0),
                    NULL);
-        call->callback.found (call->context, STORE_FAILED, NULL);
+        call->callback.refresh (call->context, STORE_FAILED, NULL);
     } else {
-        call->callback.found (call->context, STORE_OK, refresh);
+        call->callback.refresh (call->context, STORE_OK, refresh);
     }
 }
 
@@ -127,8 +90,8 @@ store_refresh_find (struct db *db, const uint8_t digest[TOKEN_DIGEST_SIZE], int6
     struct db_params params = {0};
     db_param_bytes (&params, digest, TOKEN_DIGEST_SIZE);
     db_param_int (&params, replay_s);
-    struct call *call = call_new (context);
-    call->callback.found = callback;
+    struct store_call *call = store_call_new (context);
+    call->callback.refresh = callback;
     db_call (db, REFRESH_FIND, &params, refresh_found, call);
 }
 
@@ -139,7 +102,7 @@ refresh_rotated (void *context, enum db_outcome outcome, PGresult *const *result
     int64_t n = 0;
     if (outcome == DB_OK && (!db_get_int (results[0], 0, 0, &n) || n == 0))
         outcome = DB_CONFLICT;
-    call_done (context, outcome, results, error);
+    store_call_done (context, outcome, results, error);
 }
 
 void
@@ -154,9 +117,8 @@ store_refresh_rotate (struct db *db, int64_t family, const uint8_t digest[TOKEN_
     db_param_bytes (&params, pair->digest, sizeof pair->digest);
     db_param_text (&params, pair->jti);
     db_param_int (&params, pair->access_expires_at);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    store_refresh_pair_call (db, REFRESH_ROTATE, &params, pair, refresh_rotated, call);
+    store_refresh_pair_call (db, REFRESH_ROTATE, &params, pair, refresh_rotated,
+                             store_call_change (callback, context));
 }
 
 void
@@ -167,16 +129,14 @@ store_refresh_revoke (struct db *db, int64_t family, const uint8_t *record, size
     db_param_int (&params, family);
     db_param_bytes (&params, record, size);
     db_param_int (&params, STORE_REFRESH_JWTS_MAX);
-    struct call *call = call_new (context);
-    call->callback.done = callback;
-    db_call (db, REFRESH_REVOKE, &params, call_done, call);
+    db_call (db, REFRESH_REVOKE, &params, store_call_done, store_call_change (callback, context));
 }
 
 static void
 refresh_erased (void *context, enum db_outcome outcome, PGresult *const *results,
                 const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     int64_t n = 0;
     (void) error;
     if (outcome == DB_OK && !db_get_int (results[0], 0, 0, &n))
@@ -191,7 +151,7 @@ store_refresh_erase (struct db *db, int64_t replay_s, int64_t limit,
     struct db_params params = {.lock_order = INT64_MAX}; // what it locks, others wait for last
     db_param_int (&params, replay_s);
     db_param_int (&params, limit);
-    struct call *call = call_new (context);
+    struct store_call *call = store_call_new (context);
     call->callback.erased = callback;
     db_call (db, REFRESH_ERASE, &params, refresh_erased, call);
 }

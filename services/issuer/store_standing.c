@@ -1,26 +1,21 @@
 #include "services/issuer/store_standing.h"
 
 #include "common/memory/memory.h"
-#include "services/issuer/statements.h"
+#include "services/issuer/store_call.h"
 
 #include <stdlib.h>
-
-struct call {
-    store_done_callback *callback;
-    void *context;
-};
 
 static void
 standing_found (void *context, enum db_outcome outcome, PGresult *const *results,
                 const struct db_error *error)
 {
-    cleanup_free struct call *call = context;
+    cleanup_free struct store_call *call = context;
     bool revoked = true;
     (void) error;
     if (outcome == DB_OK && !db_get_bool (results[0], 0, 0, &revoked))
         outcome = DB_FAILED;
-    call->callback (call->context,
-                    outcome == DB_OK && revoked ? STORE_NOT_FOUND : store_outcome_of (outcome));
+    call->callback.done (call->context, outcome == DB_OK && revoked ? STORE_NOT_FOUND
+                                                                    : store_outcome_of (outcome));
 }
 
 void
@@ -30,8 +25,5 @@ store_jwt_standing (struct db *db, int64_t account, const char *jti, store_done_
     struct db_params params = {0};
     db_param_int (&params, account);
     db_param_text (&params, jti);
-    struct call *call = xcalloc (1, sizeof *call);
-    call->callback = callback;
-    call->context = context;
-    db_call (db, JWT_REVOKED, &params, standing_found, call);
+    db_call (db, JWT_REVOKED, &params, standing_found, store_call_change (callback, context));
 }
