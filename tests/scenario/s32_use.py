@@ -226,6 +226,32 @@ def once(system):
         dealer.close()
 
 
+@test("the auditor is killed while a segment is being taken, and it is sent to the other: what the killed one had begun is taken, once")
+def taken_by_the_dead(system):
+    wait_for(lambda: not any(service.spooled() for service in system.of_kind("validator")), 20, "empty spools: no other segment on its way")
+    before = number(system, "select sum(count) from use_log where module = 'twice'")
+    waiting = "select count(*) from pg_stat_activity where query like 'WITH taken AS%' and wait_event_type = 'Lock'"
+    dealers = [wire.Dealer(system, system[name], "gateway") for name in ("auditor", "auditor2")]
+    with subprocess.Popen(["psql", "-XAtq", f"host={system.postgres.directory} dbname=jeton user=jeton"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as hold:
+        hold.stdin.write("begin; select 'locked' from use_head for update;\n")
+        hold.stdin.flush()
+        expect_equal(hold.stdout.readline().strip(), "locked")
+        dealers[0].send(TAKE, segment(b"s" * 16, 1), timeout_ms=int(20000 * SLOW))
+        wait_for(lambda: number(system, waiting) == 1, 5, "the segment being taken")
+        system["auditor"].kill()
+        dealers[1].send(TAKE, segment(b"s" * 16, 1), timeout_ms=int(20000 * SLOW))
+        wait_for(lambda: number(system, waiting) == 2, 5, "it being taken by the other too")
+        hold.stdin.close()
+    reply = dealers[1].receive(25)
+    expect_equal(envelope.Code.Name(reply.code), "CODE_OK", reply.message)
+    expect(audit.TakeSegmentReply.FromString(reply.body).known, "it was taken twice")
+    expect_equal(number(system, "select sum(count) from use_log where module = 'twice'"), before + 6)
+    system["auditor"].start()
+    for dealer in dealers:
+        dealer.close()
+
+
 @test("what is no segment is refused by the name of its field, and nothing of it is taken")
 def bad_segments(system):
     dealer = wire.Dealer(system, system["auditor"], "gateway")
