@@ -99,6 +99,12 @@ ready_call (struct loop *loop, bool urgent)
     return true;
 }
 
+int64_t
+loop_now (const struct loop *loop)
+{
+    return loop->now_ms;
+}
+
 bool
 loop_looked (struct loop *loop)
 {

@@ -36,6 +36,9 @@ int loop_timer (struct loop *loop, size_t delay_ms, size_t times, loop_handler *
                 void *context);
 void loop_timer_end (struct loop *loop, int number);
 
+// loop_now (loop): zclock_mono when it has last waited: for what is in no hurry, as a look at the clock for each of many costs time.
+int64_t loop_now (const struct loop *loop);
+
 // loop_looked (loop): True when nothing was handled since the loop has waited but urgent readers (reader.h), so that a look at them would bring nothing. Only once in a
 // turn: who asks is going to do something that takes time.
 bool loop_looked (struct loop *loop);

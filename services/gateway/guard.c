@@ -367,6 +367,17 @@ run (const char *data, size_t size, int class)
     return n;
 }
 
+static size_t
+query_run (const char *data, size_t size, uint32_t *parameters)
+{
+    size_t n = 0;
+    uint32_t more = 0;
+    for (; n < size && is_query (data[n]); n++)
+        more += data[n] == '&';
+    *parameters += more;
+    return n;
+}
+
 // How many bytes from here are in the middle of something, where nobody looks at them more closely: most are. At least one more of the head may come.
 static size_t
 plain_run (struct guard *guard, const char *data, size_t size)
@@ -375,11 +386,12 @@ plain_run (struct guard *guard, const char *data, size_t size)
     size = size < room ? size : room;
     if (guard->state == FIELD_VALUE && guard->field == FIELD_OTHER)
         n = run (data, size, VALUE);
+    else if (guard->state == FIELD_VALUE && guard->field == FIELD_HOST)
+        n = run (data, size, HOST);
     else if (guard->state == TARGET && guard->escape == 0)
         n = run (data, size, PATH);
     else if (guard->state == TARGET_QUERY)
-        for (; n < size && is_query (data[n]); n++)
-            guard->parameters += data[n] == '&';
+        n = query_run (data, size, &guard->parameters);
     else if (guard->state == FIELD_NAME) {
         n = run (data, size, TOKEN);
         name_add (guard, data, n);

@@ -103,7 +103,7 @@ const char *exchange_client (struct exchange *exchange);
 bool exchange_trusted (const struct exchange *exchange);
 enum http_listener exchange_listener (const struct exchange *exchange);
 // exchange_correlation (exchange): 32 hexadecimal digits: of `traceparent`, or random. Each response has it as X-Request-Id, and each call to a service as its traceparent.
-const char *exchange_correlation (const struct exchange *exchange);
+const char *exchange_correlation (struct exchange *exchange);
 struct arena *exchange_arena (struct exchange *exchange);
 void *exchange_owner (const struct exchange *exchange);
 const void *exchange_route (const struct exchange *exchange);

@@ -73,8 +73,7 @@ all_add (struct MHD_Response *response, const struct exchange *exchange)
 }
 
 static void
-headers_add (struct MHD_Response *response, const struct exchange *exchange,
-             const char *content_type)
+headers_add (struct MHD_Response *response, struct exchange *exchange, const char *content_type)
 {
     if (content_type)
         MHD_add_response_header (response, "Content-Type", content_type);
@@ -82,7 +81,7 @@ headers_add (struct MHD_Response *response, const struct exchange *exchange,
         MHD_add_response_header (response, exchange->set[i].name, exchange->set[i].value);
     if (content_type)
         header_add (response, exchange, "X-Content-Type-Options", "nosniff");
-    header_add (response, exchange, "X-Request-Id", exchange->correlation);
+    header_add (response, exchange, "X-Request-Id", exchange_correlation (exchange));
     all_add (response, exchange);
 }
 
@@ -260,7 +259,7 @@ exchange_problem (struct exchange *exchange, int status, const char *type, const
                                                       "description", violations[i].description));
         json_object_set_new (problem, "errors", errors);
     }
-    json_object_set_new (problem, "request", json_string (exchange->correlation));
+    json_object_set_new (problem, "request", json_string (exchange_correlation (exchange)));
     end_json (exchange, status, "application/problem+json", problem);
 }
 

@@ -51,7 +51,8 @@ exchange_clear (struct exchange *exchange)
     json_decref (exchange->json);
     stream_free (exchange);
     arena_reset (arena);
-    *exchange = (struct exchange){.arena = arena};
+    memset (exchange, 0, offsetof (struct exchange, set)); // the rest is as long as nset says
+    exchange->arena = arena;
     node_init (&exchange->link);
 }
 
@@ -90,16 +91,15 @@ correlation_make (struct exchange *exchange)
 }
 
 // W3C Trace Context: version, trace id, parent id, flags.
-static bool
+static void
 correlation_read (struct exchange *exchange, const char *trace)
 {
     static const char zeros[] = "00000000000000000000000000000000";
     if (trace == NULL || strlen (trace) != 55 || strncmp (trace, "00-", 3) != 0 ||
         strspn (trace + 3, "0123456789abcdef") != 32 || trace[35] != '-' ||
         memcmp (trace + 3, zeros, 32) == 0)
-        return false;
+        return;
     memcpy (exchange->correlation, trace + 3, 32);
-    return true;
 }
 
 void *
@@ -231,7 +231,6 @@ head_take (struct exchange *exchange, const char *method, const char *version)
     exchange->http->stats.requests++;
     exchange->state = EXCHANGE_BODY;
     if (exchange->listener == HTTP_PLAIN) {
-        correlation_make (exchange);
         exchange->close = exchange->connection->linger = true;
         exchange_refuse (exchange, 403, "https-required",
                          "this is served over HTTPS only; a token that was sent here has been seen "
@@ -239,8 +238,7 @@ head_take (struct exchange *exchange, const char *method, const char *version)
         return;
     }
     headers_read (exchange);
-    if (!correlation_read (exchange, exchange_header (exchange, "traceparent")))
-        correlation_make (exchange);
+    correlation_read (exchange, exchange_header (exchange, "traceparent"));
     head_refused (exchange);
     body_refused (exchange);
     if (exchange->refused && exchange->length > DISCARD_MAX) {
@@ -403,9 +401,12 @@ exchange_listener (const struct exchange *exchange)
 }
 
 const char *
-exchange_correlation (const struct exchange *exchange)
+exchange_correlation (struct exchange *exchange)
 {
-    return checked (exchange)->correlation;
+    checked (exchange);
+    if (exchange->correlation[0] == '\0') // most are not asked for
+        correlation_make (exchange);
+    return exchange->correlation;
 }
 
 struct arena *

@@ -148,16 +148,15 @@ struct exchange {
     size_t size, room, length; // length: as Content-Length says
     char *content_type;        // NULL: not looked at yet
     json_t *json;
-    const char *address; // NULL: not looked at yet
-    bool told;           // it is what a trusted proxy says; false: the last that is known
-    char correlation[33];
+    const char *address;  // NULL: not looked at yet
+    bool told;            // it is what a trusted proxy says; false: the last that is known
+    char correlation[33]; // "": not asked for yet
     struct arena *arena;
     void *context;
     void (*gone) (void *context);
     void *gone_context;
     void (*over) (void *context);
     void *over_context;
-    struct header_pair set[SET_MAX];
     size_t nset, set_size; // bytes, as they are sent
     bool chunked;          // HTTP/1.1
     bool close;            // after the response
@@ -165,6 +164,7 @@ struct exchange {
     int refused;           // status; 0: not
     const char *refused_type, *refused_detail;
     struct stream *stream;
+    struct header_pair set[SET_MAX]; // of the response
 };
 
 struct http {

@@ -48,7 +48,7 @@ connection_wait (struct connection *connection, enum wait wait, bool anew)
     node_remove (&connection->waits);
     if (wait == WAIT_NONE)
         return;
-    connection->since = zclock_mono ();
+    connection->since = loop_now (http->loop);
     // Each list is in the order of its times: they are equal for all in it.
     if (list_empty (&http->waits[wait]))
         alarm_by (http->deadlines, connection->since + patience_ms (http, wait));

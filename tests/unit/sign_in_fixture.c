@@ -90,7 +90,7 @@ exchange_context_set (struct exchange *exchange, void *context)
 }
 
 const char *
-exchange_correlation (const struct exchange *exchange)
+exchange_correlation (struct exchange *exchange)
 {
     (void) exchange;
     return "0af7651916cd43dd8448eb211c80319c";
