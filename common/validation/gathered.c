@@ -233,7 +233,7 @@ void
 gathered_ready (struct validation *validation, bool now)
 {
     struct gathered *gathered = validation->gathered;
-    if (now || gathered->connection == 0 || gathered->n == VALIDATIONS_GATHERED)
+    if (now || gathered->connection == 0 || gathered->n >= validation->client->gather)
         gathered_send (gathered);
     else
         alarm_by (validation->client->alarm, 0);

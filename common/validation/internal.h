@@ -44,6 +44,8 @@ struct validator_client {
     struct rpc_client *rpc;
     struct alarm *alarm;
     uint32_t timeout_ms, limit;
+    size_t gather;             // so many go without waiting for the end of the turn
+    bool together;             // the first waits for others
     struct validation **table; // by place
     uint32_t places, table_room;
     uint64_t generation;

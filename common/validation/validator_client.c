@@ -116,6 +116,7 @@ validator_client_new (struct loop *loop, struct resolver *resolver,
     node_init (&client->sent);
     node_init (&client->pool);
     client->timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : TIMEOUT_MS;
+    client->gather = VALIDATIONS_GATHERED;
     client->limit = options->in_flight_limit != 0 ? options->in_flight_limit : IN_FLIGHT_LIMIT;
     client->alarm = alarm_new (loop, client_turn, client);
     client->rpc = rpc_client_new (loop, resolver, options, error_r);
@@ -165,8 +166,16 @@ validator_client_validate (struct validator_client *client,
     validation_measure (request, &sizes);
     uint32_t home = rpc_client_home (client->rpc, request->token, sizes.token, 0);
     validation_pack (request, &sizes, gathered_place (validation, home, sizes.all, false));
-    gathered_ready (validation, client->open == 1);
+    gathered_ready (validation, client->open == 1 && !client->together);
     return validation->id;
+}
+
+void
+validator_client_gather (struct validator_client *client, size_t n)
+{
+    assert (n > 0 && n <= VALIDATIONS_GATHERED);
+    client->gather = n;
+    client->together = true;
 }
 
 void

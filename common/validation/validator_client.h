@@ -38,6 +38,10 @@ uint64_t validator_client_validate (struct validator_client *client,
                                     const Jeton__V1__ValidateRequest *request, uint32_t timeout_ms,
                                     rpc_callback *callback, void *context);
 
+// validator_client_gather (client, n): For who begins many calls in a turn: the first waits for the others of its turn, too, and n of them (1 to VALIDATIONS_GATHERED) do not wait for its end, so that the
+// validator works on them meanwhile. A frame costs as much as some ten validations: without this, the first call after all are answered has one for itself.
+void validator_client_gather (struct validator_client *client, size_t n);
+
 // validator_client_cancel (client, id): The callback will not be called (any more). The validator is told when nothing of the frame is
 // waited for any more. Unknown ids are ignored.
 void validator_client_cancel (struct validator_client *client, uint64_t id);

@@ -114,6 +114,27 @@ START_TEST (what_begins_together_travels_together)
 }
 END_TEST
 
+// Of who begins many: the first is one of them, and each ten go on their way.
+START_TEST (the_first_waits_where_many_are_begun)
+{
+    server_start (0);
+    validator_client_gather (client, 10);
+    uint64_t frames = validator_client_frames (client);
+    for (int i = 0; i < 25; i++) {
+        begin (i, tokens[i], "echo", 0);
+        ck_assert_uint_eq (validator_client_frames (client) - frames, (uint64_t) (i + 1) / 10);
+    }
+    for (int i = 0; i < 25; i++)
+        end_good (i, tokens[i]);
+    ck_assert_uint_eq (validator_client_frames (client) - frames, 3);
+    ck_assert_uint_eq (fixture.service.batches, 3);
+    begin (0, tokens[0], "echo", 0);
+    ck_assert_uint_eq (validator_client_frames (client) - frames, 3);
+    end_good (0, tokens[0]);
+    ck_assert_uint_eq (fixture.service.calls, 1);
+}
+END_TEST
+
 START_TEST (one_that_is_wrong_harms_no_other)
 {
     server_start (0);
@@ -456,6 +477,7 @@ main (void)
     tcase_set_timeout (gathering, 100);
     tcase_add_checked_fixture (gathering, set_up, tear_down);
     tcase_add_test (gathering, what_begins_together_travels_together);
+    tcase_add_test (gathering, the_first_waits_where_many_are_begun);
     tcase_add_test (gathering, one_that_is_wrong_harms_no_other);
     tcase_add_test (gathering, nobody_waits_for_what_others_need);
     tcase_add_test (gathering, ids_travel_as_numbers);
