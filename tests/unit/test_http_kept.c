@@ -70,7 +70,7 @@ START_TEST (test_place)
     asked ("a", 0);
     asked ("a", 0);
     for (int i = 0; i < 100; i++) {
-        char text[16];
+        char text[32];
         snprintf (text, sizeof text, "remaining=%d", i);
         ck_assert_int_eq (asked (text, 1), -2);
     }
