@@ -71,7 +71,7 @@ static const struct config_row issuer_settings_table[] = {
      "threads that verify passwords (64 MiB each)"},
     {"worker_queue", CONFIG_NUMBER, FIELD (worker_queue), "256", 1, 65536, false,
      "sign-ins that wait for a thread; more are refused"},
-    {"signing_threads", CONFIG_NUMBER, FIELD (signing_threads), "1", 1, 64, false,
+    {"signing_threads", CONFIG_NUMBER, FIELD (signing_threads), "2", 1, 64, false,
      "threads that sign tokens"},
     FEED_SETTINGS (FIELD (feed)),
     COUNTING_SETTINGS (FIELD (counting), "grants are", "to give tokens"),
